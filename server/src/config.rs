@@ -1,0 +1,1 @@
+//! What was typed (flags, environment, file), then what it means, checked once.

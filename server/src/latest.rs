@@ -1,0 +1,186 @@
+//! Picture → encoder: one place, the newest wins. The only spot on a frame's way that drops.
+
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::geometry::VideoSize;
+
+use crate::picture::I420;
+
+/// The picture as Chrome last drew it, and which rows the encoder has not seen yet.
+pub struct Latest {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    canvas: I420,
+    fresh: Option<Fresh>,
+    nudged: bool,
+    closed: bool,
+}
+
+struct Fresh {
+    /// Even at both ends.
+    rows: Range<usize>,
+    drawn_at: Instant,
+    convert: Duration,
+    /// Pictures merged into this one before the encoder came for it.
+    replaced: u32,
+}
+
+/// What the encoder took.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// When Chrome committed the newest of it.
+    pub drawn_at: Instant,
+    /// What it cost to compose and convert it.
+    pub convert: Duration,
+    /// How many pictures Chrome drew that this one stands for as well.
+    pub replaced: u32,
+}
+
+/// Why [`Latest::wait`] came back.
+#[derive(Clone, Debug)]
+pub enum Wake {
+    /// The rows that changed have been copied.
+    Picture(Taken),
+    /// Nothing changed, but somebody called [`Latest::nudge`].
+    Nudge,
+    /// No more pictures will come.
+    Closed,
+}
+
+impl Latest {
+    pub fn new(size: VideoSize) -> Arc<Latest> {
+        Arc::new(Latest {
+            state: Mutex::new(State {
+                canvas: I420::black(size),
+                fresh: None,
+                nudged: false,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// `draw` changes the canvas and says which rows it touched (even at both ends; empty means nothing changed).
+    pub fn publish(&self, drawn_at: Instant, draw: impl FnOnce(&mut I420) -> Range<usize>) {
+        let mut state = self.lock();
+        let began = Instant::now();
+        let rows = draw(&mut state.canvas);
+        if rows.is_empty() {
+            return;
+        }
+        let convert = began.elapsed();
+        state.fresh = Some(match state.fresh.take() {
+            None => Fresh {
+                rows,
+                drawn_at,
+                convert,
+                replaced: 0,
+            },
+            Some(older) => Fresh {
+                rows: older.rows.start.min(rows.start)..older.rows.end.max(rows.end),
+                drawn_at,
+                convert,
+                replaced: older.replaced + 1,
+            },
+        });
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Wakes the encoder although nothing changed, for example for a keyframe.
+    pub fn nudge(&self) {
+        self.lock().nudged = true;
+        self.changed.notify_one();
+    }
+
+    /// No more pictures: the encoder's wait ends for good.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Blocks until there is something to encode; brings `into` up to date. One encoder calls this, and keeps `into`
+    /// from call to call.
+    pub fn wait(&self, into: &mut I420) -> Wake {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return Wake::Closed;
+            }
+            if let Some(fresh) = state.fresh.take() {
+                // Whoever nudged gets this picture.
+                state.nudged = false;
+                into.copy_rows(&state.canvas, fresh.rows);
+                return Wake::Picture(Taken {
+                    drawn_at: fresh.drawn_at,
+                    convert: fresh.convert,
+                    replaced: fresh.replaced,
+                });
+            }
+            if std::mem::take(&mut state.nudged) {
+                return Wake::Nudge;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A panic while drawing leaves pixels half drawn, nothing worse: the next picture mends them.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paint(latest: &Latest, rows: Range<usize>, luma: u8) {
+        latest.publish(Instant::now(), |canvas| {
+            let stride = canvas.stride();
+            canvas.planes_mut().0[rows.start * stride..rows.end * stride].fill(luma);
+            rows
+        });
+    }
+
+    #[test]
+    fn the_newest_picture_wins_and_no_changed_row_is_forgotten() {
+        let latest = Latest::new(VideoSize::HD);
+        let mut seen = I420::black(VideoSize::HD);
+        paint(&latest, 0..2, 50);
+        paint(&latest, 100..102, 60);
+        let Wake::Picture(taken) = latest.wait(&mut seen) else {
+            panic!("two pictures wait");
+        };
+        assert_eq!(taken.replaced, 1);
+        assert_eq!((seen.y()[0], seen.y()[100 * seen.stride()]), (50, 60));
+    }
+
+    #[test]
+    fn a_nudge_and_a_close_end_the_wait() {
+        let latest = Latest::new(VideoSize::HD);
+        let mut seen = I420::black(VideoSize::HD);
+        latest.nudge();
+        assert!(matches!(latest.wait(&mut seen), Wake::Nudge));
+        let closer = latest.clone();
+        let thread = std::thread::spawn(move || closer.close());
+        assert!(matches!(latest.wait(&mut seen), Wake::Closed));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn drawing_nothing_wakes_nobody() {
+        let latest = Latest::new(VideoSize::HD);
+        let mut seen = I420::black(VideoSize::HD);
+        latest.publish(Instant::now(), |_| 0..0);
+        latest.nudge();
+        assert!(matches!(latest.wait(&mut seen), Wake::Nudge));
+    }
+}

@@ -1,0 +1,66 @@
+//! Chrome's pixels → one I420 picture, only where they changed.
+
+use std::ops::Range;
+
+use shared::geometry::VideoSize;
+
+/// Raw pixels as the encoder takes them: BT.709 limited range, 4:2:0, planes without padding.
+/// `y` is `width × height` bytes, `u` and `v` are `width/2 × height/2`.
+#[derive(Clone, Debug)]
+pub struct I420 {
+    size: VideoSize,
+    y: Vec<u8>,
+    u: Vec<u8>,
+    v: Vec<u8>,
+}
+
+impl I420 {
+    /// A black picture.
+    pub fn black(size: VideoSize) -> I420 {
+        let (width, height) = size.usize();
+        I420 {
+            size,
+            y: vec![16; width * height],
+            u: vec![128; width * height / 4],
+            v: vec![128; width * height / 4],
+        }
+    }
+
+    pub fn size(&self) -> VideoSize {
+        self.size
+    }
+
+    /// Bytes from one row of `y` to the next; of `u` and `v` it is half.
+    pub fn stride(&self) -> usize {
+        self.size.usize().0
+    }
+
+    pub fn y(&self) -> &[u8] {
+        &self.y
+    }
+
+    pub fn u(&self) -> &[u8] {
+        &self.u
+    }
+
+    pub fn v(&self) -> &[u8] {
+        &self.v
+    }
+
+    /// The three planes, to write.
+    pub fn planes_mut(&mut self) -> (&mut [u8], &mut [u8], &mut [u8]) {
+        (&mut self.y, &mut self.u, &mut self.v)
+    }
+
+    /// Takes over some rows of a picture of the same size; `rows` are even at both ends.
+    pub fn copy_rows(&mut self, from: &I420, rows: Range<usize>) {
+        debug_assert_eq!(self.size, from.size);
+        debug_assert!(rows.start % 2 == 0 && rows.end % 2 == 0);
+        let stride = self.stride();
+        let luma = rows.start * stride..rows.end * stride;
+        let chroma = luma.start / 4..luma.end / 4;
+        self.y[luma.clone()].copy_from_slice(&from.y[luma]);
+        self.u[chroma.clone()].copy_from_slice(&from.u[chroma.clone()]);
+        self.v[chroma.clone()].copy_from_slice(&from.v[chroma]);
+    }
+}

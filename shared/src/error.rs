@@ -1,0 +1,67 @@
+//! Why a server function refused, in a sentence for the person who asked.
+
+use serde::{Deserialize, Serialize};
+use server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
+
+/// Each kind has its HTTP status; the sentence says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "error", content = "message", rename_all = "snake_case")]
+pub enum ApiError {
+    /// 400: what was sent cannot be understood.
+    #[error("{0}")]
+    BadRequest(String),
+    /// 404: no such session, viewer or tab.
+    #[error("{0}")]
+    NotFound(String),
+    /// 409: not possible in the session's present state.
+    #[error("{0}")]
+    Conflict(String),
+    /// 422: the address is not one that Farpane opens.
+    #[error("{0}")]
+    RefusedAddress(String),
+    /// 503: no room for another session.
+    #[error("{0}")]
+    Full(String),
+    /// 500: the server failed; its log has the cause.
+    #[error("{0}")]
+    Internal(String),
+    /// The request did not reach the server or its answer did not come back.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl ApiError {
+    /// The HTTP status this error is answered with.
+    pub fn status(&self) -> u16 {
+        match self {
+            ApiError::BadRequest(_) => 400,
+            ApiError::NotFound(_) => 404,
+            ApiError::Conflict(_) => 409,
+            ApiError::RefusedAddress(_) => 422,
+            ApiError::Full(_) => 503,
+            ApiError::Internal(_) => 500,
+            ApiError::Unreachable(_) => 502,
+        }
+    }
+}
+
+impl FromServerFnError for ApiError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Args(what)
+            | ServerFnErrorErr::MissingArg(what)
+            | ServerFnErrorErr::Deserialization(what) => {
+                ApiError::BadRequest(format!("The request cannot be read: {what}"))
+            }
+            ServerFnErrorErr::Request(_) | ServerFnErrorErr::Response(_) => {
+                ApiError::Unreachable("The server cannot be reached.".to_owned())
+            }
+            other => ApiError::Internal(format!("The server failed: {other}")),
+        }
+    }
+}

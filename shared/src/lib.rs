@@ -1,0 +1,16 @@
+//! The words and the wire that the server and the client have in common.
+//!
+//! Everything here is pure: no sockets, no clocks, no browser.
+
+// What a session is, seen from outside.
+pub mod session;
+// Where things are: sizes and points, each in a named space.
+pub mod geometry;
+// What a person does.
+pub mod input;
+// What travels on a data channel, and its bytes.
+pub mod message;
+pub mod wire;
+// What a server function takes and gives.
+pub mod api;
+pub mod error;

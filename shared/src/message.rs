@@ -1,0 +1,85 @@
+//! What travels on a data channel once pictures flow; the same items go through the server function
+//! `send_input` when the channel is not open.
+
+use serde::{Deserialize, Serialize};
+
+use crate::geometry::PointInVideo;
+use crate::input::{Key, PointerButton};
+use crate::session::{Cursor, SessionState};
+
+/// Labels of the two data channels, both opened by the viewer.
+pub mod channel {
+    /// Ordered and reliable: everything but moves; the server's messages come on it too.
+    pub const CONTROL: &str = "control";
+    /// Unordered, never resent: pointer moves, where only the newest counts.
+    pub const MOVES: &str = "moves";
+}
+
+/// Viewer → server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClientMessage {
+    /// `sequence` grows with every move of this viewer, so that a late one is dropped.
+    PointerMove {
+        sequence: u32,
+        at: PointInVideo,
+    },
+    /// A button carries its point: it must not depend on a lost move.
+    PointerButton {
+        at: PointInVideo,
+        button: PointerButton,
+        pressed: bool,
+    },
+    /// `WheelEvent` in CSS pixels of the remote page; positive is down and right.
+    Wheel {
+        at: PointInVideo,
+        delta_x: f32,
+        delta_y: f32,
+        /// A notched wheel rather than a touchpad: sent on as whole notches too.
+        notched: bool,
+    },
+    Key(Key),
+    /// Text that arrives as a whole: dead keys, IME, emoji picker, paste.
+    Text {
+        text: String,
+    },
+    /// `KeyboardEvent.code` of all keys the viewer holds, every second while any is held: a lost `keyup` cannot stick.
+    HeldKeys {
+        codes: Vec<String>,
+    },
+    /// The viewer's page lost focus: lift every key and button this viewer holds.
+    ReleaseAll,
+    /// Answered by [`ServerMessage::Pong`] with the same number.
+    Ping {
+        number: u32,
+    },
+}
+
+/// Server → viewer, on [`channel::CONTROL`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ServerMessage {
+    State(Box<SessionState>),
+    Cursor(Cursor),
+    Statistics(ServerStatistics),
+    Pong {
+        number: u32,
+    },
+    /// The viewer sent something that could not be done; a sentence for the person.
+    Refused {
+        reason: String,
+    },
+}
+
+/// What the server knows about the last second of this session's stream; once a second while a viewer watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerStatistics {
+    /// Frames encoded in that second.
+    pub frames: u32,
+    pub keyframes: u32,
+    /// H.264 bytes in that second.
+    pub bytes: u64,
+    /// Means over those frames, in milliseconds; 0 when there was none.
+    pub convert_millis: f32,
+    pub encode_millis: f32,
+    /// Pictures Chrome drew in that second that a newer one replaced before they were encoded.
+    pub replaced: u32,
+}

@@ -1,0 +1,138 @@
+//! Message ↔ bytes of a data channel: one version byte, then postcard.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::message::{ClientMessage, ServerMessage};
+
+/// Grows when a message changes its shape. Server and client are shipped together, so a mismatch means a stale page.
+pub const VERSION: u8 = 1;
+
+/// A viewer's message is small; the longest is pasted text.
+pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    #[error("the message is empty")]
+    Empty,
+    #[error("the message is longer than {MAX_CLIENT_MESSAGE} bytes")]
+    TooLong,
+    #[error("the message has version {0}, this side speaks {VERSION}: reload the page")]
+    OtherVersion(u8),
+    #[error("the message cannot be read")]
+    Malformed,
+}
+
+pub fn encode_client(message: &ClientMessage) -> Vec<u8> {
+    encode(message)
+}
+
+pub fn encode_server(message: &ServerMessage) -> Vec<u8> {
+    encode(message)
+}
+
+/// Never panics, whatever the bytes.
+pub fn decode_client(bytes: &[u8]) -> Result<ClientMessage, WireError> {
+    if bytes.len() > MAX_CLIENT_MESSAGE {
+        return Err(WireError::TooLong);
+    }
+    decode(bytes)
+}
+
+/// Never panics, whatever the bytes.
+pub fn decode_server(bytes: &[u8]) -> Result<ServerMessage, WireError> {
+    decode(bytes)
+}
+
+fn encode<M: Serialize>(message: &M) -> Vec<u8> {
+    postcard::to_extend(message, vec![VERSION])
+        .expect("a Vec takes every message, and no message has a map or an unsized sequence")
+}
+
+fn decode<M: DeserializeOwned + for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result<M, WireError> {
+    match bytes {
+        [] => Err(WireError::Empty),
+        [VERSION, body @ ..] => match postcard::take_from_bytes(body) {
+            Ok((message, [])) => Ok(message),
+            _ => Err(WireError::Malformed),
+        },
+        [other, ..] => Err(WireError::OtherVersion(*other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::PointInVideo;
+    use crate::input::{Key, Modifiers, PointerButton};
+    use proptest::prelude::*;
+
+    fn client_message() -> impl Strategy<Value = ClientMessage> {
+        let point = || (-1e4..1e4f32, -1e4..1e4f32).prop_map(|(x, y)| PointInVideo::new(x, y));
+        prop_oneof![
+            (any::<u32>(), point())
+                .prop_map(|(sequence, at)| ClientMessage::PointerMove { sequence, at }),
+            (point(), any::<bool>(), 0i16..5).prop_map(|(at, pressed, button)| {
+                ClientMessage::PointerButton {
+                    at,
+                    button: PointerButton::from_dom(button).expect("0 to 4"),
+                    pressed,
+                }
+            }),
+            (point(), -1e3..1e3f32, -1e3..1e3f32, any::<bool>()).prop_map(
+                |(at, delta_x, delta_y, notched)| ClientMessage::Wheel {
+                    at,
+                    delta_x,
+                    delta_y,
+                    notched
+                }
+            ),
+            (".*", ".*", any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+                |(code, key, pressed, repeat, shift)| ClientMessage::Key(Key {
+                    code,
+                    key,
+                    pressed,
+                    repeat,
+                    modifiers: Modifiers {
+                        shift,
+                        ..Modifiers::default()
+                    },
+                })
+            ),
+            ".*".prop_map(|text| ClientMessage::Text { text }),
+            proptest::collection::vec("[A-Za-z0-9]{1,12}", 0..6)
+                .prop_map(|codes| ClientMessage::HeldKeys { codes }),
+            Just(ClientMessage::ReleaseAll),
+            any::<u32>().prop_map(|number| ClientMessage::Ping { number }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_sent_is_what_arrives(message in client_message()) {
+            prop_assert_eq!(decode_client(&encode_client(&message)), Ok(message));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = decode_client(&bytes);
+            let _ = decode_server(&bytes);
+        }
+
+        #[test]
+        fn a_cut_message_is_refused(message in client_message(), cut in 1usize..8) {
+            let bytes = encode_client(&message);
+            let kept = bytes.len().saturating_sub(cut);
+            prop_assert!(decode_client(&bytes[..kept]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_stale_page_is_told_to_reload() {
+        assert_eq!(decode_client(&[9, 0]), Err(WireError::OtherVersion(9)));
+        assert_eq!(decode_client(&[]), Err(WireError::Empty));
+        assert_eq!(
+            decode_client(&vec![VERSION; MAX_CLIENT_MESSAGE + 1]),
+            Err(WireError::TooLong)
+        );
+    }
+}
