@@ -81,19 +81,24 @@ fn Session(session: SessionId) -> impl IntoView {
     view! {
         <Title text=title />
         <div class="viewer">
-            <Toolbar statistics_shown />
-            <Tabs />
+            {erased(view! { <Toolbar statistics_shown /> })}
+            {erased(view! { <Tabs /> })}
             <main class="stage">
-                <Picture />
-                <Notices />
-                <DialogBox />
+                {erased(view! { <Picture /> })}
+                {erased(view! { <Notices /> })}
+                {erased(view! { <DialogBox /> })}
                 <Show when=move || statistics_shown.get()>
-                    <Statistics />
+                    {erased(view! { <Statistics /> })}
                 </Show>
             </main>
-            <StatusLine />
+            {erased(view! { <StatusLine /> })}
         </div>
     }
+}
+
+/// A page is one type with all its parts inside; too deep for the compiler unless some are put behind a pointer.
+fn erased(part: impl IntoAny) -> AnyView {
+    part.into_any()
 }
 
 trait FlattenEmpty {
