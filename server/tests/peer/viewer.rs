@@ -14,7 +14,7 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelInit};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    Registry, SettingEngineBuilder,
+    RTCIceCandidateInit, Registry, SettingEngineBuilder,
 };
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
@@ -195,6 +195,17 @@ impl Viewer {
             .set_remote_description(description)
             .await
             .unwrap();
+        // `webrtc` calls TCP candidates only when they are told one by one.
+        let lines = answer.lines().filter_map(|line| line.strip_prefix("a="));
+        for candidate in lines.filter(|line| line.contains("tcptype passive")) {
+            let candidate = RTCIceCandidateInit {
+                candidate: candidate.to_owned(),
+                sdp_mid: Some(String::new()),
+                sdp_mline_index: Some(0),
+                ..RTCIceCandidateInit::default()
+            };
+            self.connection.add_ice_candidate(candidate).await.unwrap();
+        }
         Ok(answer)
     }
 
