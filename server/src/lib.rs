@@ -1,12 +1,25 @@
 //! Farpane's server: runs Chrome, captures it and streams it as H.264 over WebRTC.
 
-// What was typed, then what it means.
-pub mod bitrate;
+// The server's life: what was typed, what is listened on.
 pub mod config;
+pub mod serve;
+pub mod metrics;
+pub mod ids;
+
+// A request's way: who may come in → pages and server functions → sessions → one session.
+pub mod access;
+pub mod web;
+pub mod sessions;
+pub mod session;
+
+// What a session owns: Chrome under control, and viewers' hands.
+pub mod browser;
+pub mod input;
 
 // A frame's way: Chrome's commit → picture → newest wins → encoder → every viewer.
 pub mod display;
-pub mod encode;
-pub mod latest;
-pub mod peer;
 pub mod picture;
+pub mod latest;
+pub mod encode;
+pub mod bitrate;
+pub mod peer;

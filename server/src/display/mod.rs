@@ -1,1 +1,166 @@
+//! Chrome's display: a Wayland compositor without a screen. Chrome's commits → `latest`; what people do → Chrome.
 
+use std::{
+    os::fd::OwnedFd,
+    os::unix::net::UnixStream,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use shared::{
+    geometry::{PointInVideo, VideoSize},
+    input::PointerButton,
+    session::Cursor,
+};
+use tokio::sync::watch;
+
+use crate::{latest::Latest, picture::rect::Rect};
+
+// What people do, on its way to Chrome.
+mod inbox;
+mod seat;
+mod text_input;
+// What Chrome shows, on its way to the picture.
+mod compositor;
+mod cursor;
+mod pixels;
+mod scene;
+mod stack;
+mod windows;
+// Clipboard and drags between parts of the same Chrome.
+mod clipboard;
+// When Chrome may draw.
+mod pacing;
+// The loop that drives all of it.
+mod thread_loop;
+
+use inbox::Inbox;
+
+#[derive(Clone, Copy, Debug)]
+pub struct DisplayOptions {
+    pub size: VideoSize,
+    /// Chrome draws at most this often per second, a little more right after an input.
+    pub frame_rate: u32,
+}
+
+/// Why a display could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DisplayError {
+    #[error("no socket for Chrome's display: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("Chrome's display could not be made: {0}")]
+    Wayland(String),
+    #[error("the us keymap cannot be loaded; install it with `apt-get install xkb-data`")]
+    Keymap,
+}
+
+/// Something a person does. Coordinates outside the picture are moved to its edge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SeatEvent {
+    PointerMove {
+        at: PointInVideo,
+    },
+    PointerButton {
+        at: PointInVideo,
+        button: PointerButton,
+        pressed: bool,
+    },
+    /// CSS pixels, positive is down and right. `notched` is a mouse wheel, else a touchpad.
+    Wheel {
+        at: PointInVideo,
+        delta_x: f32,
+        delta_y: f32,
+        notched: bool,
+    },
+    /// `evdev` is a key of `linux/input-event-codes.h`, read with the us keymap. Pressed again while down repeats.
+    Key {
+        evdev: u32,
+        pressed: bool,
+    },
+    /// Text that no key types; it lands in the focused text field, and nowhere when there is none.
+    Text(String),
+    /// Lifts all keys and buttons.
+    ReleaseAll,
+}
+
+/// What a viewer must know besides pixels.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DisplayState {
+    pub cursor: Cursor,
+    /// The text field that has the focus, if one has.
+    pub text_field: Option<TextField>,
+    /// The first picture of the page has been published.
+    pub drawn: bool,
+    /// The display or Chrome is gone, and why, in a sentence.
+    pub closed: Option<String>,
+}
+
+/// A focused text field, as far as Chrome tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextField {
+    /// In pixels of the video.
+    pub caret: Option<Rect>,
+    /// The HTML `inputmode` that fits: `text`, `numeric`, `decimal`, `tel`, `url` or `email`.
+    pub input_mode: &'static str,
+    /// A password or the like.
+    pub secret: bool,
+    pub multiline: bool,
+}
+
+/// Owns the display's thread; dropping it stops and joins the thread and hangs up on Chrome.
+pub struct Display {
+    inbox: Arc<Inbox>,
+    state: watch::Receiver<DisplayState>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Display {
+    /// Starts the thread. The descriptor is Chrome's end of the connection, for `WAYLAND_SOCKET`; close it here once
+    /// Chrome has inherited it, or the display cannot see Chrome go. Leaves `latest` open when it ends, so that a new
+    /// display can continue it.
+    pub fn start(
+        options: DisplayOptions,
+        latest: Arc<Latest>,
+    ) -> Result<(Display, OwnedFd), DisplayError> {
+        let (ours, chromes) = UnixStream::pair()?;
+        let inbox = Arc::new(Inbox::new(options.size)?);
+        let (sender, state) = watch::channel(DisplayState::default());
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let thread = {
+            let inbox = inbox.clone();
+            thread::Builder::new()
+                .name("display".to_owned())
+                .spawn(move || thread_loop::run(options, latest, ours, &inbox, sender, &ready))?
+        };
+        let display = Display {
+            inbox,
+            state,
+            thread: Some(thread),
+        };
+        // The thread says once whether its parts could be made; a panic before that closes the channel.
+        started
+            .recv()
+            .unwrap_or_else(|_| Err(DisplayError::Wayland("it stopped at once".to_owned())))?;
+        Ok((display, chromes.into()))
+    }
+
+    /// Never blocks. Without effect once the display is closed.
+    pub fn send(&self, event: SeatEvent) {
+        self.inbox.push(event);
+    }
+
+    /// A watch, so that nothing queues up for a slow reader.
+    pub fn state(&self) -> watch::Receiver<DisplayState> {
+        self.state.clone()
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.inbox.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic has been caught inside the thread and told in `closed`.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,5 +1,13 @@
 //! Chrome's pixels → one I420 picture, only where they changed.
 
+// Which part changed.
+pub mod damage;
+pub mod rect;
+// Layers → one picture.
+mod blend;
+pub mod compose;
+pub mod convert;
+
 use std::ops::Range;
 
 use shared::geometry::VideoSize;

@@ -1,0 +1,217 @@
+//! Pure: what a person typed as an address → a URL that Chrome may be sent to, or why not.
+
+use url::{Host, Url};
+
+/// A URL that passed the rules; only this can be navigated to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedUrl(String);
+
+impl AllowedUrl {
+    pub fn blank() -> AllowedUrl {
+        AllowedUrl("about:blank".to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why an address is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedAddress {
+    #[error("Type an address or words to search for.")]
+    Empty,
+    #[error("The address is longer than {MAX_LENGTH} characters.")]
+    TooLong,
+    #[error("{0}: addresses are not opened here: {1}")]
+    Scheme(String, &'static str),
+    #[error("{0:?} is not a complete address.")]
+    Malformed(String),
+}
+
+/// Chrome's own limit is 2 MB; nobody types more than this.
+pub const MAX_LENGTH: usize = 16 * 1024;
+
+/// `search_url` has `{}` where the words go.
+pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddress> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return Err(RefusedAddress::Empty);
+    }
+    if typed.len() > MAX_LENGTH {
+        return Err(RefusedAddress::TooLong);
+    }
+    if typed.eq_ignore_ascii_case("about:blank") {
+        return Ok(AllowedUrl::blank());
+    }
+    if let Some((scheme, rest)) = scheme_of(typed) {
+        return match scheme.as_str() {
+            "http" | "https" => web(typed),
+            _ => match refusal(&scheme) {
+                Some(why) => Err(RefusedAddress::Scheme(scheme, why)),
+                None if is_port(rest) => web(&with_scheme(typed)),
+                // "note: buy milk" is words.
+                None if typed.contains(char::is_whitespace) => Ok(search(typed, search_url)),
+                None => Err(RefusedAddress::Scheme(scheme, "only http and https are.")),
+            },
+        };
+    }
+    if looks_like_host(typed) {
+        web(&with_scheme(typed))
+    } else {
+        Ok(search(typed, search_url))
+    }
+}
+
+/// `scheme:rest`, with the scheme in lower case. Chrome also strips tabs and line breaks inside a URL, so they do not hide
+/// one here.
+fn scheme_of(typed: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = typed.split_once(':')?;
+    let scheme: String = scheme
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect::<String>()
+        .to_ascii_lowercase();
+    let mut letters = scheme.chars();
+    let valid = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && letters.all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    valid.then_some((scheme, rest))
+}
+
+fn refusal(scheme: &str) -> Option<&'static str> {
+    Some(match scheme {
+        "file" | "filesystem" => "they show the files of the server.",
+        "chrome" | "chrome-extension" | "chrome-untrusted" | "chrome-search" | "devtools" | "about" => {
+            "they belong to the remote browser itself."
+        }
+        "view-source" => "open the page itself instead.",
+        "javascript" => "they run code in the page that is open.",
+        "data" | "blob" => "they carry a whole page inside the address.",
+        "ftp" | "ws" | "wss" | "mailto" | "tel" | "intent" | "externalfile" | "content" => {
+            "only http and https are."
+        }
+        _ => return None,
+    })
+}
+
+/// After `localhost:`: a port, and perhaps a path.
+fn is_port(rest: &str) -> bool {
+    let port = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    !port.is_empty() && port.parse::<u16>().is_ok()
+}
+
+fn looks_like_host(typed: &str) -> bool {
+    if typed.contains(char::is_whitespace) {
+        return false;
+    }
+    let authority = typed.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.split(':').next().unwrap_or_default();
+    let dotted = host
+        .split_once('.')
+        .is_some_and(|(first, rest)| !first.is_empty() && !rest.is_empty());
+    let bracketed = authority.starts_with('[');
+    (dotted || bracketed || host.eq_ignore_ascii_case("localhost"))
+        && Url::parse(&format!("http://{typed}")).is_ok()
+}
+
+/// A name on this machine or network rarely has a certificate; everything else does.
+fn with_scheme(typed: &str) -> String {
+    let parsed = Url::parse(&format!("http://{typed}"));
+    let local = match parsed.as_ref().map(Url::host) {
+        Ok(Some(Host::Domain(name))) => !name.contains('.') || name.ends_with(".localhost"),
+        Ok(Some(Host::Ipv4(_) | Host::Ipv6(_))) => true,
+        _ => false,
+    };
+    format!("{}://{typed}", if local { "http" } else { "https" })
+}
+
+fn web(url: &str) -> Result<AllowedUrl, RefusedAddress> {
+    match Url::parse(url) {
+        Ok(parsed) if parsed.has_host() && matches!(parsed.scheme(), "http" | "https") => {
+            Ok(AllowedUrl(parsed.into()))
+        }
+        _ => Err(RefusedAddress::Malformed(url.to_owned())),
+    }
+}
+
+fn search(words: &str, search_url: &str) -> AllowedUrl {
+    let words: String = url::form_urlencoded::byte_serialize(words.as_bytes()).collect();
+    AllowedUrl(search_url.replace("{}", &words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SEARCH: &str = "https://search.example/?q={}";
+
+    fn opened(typed: &str) -> String {
+        allowed(typed, SEARCH).unwrap().as_str().to_owned()
+    }
+
+    #[test]
+    fn an_address_is_completed() {
+        for (typed, url) in [
+            ("https://example.com", "https://example.com/"),
+            ("HTTP://Example.com/a?b#c", "http://example.com/a?b#c"),
+            ("example.com/path", "https://example.com/path"),
+            ("localhost:3000/x", "http://localhost:3000/x"),
+            ("localhost", "http://localhost/"),
+            ("127.0.0.1:8080", "http://127.0.0.1:8080/"),
+            ("[::1]:8080", "http://[::1]:8080/"),
+            ("example.com:8443", "https://example.com:8443/"),
+            (" about:blank ", "about:blank"),
+        ] {
+            assert_eq!(opened(typed), url, "{typed}");
+        }
+    }
+
+    #[test]
+    fn words_are_searched() {
+        assert_eq!(opened("rust & wayland"), "https://search.example/?q=rust+%26+wayland");
+        assert_eq!(opened("weather"), "https://search.example/?q=weather");
+        assert_eq!(opened("what is 1.5 + 2"), "https://search.example/?q=what+is+1.5+%2B+2");
+        assert_eq!(opened("note: buy milk"), "https://search.example/?q=note%3A+buy+milk");
+    }
+
+    #[test]
+    fn what_is_not_the_web_is_refused_with_a_reason() {
+        for typed in [
+            "file:///etc/passwd",
+            "FILE:/etc/passwd",
+            "chrome://settings",
+            "view-source:https://example.com",
+            "javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "data:text/html,hi",
+            "data: text/html, hi there",
+            "blob:https://x/1",
+            "about:version",
+            "magnet:?xt=1",
+        ] {
+            let refused = allowed(typed, SEARCH).unwrap_err();
+            assert!(matches!(refused, RefusedAddress::Scheme(..)), "{typed}: {refused:?}");
+        }
+        assert_eq!(allowed("  ", SEARCH), Err(RefusedAddress::Empty));
+        assert!(allowed("http://", SEARCH).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_web_is_ever_opened(typed in ".{0,40}") {
+            if let Ok(url) = allowed(&typed, SEARCH) {
+                let web = url.as_str().starts_with("http://") || url.as_str().starts_with("https://");
+                prop_assert!(web || url == AllowedUrl::blank());
+            }
+        }
+
+        #[test]
+        fn no_spelling_of_a_refused_scheme_gets_through(
+            scheme in "(?i)(file|javascript|data|chrome|view-source)", space in "[ \t]{0,2}", rest in "\\PC{0,20}",
+        ) {
+            let typed = format!("{space}{scheme}:{rest}");
+            prop_assert!(allowed(&typed, SEARCH).is_err());
+        }
+    }
+}

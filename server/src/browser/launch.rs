@@ -1,0 +1,214 @@
+//! A home and a Wayland socket → a running Chrome, sandboxed and unprivileged, that dies with us.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+use shared::geometry::VideoSize;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use super::flags::{FlagOptions, flags, local_state, preferences};
+use super::home::{Home, HomeError};
+
+/// Chrome is there in half a second; a machine that swaps may take long.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Room for some dozens of shared buffers; containers often give 64 MB.
+const ENOUGH_SHM: u64 = 512 * 1024 * 1024;
+
+pub struct LaunchOptions {
+    pub chrome: PathBuf,
+    pub size: VideoSize,
+    pub sandbox: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error(
+        "no Chrome or Chromium was found: install one with `apt-get install chromium`, or name it with --chrome PATH"
+    )]
+    NotFound,
+    #[error("{0} is no program that can be run: check --chrome PATH")]
+    NotExecutable(PathBuf),
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error("{path} cannot be started: {source}")]
+    Spawn {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(
+        "Chrome's sandbox does not work here, user namespaces are off: switch them on with `sysctl -w kernel.unprivileged_userns_clone=1`, or, inside a container only, start with --no-sandbox"
+    )]
+    NoSandbox,
+    #[error("Chrome ended at its start ({status}): {output}")]
+    Ended { status: String, output: String },
+    #[error("Chrome did not start within {} seconds", START_DEADLINE.as_secs())]
+    TooSlow,
+}
+
+/// A running Chrome. Dropping it kills all its processes and removes its home.
+pub struct Chrome {
+    child: Child,
+    group: Pid,
+    websocket_url: String,
+    stderr: Option<Lines<BufReader<ChildStderr>>>,
+    // Dropped last: Chrome is dead by then.
+    home: Home,
+}
+
+/// What was configured, else the first in the usual places.
+pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
+    let is_program = |path: &Path| {
+        rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file()
+    };
+    if let Some(path) = configured {
+        return match is_program(path) {
+            true => Ok(path.to_owned()),
+            false => Err(LaunchError::NotExecutable(path.to_owned())),
+        };
+    }
+    // The programs themselves before the distributions' shell scripts, which add flags of their own.
+    let known = [
+        "/usr/lib/chromium/chromium",
+        "/opt/google/chrome/chrome",
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ];
+    let found = known.iter().map(Path::new).find(|path| is_program(path));
+    found.map(Path::to_owned).ok_or(LaunchError::NotFound)
+}
+
+impl Chrome {
+    /// Starts Chrome with `wayland` as its only display and waits until it can be controlled.
+    pub async fn launch(options: LaunchOptions, home: Home, wayland: OwnedFd) -> Result<Chrome, LaunchError> {
+        home.write_to_profile("Local State", local_state().to_string().as_bytes())?;
+        home.write_to_profile("Default/Preferences", preferences().to_string().as_bytes())?;
+        let small_shm = rustix::fs::statvfs("/dev/shm")
+            .map_or(true, |shm| shm.f_bavail * shm.f_frsize < ENOUGH_SHM);
+        let profile = home.profile();
+        let mut command = Command::new(&options.chrome);
+        command
+            .args(flags(&FlagOptions {
+                profile: &profile,
+                size: options.size,
+                sandbox: options.sandbox,
+                small_shm,
+            }))
+            // Nothing of the server's own environment is Chrome's business.
+            .env_clear()
+            .envs(["PATH", "LANG", "LC_ALL", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .env("HOME", home.path())
+            .env("XDG_CONFIG_HOME", home.path())
+            .env("XDG_CACHE_HOME", home.tmp())
+            .env("XDG_RUNTIME_DIR", home.run())
+            .env("TMPDIR", home.tmp())
+            // No session bus: Chrome would look for one, and start one.
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/dev/null")
+            .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        if let Some(uid) = home.uid() {
+            command.uid(uid).gid(uid);
+        }
+        let socket = wayland.as_raw_fd();
+        // SAFETY: between fork and exec only system calls are made; the descriptor is open, `wayland` outlives the spawn.
+        unsafe {
+            command.pre_exec(move || {
+                let socket = BorrowedFd::borrow_raw(socket);
+                rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty())?;
+                // `kill -9` of the server takes Chrome along. Set after the change of user, which clears it.
+                set_parent_process_death_signal(Some(Signal::KILL))?;
+                Ok(())
+            });
+        }
+        let mut child = command.spawn().map_err(|source| LaunchError::Spawn {
+            path: options.chrome.clone(),
+            source,
+        })?;
+        drop(wayland);
+        let group = child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()))
+            .expect("a child that was not waited for has its process id");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let mut chrome = Chrome {
+            child,
+            group,
+            websocket_url: String::new(),
+            stderr: None,
+            home,
+        };
+        let mut lines = BufReader::new(stderr).lines();
+        chrome.websocket_url = tokio::time::timeout(START_DEADLINE, chrome.read_address(&mut lines))
+            .await
+            .unwrap_or(Err(LaunchError::TooSlow))?;
+        chrome.stderr = Some(lines);
+        Ok(chrome)
+    }
+
+    async fn read_address(&mut self, lines: &mut Lines<BufReader<ChildStderr>>) -> Result<String, LaunchError> {
+        let mut output = Vec::new();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(url) = line.strip_prefix("DevTools listening on ") {
+                return Ok(url.trim().to_owned());
+            }
+            if line.contains("No usable sandbox") {
+                return Err(LaunchError::NoSandbox);
+            }
+            tracing::trace!(target: "chrome", "{line}");
+            output.push(line);
+        }
+        let status = match self.child.wait().await {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        let last = output.len().saturating_sub(3);
+        Err(LaunchError::Ended {
+            status,
+            output: output[last..].join(" · "),
+        })
+    }
+
+    /// `ws://127.0.0.1:PORT/devtools/browser/ID`.
+    pub fn websocket_url(&self) -> &str {
+        &self.websocket_url
+    }
+
+    /// Reads away what Chrome prints (its pipe must not fill) until it ends; gives how it ended.
+    pub async fn ended(&mut self) -> Option<ExitStatus> {
+        let Chrome { child, stderr, .. } = self;
+        let drain = async {
+            while let Some(Ok(Some(line))) = match stderr {
+                Some(lines) => Some(lines.next_line().await),
+                None => None,
+            } {
+                tracing::trace!(target: "chrome", "{line}");
+            }
+            // Its end says nothing: Chrome may live on without.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            status = child.wait() => status.ok(),
+            () = drain => None,
+        }
+    }
+}
+
+impl Drop for Chrome {
+    fn drop(&mut self) {
+        if self.child.id().is_some() {
+            // It may have gone by itself.
+            let _ = kill_process_group(self.group, Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One Chrome, controlled over CDP: navigation, tabs, dialogs. Never seen or touched through it: pixels and input are the
+//! display's.
+
+// What may be opened.
+pub mod address;
+// How it is started, where it lives and how it dies.
+pub mod flags;
+pub mod home;
+pub mod launch;
+// How it is controlled, and what it says.
+mod cdp;
+mod control;
+mod tabs;
+
+use shared::session::{Dialog, Tab, TabId};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use address::AllowedUrl;
+use cdp::Cdp;
+pub use cdp::CdpError;
+use launch::Chrome;
+
+/// Commands that wait for Chrome's task: more than a person can type, and a script that outruns it is told so.
+const COMMAND_QUEUE: usize = 64;
+
+/// What a person, or the session, asks of Chrome.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BrowserCommand {
+    Navigate(AllowedUrl),
+    Back,
+    Forward,
+    Reload,
+    Stop,
+    NewTab(AllowedUrl),
+    Activate(TabId),
+    Close(TabId),
+    AnswerDialog { accept: bool, text: Option<String> },
+    /// Input was sent to the page: time to look whether it still answers.
+    InputSent,
+    /// A shortcut or a click may have changed which tab is in front.
+    LookAtTabs,
+}
+
+/// What Chrome is like now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrowserState {
+    pub tabs: Vec<Tab>,
+    pub active: Option<TabId>,
+    /// Of the active tab.
+    pub dialog: Option<Dialog>,
+    /// The latest thing worth telling the viewer, and a number that tells two equal ones apart.
+    pub notice: Option<(u64, String)>,
+    /// Chrome has ended, with a sentence for the viewer.
+    pub gone: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("Chrome is busy or gone")]
+pub struct Busy;
+
+/// Owns a Chrome and the task that talks to it. Dropping it makes the task kill Chrome and remove its home;
+/// [`Browser::end`] waits until that is done.
+pub struct Browser {
+    commands: mpsc::Sender<BrowserCommand>,
+    state: watch::Receiver<BrowserState>,
+    task: JoinHandle<()>,
+}
+
+impl Browser {
+    /// Takes control of a Chrome and sends its first page to `url`.
+    pub async fn control(chrome: Chrome, urls: Vec<AllowedUrl>) -> Result<Browser, CdpError> {
+        let (cdp, events, connection) = Cdp::connect(chrome.websocket_url()).await?;
+        let (commands, asked) = mpsc::channel(COMMAND_QUEUE);
+        let (publish, state) = watch::channel(BrowserState::default());
+        let control = control::Control::new(cdp, urls, publish);
+        let task = tokio::spawn(control.run(chrome, connection, events, asked));
+        Ok(Browser {
+            commands,
+            state,
+            task,
+        })
+    }
+
+    pub fn send(&self, command: BrowserCommand) -> Result<(), Busy> {
+        self.commands.try_send(command).map_err(|_| Busy)
+    }
+
+    pub fn state(&self) -> watch::Receiver<BrowserState> {
+        self.state.clone()
+    }
+
+    /// Kills Chrome and waits until nothing of it is left.
+    pub async fn end(self) {
+        drop(self.commands);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "Chrome's task failed");
+        }
+    }
+}

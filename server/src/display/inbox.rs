@@ -1,0 +1,188 @@
+//! Seat events from any thread → the display's loop: bounded, never blocking, moves merged.
+
+use std::{
+    collections::VecDeque,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use rustix::event::{EventfdFlags, eventfd};
+use shared::geometry::VideoSize;
+
+use super::SeatEvent;
+
+pub struct Inbox {
+    size: VideoSize,
+    state: Mutex<State>,
+    /// Readable while something waits.
+    wake: OwnedFd,
+}
+
+#[derive(Default)]
+struct State {
+    events: VecDeque<SeatEvent>,
+    stopped: bool,
+}
+
+/// A loop this far behind hangs: then the one thing that matters is that no key stays down.
+const AT_MOST: usize = 1024;
+
+impl Inbox {
+    pub fn new(size: VideoSize) -> std::io::Result<Inbox> {
+        Ok(Inbox {
+            size,
+            state: Mutex::default(),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+        })
+    }
+
+    pub fn push(&self, event: SeatEvent) {
+        let event = clamped(event, self.size);
+        let mut state = self.lock();
+        if state.stopped {
+            return;
+        }
+        let waiting = !state.events.is_empty();
+        let full = state.events.len() >= AT_MOST;
+        match (state.events.back_mut(), &event) {
+            (Some(last @ SeatEvent::PointerMove { .. }), SeatEvent::PointerMove { .. }) => {
+                *last = event;
+            }
+            _ if full => {
+                state.events.clear();
+                state.events.push_back(SeatEvent::ReleaseAll);
+            }
+            _ => state.events.push_back(event),
+        }
+        drop(state);
+        if !waiting {
+            self.wake();
+        }
+    }
+
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.wake();
+    }
+
+    pub fn stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    /// Everything that waits, in order.
+    pub fn take(&self) -> VecDeque<SeatEvent> {
+        // Emptied before the events are taken: an event pushed in between wakes the loop once more than needed.
+        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+        std::mem::take(&mut self.lock().events)
+    }
+
+    /// To wait for, together with other descriptors.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    fn wake(&self) {
+        // It can only fail when 2⁶⁴ wakes wait, and then it is readable anyway.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn clamped(event: SeatEvent, size: VideoSize) -> SeatEvent {
+    match event {
+        SeatEvent::PointerMove { at } => SeatEvent::PointerMove {
+            at: at.clamped(size),
+        },
+        SeatEvent::PointerButton {
+            at,
+            button,
+            pressed,
+        } => SeatEvent::PointerButton {
+            at: at.clamped(size),
+            button,
+            pressed,
+        },
+        SeatEvent::Wheel {
+            at,
+            delta_x,
+            delta_y,
+            notched,
+        } => SeatEvent::Wheel {
+            at: at.clamped(size),
+            delta_x: bounded(delta_x),
+            delta_y: bounded(delta_y),
+            notched,
+        },
+        other => other,
+    }
+}
+
+/// Wayland's fixed-point numbers end at 2²³; no page is scrolled further at once.
+fn bounded(delta: f32) -> f32 {
+    const MOST: f32 = 100_000.0;
+    if delta.is_nan() {
+        0.0
+    } else {
+        delta.clamp(-MOST, MOST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::geometry::PointInVideo;
+
+    fn moved(x: f32) -> SeatEvent {
+        SeatEvent::PointerMove {
+            at: PointInVideo::new(x, 0.0),
+        }
+    }
+
+    fn key(evdev: u32) -> SeatEvent {
+        SeatEvent::Key {
+            evdev,
+            pressed: true,
+        }
+    }
+
+    #[test]
+    fn moves_merge_but_never_across_another_event() {
+        let inbox = Inbox::new(VideoSize::HD).unwrap();
+        for event in [moved(1.0), moved(2.0), key(30), moved(3.0), moved(99999.0)] {
+            inbox.push(event);
+        }
+        assert_eq!(inbox.take(), [moved(2.0), key(30), moved(1279.5)]);
+        assert!(inbox.take().is_empty());
+    }
+
+    #[test]
+    fn a_loop_that_hangs_leaves_no_key_down() {
+        let inbox = Inbox::new(VideoSize::HD).unwrap();
+        for _ in 0..=AT_MOST {
+            inbox.push(key(30));
+        }
+        assert_eq!(inbox.take(), [SeatEvent::ReleaseAll]);
+    }
+
+    #[test]
+    fn a_wheel_turns_by_a_finite_amount() {
+        let inbox = Inbox::new(VideoSize::HD).unwrap();
+        let at = PointInVideo::default();
+        inbox.push(SeatEvent::Wheel {
+            at,
+            delta_x: f32::NAN,
+            delta_y: f32::INFINITY,
+            notched: true,
+        });
+        let expected = SeatEvent::Wheel {
+            at,
+            delta_x: 0.0,
+            delta_y: 100_000.0,
+            notched: true,
+        };
+        assert_eq!(inbox.take(), [expected]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Text that no key types → the focused text field; what Chrome tells of that field → the viewer.
+
+use smithay::reexports::{
+    wayland_protocols::wp::text_input::zv3::server::{
+        zwp_text_input_manager_v3::{self, ZwpTextInputManagerV3},
+        zwp_text_input_v3::{self, ContentHint, ContentPurpose, ZwpTextInputV3},
+    },
+    wayland_server::{
+        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
+        backend::ClientId, protocol::wl_surface::WlSurface,
+    },
+};
+
+use super::{TextField, compositor::Compositor};
+use crate::picture::rect::Rect;
+
+/// smithay's own text input wants another client as the input method; here the display itself is it.
+pub struct TextInputs {
+    inputs: Vec<TextInput>,
+    focus: Option<WlSurface>,
+}
+
+struct TextInput {
+    resource: ZwpTextInputV3,
+    /// How often Chrome has committed; `done` repeats it.
+    serial: u32,
+    pending: Pending,
+    /// `None` while no text field has the focus.
+    current: Option<Field>,
+}
+
+#[derive(Clone, Default)]
+struct Field {
+    caret: Option<Rect>,
+    hint: Option<ContentHint>,
+    purpose: Option<ContentPurpose>,
+}
+
+#[derive(Clone, Default)]
+struct Pending {
+    enabled: Option<bool>,
+    field: Field,
+}
+
+/// Chrome makes one per seat.
+const MOST_INPUTS: usize = 16;
+/// A Wayland message holds 4096 bytes with its header.
+const MOST_BYTES: usize = 3000;
+
+impl TextInputs {
+    pub fn new(handle: &DisplayHandle) -> TextInputs {
+        handle.create_global::<Compositor, ZwpTextInputManagerV3, ()>(1, ());
+        TextInputs {
+            inputs: Vec::new(),
+            focus: None,
+        }
+    }
+
+    /// The keyboard went to another surface.
+    pub fn focus(&mut self, focus: Option<WlSurface>) {
+        if self.focus == focus {
+            return;
+        }
+        for input in &mut self.inputs {
+            if let Some(before) = self.focus.as_ref().filter(|surface| surface.is_alive()) {
+                input.resource.leave(before);
+            }
+            // Leaving disables the field; Chrome enables it again after the next enter.
+            input.current = None;
+            if let Some(surface) = &focus {
+                input.resource.enter(surface);
+            }
+        }
+        self.focus = focus;
+    }
+
+    /// Puts `text` where the caret is.
+    pub fn commit(&mut self, text: &str) {
+        for input in self.inputs.iter().filter(|input| input.current.is_some()) {
+            for piece in pieces(text, MOST_BYTES) {
+                input.resource.commit_string(Some(piece.to_owned()));
+                input.resource.done(input.serial);
+            }
+        }
+    }
+
+    fn field(&self) -> Option<TextField> {
+        let field = self
+            .inputs
+            .iter()
+            .find_map(|input| input.current.as_ref())?;
+        let hint = field.hint.unwrap_or(ContentHint::None);
+        let purpose = field.purpose.unwrap_or(ContentPurpose::Normal);
+        let secret = ContentHint::HiddenText | ContentHint::SensitiveData;
+        Some(TextField {
+            caret: field.caret,
+            input_mode: input_mode(purpose),
+            secret: matches!(purpose, ContentPurpose::Password | ContentPurpose::Pin)
+                || hint.intersects(secret),
+            multiline: hint.contains(ContentHint::Multiline),
+        })
+    }
+}
+
+impl Compositor {
+    pub(super) fn publish_text_field(&self) {
+        let mut field = self.text_inputs.field();
+        if let Some(field) = &mut field {
+            // Chrome tells the caret within the window, whose geometry may not begin at the picture's corner.
+            let focus = self.text_inputs.focus.as_ref();
+            let mut scene = self.scene.iter();
+            if let Some(placed) = scene.find(|placed| Some(&placed.surface) == focus) {
+                let at = placed.rect;
+                field.caret = field.caret.map(|caret| caret.moved(at.left, at.top));
+            }
+        }
+        self.state.send_if_modified(|state| {
+            let changed = state.text_field != field;
+            state.text_field = field;
+            changed
+        });
+    }
+}
+
+fn input_mode(purpose: ContentPurpose) -> &'static str {
+    match purpose {
+        ContentPurpose::Digits | ContentPurpose::Pin => "numeric",
+        ContentPurpose::Number => "decimal",
+        ContentPurpose::Phone => "tel",
+        ContentPurpose::Url => "url",
+        ContentPurpose::Email => "email",
+        _ => "text",
+    }
+}
+
+/// Cuts between characters, each piece at most `most` bytes (and at least one character).
+fn pieces(text: &str, most: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while rest.len() > most {
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(most.max(4)));
+        pieces.push(piece);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(rest);
+    }
+    pieces
+}
+
+impl GlobalDispatch<ZwpTextInputManagerV3, ()> for Compositor {
+    fn bind(
+        _state: &mut Self,
+        _handle: &DisplayHandle,
+        _client: &Client,
+        manager: New<ZwpTextInputManagerV3>,
+        _data: &(),
+        init: &mut DataInit<'_, Self>,
+    ) {
+        init.init(manager, ());
+    }
+}
+
+impl Dispatch<ZwpTextInputManagerV3, ()> for Compositor {
+    fn request(
+        state: &mut Self,
+        _client: &Client,
+        _manager: &ZwpTextInputManagerV3,
+        request: zwp_text_input_manager_v3::Request,
+        _data: &(),
+        _handle: &DisplayHandle,
+        init: &mut DataInit<'_, Self>,
+    ) {
+        if let zwp_text_input_manager_v3::Request::GetTextInput { id, .. } = request {
+            let resource = init.init(id, ());
+            let inputs = &mut state.text_inputs;
+            if inputs.inputs.len() >= MOST_INPUTS {
+                return;
+            }
+            if let Some(surface) = &inputs.focus {
+                resource.enter(surface);
+            }
+            inputs.inputs.push(TextInput {
+                resource,
+                serial: 0,
+                pending: Pending::default(),
+                current: None,
+            });
+        }
+    }
+}
+
+impl Dispatch<ZwpTextInputV3, ()> for Compositor {
+    fn request(
+        state: &mut Self,
+        _client: &Client,
+        resource: &ZwpTextInputV3,
+        request: zwp_text_input_v3::Request,
+        _data: &(),
+        _handle: &DisplayHandle,
+        _init: &mut DataInit<'_, Self>,
+    ) {
+        let inputs = &mut state.text_inputs.inputs;
+        let Some(input) = inputs.iter_mut().find(|input| input.resource == *resource) else {
+            return;
+        };
+        match request {
+            zwp_text_input_v3::Request::Enable => {
+                // Enabling forgets everything told before.
+                input.pending = Pending {
+                    enabled: Some(true),
+                    field: Field::default(),
+                };
+            }
+            zwp_text_input_v3::Request::Disable => input.pending.enabled = Some(false),
+            zwp_text_input_v3::Request::SetContentType { hint, purpose } => {
+                input.pending.field.hint = value(hint);
+                input.pending.field.purpose = value(purpose);
+            }
+            zwp_text_input_v3::Request::SetCursorRectangle {
+                x,
+                y,
+                width,
+                height,
+            } => input.pending.field.caret = Some(Rect::new(x, y, width, height)),
+            zwp_text_input_v3::Request::Commit => {
+                input.serial = input.serial.wrapping_add(1);
+                let enabled = input.pending.enabled.take();
+                if enabled.unwrap_or(input.current.is_some()) {
+                    input.current = Some(input.pending.field.clone());
+                } else {
+                    input.current = None;
+                }
+                state.publish_text_field();
+            }
+            _ => {}
+        }
+    }
+
+    fn destroyed(state: &mut Self, _client: ClientId, resource: &ZwpTextInputV3, _data: &()) {
+        let inputs = &mut state.text_inputs.inputs;
+        inputs.retain(|input| input.resource != *resource);
+        state.publish_text_field();
+    }
+}
+
+fn value<T>(told: WEnum<T>) -> Option<T> {
+    told.into_result().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn pieces_fit_and_add_up(text in "\\PC{0,60}", most in 4..20usize) {
+            let pieces = pieces(&text, most);
+            prop_assert!(pieces.iter().all(|piece| piece.len() <= most));
+            prop_assert_eq!(pieces.concat(), text);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The display's own thread: seat events in, Chrome's requests in, pictures out, until someone hangs up.
+
+use std::{
+    os::unix::net::UnixStream,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, PoisonError, mpsc::SyncSender},
+    time::Instant,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use smithay::reexports::wayland_server;
+use tokio::sync::watch;
+
+use super::{
+    DisplayError, DisplayOptions, DisplayState,
+    compositor::{Chrome, Compositor},
+    inbox::Inbox,
+    pacing::Pacing,
+};
+use crate::{latest::Latest, picture::compose::Composer};
+
+type Started = SyncSender<Result<(), DisplayError>>;
+
+/// Runs until the display is dropped or Chrome is gone, and says so in `state`.
+pub fn run(
+    options: DisplayOptions,
+    latest: Arc<Latest>,
+    stream: UnixStream,
+    inbox: &Inbox,
+    state: watch::Sender<DisplayState>,
+    started: &Started,
+) {
+    let closing = state.clone();
+    // A panic here must not take other sessions down: it ends this display, and Chrome sees the connection close.
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        match Loop::new(options, latest, stream, state) {
+            Ok(mut display) => {
+                let _ = started.send(Ok(()));
+                display.run(inbox)
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+                "The display could not start.".to_owned()
+            }
+        }
+    }));
+    let why = ended.unwrap_or_else(|_| "The display of this session has failed.".to_owned());
+    inbox.stop();
+    closing.send_modify(|state| state.closed = Some(why));
+}
+
+struct Loop {
+    wayland: wayland_server::Display<Compositor>,
+    compositor: Compositor,
+    gone: Arc<std::sync::Mutex<Option<String>>>,
+    latest: Arc<Latest>,
+    composer: Composer,
+    pacing: Pacing,
+}
+
+impl Loop {
+    fn new(
+        options: DisplayOptions,
+        latest: Arc<Latest>,
+        stream: UnixStream,
+        state: watch::Sender<DisplayState>,
+    ) -> Result<Loop, DisplayError> {
+        let wayland = wayland_server::Display::new()
+            .map_err(|error| DisplayError::Wayland(error.to_string()))?;
+        let compositor =
+            Compositor::new(wayland.handle(), options.size, options.frame_rate, state)?;
+        let chrome = Chrome::default();
+        let gone = chrome.gone();
+        wayland.handle().insert_client(stream, Arc::new(chrome))?;
+        Ok(Loop {
+            wayland,
+            compositor,
+            gone,
+            latest,
+            composer: Composer::default(),
+            pacing: Pacing::new(options.frame_rate),
+        })
+    }
+
+    /// Gives the reason why it ended, in a sentence.
+    fn run(&mut self, inbox: &Inbox) -> String {
+        loop {
+            if let Err(error) = self.wait(inbox) {
+                tracing::error!(%error, "the display cannot wait for Chrome");
+                return "The display of this session has failed.".to_owned();
+            }
+            if inbox.stopped() {
+                return "The display was closed.".to_owned();
+            }
+            if let Some(why) = self.turn(inbox) {
+                return why;
+            }
+        }
+    }
+
+    /// Until Chrome or a person has something to say, or a frame is due. Without either it sleeps for good.
+    fn wait(&mut self, inbox: &Inbox) -> Result<(), rustix::io::Errno> {
+        let now = Instant::now();
+        let timeout = self.compositor.has_callbacks().then(|| {
+            let wait = self.pacing.due(now) - now;
+            Timespec {
+                tv_sec: wait.as_secs() as i64,
+                tv_nsec: wait.subsec_nanos().into(),
+            }
+        });
+        let chrome = self.wayland.backend().poll_fd();
+        let mut fds = [
+            PollFd::from_borrowed_fd(chrome, PollFlags::IN),
+            PollFd::from_borrowed_fd(inbox.fd(), PollFlags::IN),
+        ];
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn turn(&mut self, inbox: &Inbox) -> Option<String> {
+        let events = inbox.take();
+        if !events.is_empty() {
+            self.pacing.input(Instant::now());
+        }
+        for event in events {
+            self.compositor.apply(event);
+        }
+        if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
+            tracing::error!(%error, "Chrome's requests cannot be read");
+            return Some("The display of this session has failed.".to_owned());
+        }
+        let drawn_at = Instant::now();
+        self.compositor.arrange();
+        self.compositor
+            .publish(&self.latest, &mut self.composer, drawn_at);
+        let now = Instant::now();
+        if self.compositor.has_callbacks() && self.pacing.due(now) <= now {
+            self.compositor.answer_callbacks();
+            self.pacing.answered(now);
+        }
+        if let Err(error) = self.wayland.flush_clients() {
+            tracing::debug!(%error, "Chrome does not read its events");
+        }
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.take()
+    }
+}

@@ -1,0 +1,333 @@
+//! Chrome's windows and menus → which are shown, where, and which has the keyboard.
+
+use smithay::{
+    delegate_xdg_activation, delegate_xdg_decoration, delegate_xdg_shell,
+    reexports::{
+        wayland_protocols::xdg::{
+            decoration::zv1::server::zxdg_toplevel_decoration_v1::Mode as DecorationMode,
+            shell::server::xdg_toplevel,
+        },
+        wayland_server::{
+            DisplayHandle,
+            protocol::{wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface},
+        },
+    },
+    utils::{Logical, Point, Rectangle, SERIAL_COUNTER, Serial},
+    wayland::{
+        compositor::with_states,
+        shell::xdg::{
+            PopupSurface, PositionerState, SurfaceCachedState, ToplevelSurface, XdgShellHandler,
+            XdgShellState,
+            decoration::{XdgDecorationHandler, XdgDecorationState},
+        },
+        xdg_activation::{
+            XdgActivationHandler, XdgActivationState, XdgActivationToken, XdgActivationTokenData,
+        },
+    },
+};
+
+use super::compositor::Compositor;
+
+pub struct Windows {
+    shell: XdgShellState,
+    activation: XdgActivationState,
+    _decoration: XdgDecorationState,
+    /// The last one that has drawn is shown; all fill the whole output.
+    toplevels: Vec<ToplevelSurface>,
+    /// In the order in which they opened, which is their order from bottom to top.
+    popups: Vec<Popup>,
+}
+
+struct Popup {
+    surface: PopupSurface,
+    /// Relative to the parent's window geometry.
+    at: Point<i32, Logical>,
+    /// Takes the keyboard, as a menu does.
+    grabs: bool,
+}
+
+/// Deeper nesting is no menu.
+const MOST_NESTED: usize = 16;
+/// More windows and menus than this are no page's honest wish; Chrome is asked to close the newest.
+const MOST_WINDOWS: usize = 64;
+
+impl Windows {
+    pub fn new(handle: &DisplayHandle) -> Windows {
+        Windows {
+            shell: XdgShellState::new::<Compositor>(handle),
+            activation: XdgActivationState::new::<Compositor>(handle),
+            _decoration: XdgDecorationState::new::<Compositor>(handle),
+            toplevels: Vec::new(),
+            popups: Vec::new(),
+        }
+    }
+
+    /// Forgets what Chrome has destroyed.
+    pub fn tidy(&mut self) {
+        self.toplevels.retain(ToplevelSurface::alive);
+        self.popups.retain(|popup| popup.surface.alive());
+    }
+}
+
+impl Compositor {
+    fn shown_toplevel(&self) -> Option<&ToplevelSurface> {
+        let toplevels = self.windows.toplevels.iter().rev();
+        toplevels
+            .filter(|toplevel| toplevel.alive())
+            .find(|toplevel| self.content(toplevel.wl_surface()).is_some())
+    }
+
+    /// The window and its menus, bottom first, with the place of each surface's own (0, 0).
+    pub(super) fn shown_windows(&self) -> Vec<(WlSurface, i32, i32)> {
+        let Some(toplevel) = self.shown_toplevel() else {
+            return Vec::new();
+        };
+        let root = toplevel.wl_surface();
+        let geometry = window_geometry(root);
+        let mut shown = vec![(root.clone(), -geometry.x, -geometry.y)];
+        for popup in &self.windows.popups {
+            let surface = popup.surface.wl_surface();
+            if let Some((owner, at)) = self.popup_place(popup, MOST_NESTED)
+                && owner == *root
+            {
+                let geometry = window_geometry(surface);
+                let (x, y) = (
+                    at.x.saturating_sub(geometry.x),
+                    at.y.saturating_sub(geometry.y),
+                );
+                shown.push((surface.clone(), x, y));
+            }
+        }
+        shown
+    }
+
+    /// The toplevel's surface that a menu belongs to, and where the menu's window geometry begins.
+    fn popup_place(&self, popup: &Popup, depth: usize) -> Option<(WlSurface, Point<i32, Logical>)> {
+        let depth = depth.checked_sub(1)?;
+        let parent = popup.surface.get_parent_surface()?;
+        let above = self.windows.popups.iter();
+        let mut above = above.filter(|other| *other.surface.wl_surface() == parent);
+        let (owner, base) = match above.next() {
+            Some(other) => self.popup_place(other, depth)?,
+            None => (parent, (0, 0).into()),
+        };
+        let x = base.x.saturating_add(popup.at.x);
+        let y = base.y.saturating_add(popup.at.y);
+        Some((owner, (x, y).into()))
+    }
+
+    /// Decides where a menu goes so that it fits into the output, as far as its positioner allows.
+    fn position(&mut self, surface: &PopupSurface, positioner: PositionerState) {
+        let Some(index) = self
+            .windows
+            .popups
+            .iter()
+            .position(|p| p.surface == *surface)
+        else {
+            return;
+        };
+        // Where the parent's window geometry begins: the place of a menu at (0, 0) of it.
+        self.windows.popups[index].at = (0, 0).into();
+        let parent = self
+            .popup_place(&self.windows.popups[index], MOST_NESTED)
+            .map_or((0, 0).into(), |(_, at)| at);
+        let room = Rectangle::new(
+            (parent.x.saturating_neg(), parent.y.saturating_neg()).into(),
+            (self.size.width().into(), self.size.height().into()).into(),
+        );
+        let geometry = positioner.get_unconstrained_geometry(room);
+        self.windows.popups[index].at = geometry.loc;
+        surface.with_pending_state(|state| {
+            state.geometry = geometry;
+            state.positioner = positioner;
+        });
+    }
+
+    /// A new window or menu commits once without a buffer, to be told its size.
+    pub(super) fn configure_new(&mut self, surface: &WlSurface) {
+        let toplevels = self.windows.toplevels.iter();
+        for toplevel in toplevels.filter(|toplevel| toplevel.wl_surface() == surface) {
+            if !toplevel.is_initial_configure_sent() {
+                toplevel.send_configure();
+            }
+        }
+        let popups = self.windows.popups.iter().map(|popup| &popup.surface);
+        for popup in popups.filter(|popup| popup.wl_surface() == surface) {
+            if !popup.is_initial_configure_sent() && popup.send_configure().is_err() {
+                tracing::debug!("a menu asked for its size twice");
+            }
+        }
+    }
+
+    /// Gives the keyboard to the newest menu that wants it, else to the window that is shown.
+    pub(super) fn focus_keyboard(&mut self) {
+        let popups = self.windows.popups.iter().rev();
+        let menu = popups
+            .filter(|popup| popup.grabs && popup.surface.alive())
+            .map(|popup| popup.surface.wl_surface())
+            .find(|surface| self.content(surface).is_some());
+        let window = self.shown_toplevel().map(ToplevelSurface::wl_surface);
+        let wanted = menu.or(window).cloned();
+        let window = window.cloned();
+        self.activate(window.as_ref());
+        let keyboard = self.keys.keyboard.clone();
+        if keyboard.current_focus() != wanted {
+            keyboard.set_focus(self, wanted, SERIAL_COUNTER.next_serial());
+        }
+    }
+
+    /// Tells each window whether it is the active one.
+    fn activate(&mut self, active: Option<&WlSurface>) {
+        for toplevel in &self.windows.toplevels {
+            // A window that has not drawn yet was told at its first configure that it will be active.
+            if !toplevel.alive() || self.content(toplevel.wl_surface()).is_none() {
+                continue;
+            }
+            toplevel.with_pending_state(|state| {
+                if active == Some(toplevel.wl_surface()) {
+                    state.states.set(xdg_toplevel::State::Activated);
+                } else {
+                    state.states.unset(xdg_toplevel::State::Activated);
+                }
+            });
+            toplevel.send_pending_configure();
+        }
+    }
+
+    /// Every window fills the output, without a frame of its own.
+    fn fill_output(&self, toplevel: &ToplevelSurface) {
+        toplevel.with_pending_state(|state| {
+            let (width, height) = (self.size.width().into(), self.size.height().into());
+            state.size = Some((width, height).into());
+            state.bounds = state.size;
+            state.states.set(xdg_toplevel::State::Fullscreen);
+            state.decoration_mode = Some(DecorationMode::ServerSide);
+        });
+    }
+
+    /// The protocol wants an answer to each wish, also when nothing changes.
+    fn insist(&self, toplevel: &ToplevelSurface) {
+        self.fill_output(toplevel);
+        if toplevel.is_initial_configure_sent() {
+            toplevel.send_configure();
+        }
+    }
+}
+
+fn window_geometry(surface: &WlSurface) -> Point<i32, Logical> {
+    with_states(surface, |states| {
+        let mut cached = states.cached_state.get::<SurfaceCachedState>();
+        cached
+            .current()
+            .geometry
+            .map_or((0, 0).into(), |geometry| geometry.loc)
+    })
+}
+
+impl XdgShellHandler for Compositor {
+    fn xdg_shell_state(&mut self) -> &mut XdgShellState {
+        &mut self.windows.shell
+    }
+
+    fn new_toplevel(&mut self, toplevel: ToplevelSurface) {
+        self.fill_output(&toplevel);
+        toplevel.with_pending_state(|state| state.states.set(xdg_toplevel::State::Activated));
+        self.output.enter(toplevel.wl_surface());
+        if self.windows.toplevels.len() >= MOST_WINDOWS {
+            toplevel.send_close();
+        }
+        self.windows.toplevels.push(toplevel);
+    }
+
+    fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {
+        if self.windows.popups.len() >= MOST_WINDOWS {
+            surface.send_popup_done();
+        }
+        self.output.enter(surface.wl_surface());
+        self.windows.popups.push(Popup {
+            surface: surface.clone(),
+            at: (0, 0).into(),
+            grabs: false,
+        });
+        self.position(&surface, positioner);
+    }
+
+    fn reposition_request(
+        &mut self,
+        surface: PopupSurface,
+        positioner: PositionerState,
+        token: u32,
+    ) {
+        self.position(&surface, positioner);
+        surface.send_repositioned(token);
+    }
+
+    fn grab(&mut self, surface: PopupSurface, _seat: WlSeat, _serial: Serial) {
+        let popups = self.windows.popups.iter_mut();
+        for popup in popups.filter(|popup| popup.surface == surface) {
+            popup.grabs = true;
+        }
+    }
+
+    fn popup_destroyed(&mut self, surface: PopupSurface) {
+        self.windows.popups.retain(|popup| popup.surface != surface);
+    }
+
+    fn toplevel_destroyed(&mut self, toplevel: ToplevelSurface) {
+        self.windows.toplevels.retain(|other| *other != toplevel);
+    }
+
+    fn maximize_request(&mut self, toplevel: ToplevelSurface) {
+        self.insist(&toplevel);
+    }
+
+    fn unmaximize_request(&mut self, toplevel: ToplevelSurface) {
+        self.insist(&toplevel);
+    }
+
+    fn fullscreen_request(&mut self, toplevel: ToplevelSurface, _output: Option<WlOutput>) {
+        self.insist(&toplevel);
+    }
+
+    fn unfullscreen_request(&mut self, toplevel: ToplevelSurface) {
+        self.insist(&toplevel);
+    }
+}
+
+impl XdgDecorationHandler for Compositor {
+    fn new_decoration(&mut self, toplevel: ToplevelSurface) {
+        self.fill_output(&toplevel);
+    }
+
+    fn request_mode(&mut self, toplevel: ToplevelSurface, _mode: DecorationMode) {
+        self.insist(&toplevel);
+    }
+
+    fn unset_mode(&mut self, toplevel: ToplevelSurface) {
+        self.insist(&toplevel);
+    }
+}
+
+impl XdgActivationHandler for Compositor {
+    fn activation_state(&mut self) -> &mut XdgActivationState {
+        &mut self.windows.activation
+    }
+
+    fn request_activation(
+        &mut self,
+        token: XdgActivationToken,
+        _data: XdgActivationTokenData,
+        surface: WlSurface,
+    ) {
+        self.windows.activation.remove_token(&token);
+        let toplevels = &mut self.windows.toplevels;
+        if let Some(at) = toplevels.iter().position(|t| *t.wl_surface() == surface) {
+            let raised = toplevels.remove(at);
+            toplevels.push(raised);
+        }
+    }
+}
+
+delegate_xdg_shell!(Compositor);
+delegate_xdg_decoration!(Compositor);
+delegate_xdg_activation!(Compositor);

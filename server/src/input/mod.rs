@@ -1,0 +1,200 @@
+//! A viewer's messages → events of the session's seat, with what each viewer holds down.
+
+pub mod keymap;
+mod held;
+
+use shared::geometry::{PointInVideo, VideoSize};
+use shared::input::Key;
+use shared::message::ClientMessage;
+
+use crate::display::SeatEvent;
+use held::Held;
+use keymap::{
+    ALT, CONTROL, META, NUMPAD_ENTER, SHIFT, Stroke, evdev_from_code, evdev_from_name, is_modifier,
+    stroke_from_char,
+};
+
+/// Longer text is refused rather than cut: a paste that lost its end would look complete.
+pub const MAX_TEXT: usize = 32 * 1024;
+
+/// Wheels turn some hundred pixels an event; a hostile one could jump to the end of every page.
+const MAX_WHEEL: f32 = 10_000.0;
+
+/// Pure: one viewer's hands. Translates its messages and remembers what it holds, so that it can all be lifted.
+#[derive(Debug, Default)]
+pub struct Hands {
+    held: Held,
+    last_move: Option<u32>,
+    /// Where this viewer's pointer was last.
+    at: PointInVideo,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RefusedInput {
+    #[error("The text is longer than {MAX_TEXT} bytes, so none of it was typed.")]
+    LongText,
+    #[error("The position or distance is not a number.")]
+    NotANumber,
+    #[error("That key is not one of a keyboard.")]
+    UnknownKey,
+}
+
+impl Hands {
+    /// What the seat is told; nothing for a message that is late or changes nothing.
+    pub fn translate(
+        &mut self,
+        message: &ClientMessage,
+        size: VideoSize,
+    ) -> Result<Vec<SeatEvent>, RefusedInput> {
+        Ok(match message {
+            ClientMessage::PointerMove { sequence, at } => {
+                // Unordered channel: an older move must not pull the pointer back. Wraps after four billion.
+                let is_late = |last: u32| sequence.wrapping_sub(last).cast_signed() <= 0;
+                if self.last_move.is_some_and(is_late) {
+                    return Ok(Vec::new());
+                }
+                finite(&[at.x, at.y])?;
+                self.last_move = Some(*sequence);
+                self.at = at.clamped(size);
+                vec![SeatEvent::PointerMove { at: self.at }]
+            }
+            ClientMessage::PointerButton { at, button, pressed } => {
+                finite(&[at.x, at.y])?;
+                if !self.held.button(*button, *pressed) {
+                    return Ok(Vec::new());
+                }
+                self.at = at.clamped(size);
+                vec![SeatEvent::PointerButton {
+                    at: self.at,
+                    button: *button,
+                    pressed: *pressed,
+                }]
+            }
+            ClientMessage::Wheel {
+                at,
+                delta_x,
+                delta_y,
+                notched,
+            } => {
+                finite(&[at.x, at.y, *delta_x, *delta_y])?;
+                vec![SeatEvent::Wheel {
+                    at: at.clamped(size),
+                    delta_x: delta_x.clamp(-MAX_WHEEL, MAX_WHEEL),
+                    delta_y: delta_y.clamp(-MAX_WHEEL, MAX_WHEEL),
+                    notched: *notched,
+                }]
+            }
+            ClientMessage::Key(key) if key.pressed => self.press(key)?,
+            ClientMessage::Key(key) => self.held.lift_key(place(key)),
+            ClientMessage::Text { text } if text.len() > MAX_TEXT => return Err(RefusedInput::LongText),
+            ClientMessage::Text { text } if text.is_empty() => Vec::new(),
+            ClientMessage::Text { text } => vec![SeatEvent::Text(text.clone())],
+            ClientMessage::HeldKeys { codes } => self.held.keep_only(codes),
+            ClientMessage::ReleaseAll => self.held.lift_all(self.at),
+            ClientMessage::Ping { .. } => Vec::new(),
+        })
+    }
+
+    /// What lifts everything this viewer holds.
+    pub fn release_all(&mut self) -> Vec<SeatEvent> {
+        self.held.lift_all(self.at)
+    }
+
+    fn press(&mut self, key: &Key) -> Result<Vec<SeatEvent>, RefusedInput> {
+        let mut typed = key.key.chars();
+        let character = match (typed.next(), typed.next()) {
+            (Some(character), None) if !character.is_control() => Some(character),
+            _ => None,
+        };
+        let Some(character) = character else {
+            return self.press_named(key);
+        };
+        let modifiers = key.modifiers;
+        // AltGr makes other characters; where it is reported as Ctrl+Alt it is no shortcut either.
+        let third_level = modifiers.alt_graph || (modifiers.ctrl && modifiers.alt && !character.is_ascii());
+        let shortcut = (modifiers.ctrl || modifiers.alt || modifiers.meta) && !third_level;
+        let stroke = stroke_from_char(character, &key.code);
+        if shortcut {
+            // Ctrl+С on a Cyrillic layout is Ctrl+C by its place.
+            let evdev = stroke
+                .map(|stroke| stroke.evdev)
+                .or_else(|| evdev_from_code(&key.code))
+                .ok_or(RefusedInput::UnknownKey)?;
+            return Ok(self.press_shortcut(key, evdev));
+        }
+        match stroke {
+            // The modifiers that made a third-level character would make another one, or a shortcut, over there.
+            Some(stroke) if !third_level => Ok(self.press_stroke(key, stroke)),
+            _ => Ok(vec![SeatEvent::Text(key.key.clone())]),
+        }
+    }
+
+    /// Brings shift into the state that this character needs, for this one key: Caps Lock is on here, or the viewer's
+    /// layout has the character on another level.
+    fn press_stroke(&mut self, key: &Key, stroke: Stroke) -> Vec<SeatEvent> {
+        let held = self.held.down_of(SHIFT);
+        match (stroke.shift, held.is_empty()) {
+            (true, true) => self.press_between(key, stroke.evdev, &[SHIFT[0]], true),
+            (false, false) => self.press_between(key, stroke.evdev, &held, false),
+            _ => self.held.press_key(place(key), stroke.evdev),
+        }
+    }
+
+    /// A modifier that went down before the picture had the focus is pressed for this one key.
+    fn press_shortcut(&mut self, key: &Key, evdev: u32) -> Vec<SeatEvent> {
+        let wanted = [
+            (key.modifiers.ctrl, CONTROL),
+            (key.modifiers.alt, ALT),
+            (key.modifiers.meta, META),
+            (key.modifiers.shift, SHIFT),
+        ];
+        let is_missing = |(on, either): &(bool, [u32; 2])| *on && self.held.down_of(*either).is_empty();
+        let missing: Vec<u32> = wanted.into_iter().filter(is_missing).map(|(_, either)| either[0]).collect();
+        self.press_between(key, evdev, &missing, true)
+    }
+
+    /// Brings some modifiers into the state `down`, presses, and brings them back.
+    fn press_between(&mut self, key: &Key, evdev: u32, modifiers: &[u32], down: bool) -> Vec<SeatEvent> {
+        let turn = |pressed| {
+            modifiers.iter().map(move |evdev| SeatEvent::Key {
+                evdev: *evdev,
+                pressed,
+            })
+        };
+        let pressed = self.held.press_key(place(key), evdev);
+        turn(down).chain(pressed).chain(turn(!down)).collect()
+    }
+
+    /// A key that types nothing: arrows, function keys, modifiers.
+    fn press_named(&mut self, key: &Key) -> Result<Vec<SeatEvent>, RefusedInput> {
+        if matches!(key.key.as_str(), "CapsLock" | "NumLock" | "ScrollLock" | "AltGraph" | "Dead" | "Process") {
+            // Their effect shows in the characters that follow.
+            return Ok(Vec::new());
+        }
+        // The number pad's keys by their name: without Num Lock its 7 is Home.
+        let by_name = || evdev_from_name(&key.key);
+        let by_code = || evdev_from_code(&key.code);
+        let evdev = if is_modifier(&key.code) || key.code == NUMPAD_ENTER {
+            by_code().or_else(by_name)
+        } else {
+            by_name().or_else(by_code)
+        };
+        let evdev = evdev.ok_or(RefusedInput::UnknownKey)?;
+        Ok(self.held.press_key(place(key), evdev))
+    }
+}
+
+/// What tells this key from the others that are held: its place, or its name where a phone gives no place.
+fn place(key: &Key) -> &str {
+    if key.code.is_empty() { &key.key } else { &key.code }
+}
+
+fn finite(values: &[f32]) -> Result<(), RefusedInput> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(RefusedInput::NotANumber),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+use super::*;
+use proptest::prelude::*;
+use shared::input::{Modifiers, PointerButton};
+use std::collections::BTreeSet;
+
+const NONE: Modifiers = Modifiers {
+    shift: false,
+    ctrl: false,
+    alt: false,
+    meta: false,
+    caps_lock: false,
+    alt_graph: false,
+};
+
+fn key(code: &str, key: &str, pressed: bool, modifiers: Modifiers) -> ClientMessage {
+    ClientMessage::Key(Key {
+        code: code.to_owned(),
+        key: key.to_owned(),
+        pressed,
+        repeat: false,
+        modifiers,
+    })
+}
+
+fn down(evdev: u32) -> SeatEvent {
+    SeatEvent::Key { evdev, pressed: true }
+}
+
+fn up(evdev: u32) -> SeatEvent {
+    SeatEvent::Key { evdev, pressed: false }
+}
+
+fn tell(hands: &mut Hands, message: ClientMessage) -> Vec<SeatEvent> {
+    hands.translate(&message, VideoSize::HD).unwrap()
+}
+
+#[test]
+fn a_key_goes_down_and_up_in_its_place() {
+    let mut hands = Hands::default();
+    assert_eq!(tell(&mut hands, key("KeyA", "a", true, NONE)), [down(30)]);
+    assert_eq!(tell(&mut hands, key("KeyA", "a", false, NONE)), [up(30)]);
+    assert_eq!(tell(&mut hands, key("KeyA", "a", false, NONE)), []);
+}
+
+#[test]
+fn a_german_y_types_y() {
+    let mut hands = Hands::default();
+    assert_eq!(tell(&mut hands, key("KeyZ", "y", true, NONE)), [down(21)]);
+    assert_eq!(tell(&mut hands, key("KeyZ", "y", false, NONE)), [up(21)]);
+}
+
+#[test]
+fn a_character_on_another_level_borrows_shift_for_itself() {
+    let mut hands = Hands::default();
+    let shift = Modifiers { shift: true, ..NONE };
+    // Shift+7 is a slash on a German keyboard.
+    tell(&mut hands, key("ShiftLeft", "Shift", true, shift));
+    assert_eq!(tell(&mut hands, key("Digit7", "/", true, shift)), [up(42), down(53), down(42)]);
+    // Caps Lock here is none of Chrome's business there.
+    let mut hands = Hands::default();
+    let caps = Modifiers { caps_lock: true, ..NONE };
+    assert_eq!(tell(&mut hands, key("KeyA", "A", true, caps)), [down(42), down(30), up(42)]);
+}
+
+#[test]
+fn what_no_key_types_arrives_as_text() {
+    let mut hands = Hands::default();
+    for text in ["é", "ß", "你", "😀"] {
+        let events = tell(&mut hands, key("KeyE", text, true, NONE));
+        assert_eq!(events, [SeatEvent::Text(text.to_owned())]);
+    }
+    let alt_graph = Modifiers { ctrl: true, alt: true, alt_graph: true, ..NONE };
+    assert_eq!(
+        tell(&mut hands, key("KeyQ", "@", true, alt_graph)),
+        [SeatEvent::Text("@".to_owned())]
+    );
+}
+
+#[test]
+fn a_shortcut_goes_by_its_character_or_its_place() {
+    let mut hands = Hands::default();
+    let ctrl = Modifiers { ctrl: true, ..NONE };
+    tell(&mut hands, key("ControlLeft", "Control", true, ctrl));
+    assert_eq!(tell(&mut hands, key("KeyY", "z", true, ctrl)), [down(44)], "German Ctrl+Z");
+    assert_eq!(tell(&mut hands, key("KeyC", "с", true, ctrl)), [down(46)], "Cyrillic Ctrl+C");
+}
+
+#[test]
+fn a_modifier_that_was_down_before_the_focus_counts() {
+    let mut hands = Hands::default();
+    let ctrl = Modifiers { ctrl: true, ..NONE };
+    assert_eq!(tell(&mut hands, key("KeyA", "a", true, ctrl)), [down(29), down(30), up(29)]);
+}
+
+#[test]
+fn the_number_pad_does_what_it_says() {
+    let mut hands = Hands::default();
+    assert_eq!(tell(&mut hands, key("Numpad7", "7", true, NONE)), [down(8)]);
+    tell(&mut hands, key("Numpad7", "7", false, NONE));
+    assert_eq!(tell(&mut hands, key("Numpad7", "Home", true, NONE)), [down(102)]);
+}
+
+#[test]
+fn a_late_move_does_not_pull_the_pointer_back() {
+    let mut hands = Hands::default();
+    let at = |sequence| ClientMessage::PointerMove {
+        sequence,
+        at: PointInVideo::new(sequence as f32, 0.0),
+    };
+    assert_eq!(tell(&mut hands, at(5)).len(), 1);
+    assert_eq!(tell(&mut hands, at(4)), []);
+    assert_eq!(tell(&mut hands, at(6)).len(), 1);
+}
+
+#[test]
+fn losing_focus_lifts_keys_and_buttons() {
+    let mut hands = Hands::default();
+    let at = PointInVideo::new(7.0, 8.0);
+    tell(&mut hands, key("KeyA", "a", true, NONE));
+    let press = ClientMessage::PointerButton { at, button: PointerButton::Left, pressed: true };
+    tell(&mut hands, press);
+    let lifted = tell(&mut hands, ClientMessage::ReleaseAll);
+    let button_up = SeatEvent::PointerButton { at, button: PointerButton::Left, pressed: false };
+    assert_eq!(lifted, [up(30), button_up]);
+    assert_eq!(tell(&mut hands, ClientMessage::ReleaseAll), []);
+}
+
+#[test]
+fn a_key_missing_from_the_heartbeat_is_lifted() {
+    let mut hands = Hands::default();
+    tell(&mut hands, key("KeyA", "a", true, NONE));
+    tell(&mut hands, key("KeyB", "b", true, NONE));
+    let heartbeat = ClientMessage::HeldKeys { codes: vec!["KeyB".to_owned()] };
+    assert_eq!(tell(&mut hands, heartbeat), [up(30)]);
+}
+
+#[test]
+fn nonsense_is_refused_and_harms_nothing() {
+    let mut hands = Hands::default();
+    let nowhere = ClientMessage::PointerMove { sequence: 1, at: PointInVideo::new(f32::NAN, 0.0) };
+    assert_eq!(hands.translate(&nowhere, VideoSize::HD), Err(RefusedInput::NotANumber));
+    let unknown = key("Nonsense", "Nonsense", true, NONE);
+    assert_eq!(hands.translate(&unknown, VideoSize::HD), Err(RefusedInput::UnknownKey));
+    let long = ClientMessage::Text { text: "x".repeat(MAX_TEXT + 1) };
+    assert_eq!(hands.translate(&long, VideoSize::HD), Err(RefusedInput::LongText));
+}
+
+fn any_key() -> impl Strategy<Value = ClientMessage> {
+    let codes = prop_oneof![
+        Just(("KeyA", "a")),
+        Just(("KeyA", "A")),
+        Just(("KeyZ", "y")),
+        Just(("Digit7", "/")),
+        Just(("ShiftLeft", "Shift")),
+        Just(("ShiftRight", "Shift")),
+        Just(("ControlLeft", "Control")),
+        Just(("Numpad7", "Home")),
+        Just(("", "Backspace")),
+    ];
+    (codes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|((code, name), pressed, shift, ctrl)| {
+        key(code, name, pressed, Modifiers { shift, ctrl, ..NONE })
+    })
+}
+
+proptest! {
+    #[test]
+    fn after_any_keys_and_release_all_nothing_is_down(messages in proptest::collection::vec(any_key(), 0..40)) {
+        let mut hands = Hands::default();
+        let mut is_down = BTreeSet::new();
+        for message in messages.into_iter().chain([ClientMessage::ReleaseAll]) {
+            for event in tell(&mut hands, message) {
+                match event {
+                    SeatEvent::Key { evdev, pressed: true } => { is_down.insert(evdev); }
+                    SeatEvent::Key { evdev, pressed: false } => { is_down.remove(&evdev); }
+                    _ => {}
+                }
+            }
+        }
+        prop_assert!(is_down.is_empty(), "{is_down:?}");
+    }
+}

@@ -1,0 +1,114 @@
+//! The server's life: what it needs at the start, and leaving nothing behind at the end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::access::Access;
+use crate::browser::home::{self, HomeError};
+use crate::browser::launch::{LaunchError, find_chrome};
+use crate::config::Config;
+use crate::peer::{Hub, HubError, HubOptions};
+use crate::session::Surroundings;
+use crate::sessions::Sessions;
+use crate::{metrics, web};
+
+/// Why the server does not run, each with what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Chrome(#[from] LaunchError),
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error("{0} is in use: stop the program that listens there, or choose another port with --listen {ip}:PORT", ip = .0.ip())]
+    PortTaken(SocketAddr),
+    #[error("{address} cannot be listened on: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    #[error("the client is not built: {0} is missing. Build it with `cargo xtask build`, or name its place with --site-root DIR")]
+    NoClient(PathBuf),
+    #[error("metrics cannot be collected: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    #[error("signals cannot be waited for: {0}")]
+    Signals(std::io::Error),
+    #[error("the server failed: {0}")]
+    Http(std::io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT. `announce` gets the URL to open, with its token.
+pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<(), ServeError> {
+    let chrome = find_chrome(config.chrome.as_deref())?;
+    let script = config.site_root.join("pkg/farpane.js");
+    if !script.is_file() {
+        return Err(ServeError::NoClient(script));
+    }
+    let runtime_dir = home::runtime_dir(config.runtime_dir.as_deref());
+    home::prepare(&runtime_dir)?;
+    let swept = home::sweep(&runtime_dir)?;
+    if swept > 0 {
+        tracing::info!(swept, "what a killed server left behind was removed");
+    }
+    if !config.chrome_sandbox {
+        tracing::warn!("Chrome runs without its sandbox: a hostile page can reach whatever Chrome's user can");
+    }
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|source| match source.kind() {
+            std::io::ErrorKind::AddrInUse => ServeError::PortTaken(config.listen),
+            _ => ServeError::Listen {
+                address: config.listen,
+                source,
+            },
+        })?;
+    config.listen = listener.local_addr().map_err(ServeError::Http)?;
+    let hub = Hub::start(HubOptions {
+        bind: config.listen.ip(),
+        port: config.media_port,
+        public_ips: config.public_ips.clone(),
+    })
+    .await?;
+    tracing::info!(http = %config.listen, media = hub.port(), chrome = %chrome.display(), "listening");
+
+    let metrics = metrics::install()?;
+    let access = Access::new(config.auth.clone(), config.listen.port());
+    let url = url_to_open(config.listen, access.token());
+    let sessions = Sessions::new(Surroundings {
+        config,
+        hub,
+        chrome,
+        runtime_dir,
+    });
+    let router = web::router(sessions.clone(), access, metrics);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate()).map_err(ServeError::Signals)?,
+        signal(SignalKind::interrupt()).map_err(ServeError::Signals)?,
+    );
+    announce(&url);
+    let served = tokio::select! {
+        served = std::future::IntoFuture::into_future(axum::serve(listener, router)) => served.map_err(ServeError::Http),
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
+    tracing::info!("stopping");
+    sessions.end_all().await;
+    served
+}
+
+/// An address that listens everywhere is opened here.
+fn url_to_open(listen: SocketAddr, token: Option<&str>) -> String {
+    let host = match listen.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    let address = SocketAddr::new(host, listen.port());
+    match token {
+        Some(token) => format!("http://{address}/?token={token}"),
+        None => format!("http://{address}/"),
+    }
+}

@@ -1,0 +1,98 @@
+//! Chrome, its display and its encoder: started together, ended together.
+
+use std::sync::Arc;
+
+use shared::geometry::VideoSize;
+use tokio::sync::watch;
+
+use crate::browser::address::AllowedUrl;
+use crate::browser::home::{Home, HomeError};
+use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
+use crate::browser::{Browser, BrowserState, CdpError};
+use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
+use crate::encode::{EncodeError, Encoder, EncoderOptions, Frame};
+use crate::latest::Latest;
+
+use super::Surroundings;
+
+/// In the order in which they end: first nothing is encoded any more, then Chrome goes, its display last.
+pub struct Engine {
+    pub encoder: Encoder,
+    pub browser: Browser,
+    pub display: Display,
+    pub browser_state: watch::Receiver<BrowserState>,
+    pub display_state: watch::Receiver<DisplayState>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Control(#[from] CdpError),
+    #[error(transparent)]
+    Display(#[from] DisplayError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
+impl Engine {
+    /// Ready when Chrome takes commands; its first picture may come later.
+    pub async fn start(
+        size: VideoSize,
+        urls: Vec<AllowedUrl>,
+        surroundings: &Surroundings,
+        deliver: impl Fn(Frame) + Send + 'static,
+    ) -> Result<Engine, EngineError> {
+        let config = &surroundings.config;
+        let latest = Latest::new(size);
+        let (display, wayland) = Display::start(
+            DisplayOptions {
+                size,
+                frame_rate: config.frame_rate,
+            },
+            Arc::clone(&latest),
+        )?;
+        let encoder = Encoder::start(
+            EncoderOptions {
+                size,
+                bitrate: config.bitrate,
+                frame_rate: config.frame_rate,
+            },
+            latest,
+            deliver,
+        )?;
+        let home = Home::create(&surroundings.runtime_dir)?;
+        let options = LaunchOptions {
+            chrome: surroundings.chrome.clone(),
+            size,
+            sandbox: config.chrome_sandbox,
+        };
+        let chrome = Chrome::launch(options, home, wayland).await?;
+        let browser = Browser::control(chrome, urls).await?;
+        let (mut browser_state, mut display_state) = (browser.state(), display.state());
+        // What they say already counts as news.
+        browser_state.mark_changed();
+        display_state.mark_changed();
+        Ok(Engine {
+            browser_state,
+            display_state,
+            encoder,
+            browser,
+            display,
+        })
+    }
+
+    /// Waits until no thread, process or file of it is left.
+    pub async fn end(self) {
+        self.browser.end().await;
+        let (encoder, display) = (self.encoder, self.display);
+        // Both join their threads.
+        let ended = tokio::task::spawn_blocking(move || drop((encoder, display))).await;
+        if let Err(error) = ended {
+            tracing::error!(%error, "a display's end failed");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! HTTP: the pages, the server functions, health and metrics.
+
+mod errors;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use client::api::{self, Backend};
+use client::app::{App, shell};
+use leptos::config::{Env, LeptosOptions};
+use leptos::prelude::provide_context;
+use leptos::server_fn::axum::register_explicit;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::services::ServeDir;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::access::{Access, guard};
+use crate::sessions::Sessions;
+
+/// The largest body is an SDP offer or pasted text, escaped as JSON.
+const MAX_BODY: usize = 1024 * 1024;
+
+/// Everything the server answers.
+pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> Router {
+    register_server_functions();
+    let config = &sessions.surroundings().config;
+    let options = LeptosOptions::builder()
+        .output_name("farpane")
+        .site_root(config.site_root.to_string_lossy().into_owned())
+        .site_pkg_dir("pkg")
+        .site_addr(config.listen)
+        .env(Env::PROD)
+        .build();
+    let backend: Arc<dyn Backend> = Arc::new(sessions.clone());
+    let provide = move || provide_context(Arc::clone(&backend));
+    let files = ServeDir::new(config.site_root.join("pkg")).precompressed_gzip();
+    let pages = Router::new()
+        .leptos_routes_with_context(&options, generate_route_list(App), provide, {
+            let options = options.clone();
+            move || shell(options.clone())
+        })
+        .layer(from_fn(errors::typed_status))
+        // Pages show what runs now.
+        .layer(header(CACHE_CONTROL, "no-store"))
+        .with_state(options);
+    let files = Router::new()
+        .nest_service("/pkg", files)
+        // Without a version in their names, they are asked for each time, and rarely sent.
+        .layer(header(CACHE_CONTROL, "no-cache"));
+    let guarded = pages
+        .merge(files)
+        .route(
+            "/metrics",
+            get(move |State(sessions): State<Sessions>| async move {
+                let text = crate::metrics::render(&metrics, &sessions.list());
+                ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+            })
+            .with_state(sessions),
+        )
+        .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(from_fn_with_state(access, guard));
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n".into_response() }))
+        .merge(guarded)
+        .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header(REFERRER_POLICY, "no-referrer"))
+        // Nobody frames a remote browser to have it clicked.
+        .layer(header(
+            CONTENT_SECURITY_POLICY,
+            "frame-ancestors 'self'; base-uri 'none'; object-src 'none'",
+        ))
+}
+
+fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// By name: a linker may drop what only registers itself.
+pub fn register_server_functions() {
+    register_explicit::<api::Open>();
+    register_explicit::<api::Sessions>();
+    register_explicit::<api::Join>();
+    register_explicit::<api::Offer>();
+    register_explicit::<api::Leave>();
+    register_explicit::<api::Updates>();
+    register_explicit::<api::SendInput>();
+    register_explicit::<api::Navigate>();
+    register_explicit::<api::Back>();
+    register_explicit::<api::Forward>();
+    register_explicit::<api::Reload>();
+    register_explicit::<api::Stop>();
+    register_explicit::<api::NewTab>();
+    register_explicit::<api::ActivateTab>();
+    register_explicit::<api::CloseTab>();
+    register_explicit::<api::AnswerDialog>();
+    register_explicit::<api::Restart>();
+    register_explicit::<api::End>();
+}
