@@ -1,0 +1,240 @@
+//! Pure: what is on this machine → what is missing, and the commands that bring it.
+
+use super::Purpose;
+
+/// How to see that a need is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// One of these programs is in `PATH`.
+    Program(&'static [&'static str]),
+    /// `pkg-config` knows this library.
+    Library(&'static str),
+    File(&'static str),
+    /// One of these Debian packages is installed; taken as met where there is no dpkg to ask.
+    Package(&'static [&'static str]),
+}
+
+/// One thing that Farpane cannot do without, or looks wrong without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    pub probe: Probe,
+    /// The Debian package that brings it.
+    pub package: &'static str,
+    pub purpose: &'static str,
+}
+
+const fn need(probe: Probe, package: &'static str, purpose: &'static str) -> Need {
+    Need {
+        probe,
+        package,
+        purpose,
+    }
+}
+
+const BUILD: [Need; 6] = [
+    need(Probe::Program(&["cc"]), "gcc", "compiles C"),
+    need(
+        Probe::Program(&["c++"]),
+        "g++",
+        "compiles the H.264 encoder",
+    ),
+    need(
+        Probe::Program(&["pkg-config"]),
+        "pkg-config",
+        "finds C libraries",
+    ),
+    need(
+        Probe::Library("xkbcommon"),
+        "libxkbcommon-dev",
+        "keyboard layouts, to build",
+    ),
+    need(
+        Probe::File("/usr/share/X11/xkb/rules/evdev"),
+        "xkb-data",
+        "keyboard layouts, to run",
+    ),
+    need(
+        Probe::Program(&["nasm"]),
+        "nasm",
+        "the encoder is three times slower without",
+    ),
+];
+
+const CHROME: Need = need(
+    Probe::Program(&[
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+    ]),
+    "chromium",
+    "the browser that is shown",
+);
+
+/// Pages look poor without; small ones.
+const FONTS: [Need; 3] = [
+    need(
+        Probe::Package(&["fonts-liberation", "fonts-liberation2"]),
+        "fonts-liberation",
+        "the letters of most pages",
+    ),
+    need(
+        Probe::Package(&["fonts-noto-color-emoji"]),
+        "fonts-noto-color-emoji",
+        "emoji",
+    ),
+    need(
+        Probe::Package(&[
+            "fonts-wqy-microhei",
+            "fonts-wqy-zenhei",
+            "fonts-noto-cjk",
+            "fonts-droid-fallback",
+        ]),
+        "fonts-wqy-microhei",
+        "Chinese, Japanese and Korean letters",
+    ),
+];
+
+/// What this purpose needs on a processor of this architecture (`std::env::consts::ARCH`).
+pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
+    let mut needs: Vec<Need> = BUILD
+        .into_iter()
+        // The encoder has hand-written assembly in nasm's language for x86 alone.
+        .filter(|need| need.package != "nasm" || arch == "x86_64")
+        .collect();
+    match purpose {
+        Purpose::Build => {}
+        Purpose::Run { own_chrome: true } => needs.extend(FONTS),
+        Purpose::Run { own_chrome: false } | Purpose::Bench | Purpose::Test | Purpose::Ci => {
+            needs.push(CHROME);
+            needs.extend(FONTS);
+        }
+    }
+    needs
+}
+
+/// What can install on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installer {
+    pub apt_get: bool,
+    pub root: bool,
+    pub sudo: bool,
+}
+
+/// The commands that bring what is missing, each as its words; or a sentence that names the packages.
+pub fn commands(missing: &[Need], installer: Installer) -> Result<Vec<Vec<String>>, String> {
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = missing
+        .iter()
+        .map(|need| format!("{} ({})", need.package, need.purpose))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let packages: Vec<String> = missing.iter().map(|need| need.package.to_owned()).collect();
+    if !installer.apt_get {
+        return Err(format!(
+            "This machine lacks {list}, and has no apt-get: install them with its own package manager."
+        ));
+    }
+    if !installer.root && !installer.sudo {
+        return Err(format!(
+            "This machine lacks {list}: as root, run `apt-get install {}`.",
+            packages.join(" ")
+        ));
+    }
+    let command = |words: &[&str]| -> Vec<String> {
+        let as_root: &[&str] = if installer.root { &[] } else { &["sudo"] };
+        as_root
+            .iter()
+            .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
+            .chain(words)
+            .map(|&word| word.to_owned())
+            .collect()
+    };
+    let mut install = command(&["install", "--yes", "--no-install-recommends"]);
+    install.extend(packages);
+    Ok(vec![command(&["update"]), install])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: Installer = Installer {
+        apt_get: true,
+        root: true,
+        sudo: false,
+    };
+    const RUN: Purpose = Purpose::Run { own_chrome: false };
+
+    fn packages(purpose: Purpose, arch: &str) -> Vec<&'static str> {
+        needs(purpose, arch)
+            .iter()
+            .map(|need| need.package)
+            .collect()
+    }
+
+    #[test]
+    fn a_complete_machine_runs_no_command() {
+        assert_eq!(commands(&[], ROOT), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn only_what_is_missing_is_installed() {
+        let nasm = BUILD[5];
+        let commands = commands(&[nasm], ROOT).unwrap();
+        assert_eq!(
+            commands
+                .iter()
+                .map(|words| words.join(" "))
+                .collect::<Vec<_>>(),
+            [
+                "env DEBIAN_FRONTEND=noninteractive apt-get update",
+                "env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends nasm",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_user_installs_through_sudo() {
+        let installer = Installer {
+            root: false,
+            sudo: true,
+            ..ROOT
+        };
+        for words in commands(&[CHROME], installer).unwrap() {
+            assert_eq!(words[0], "sudo");
+        }
+    }
+
+    #[test]
+    fn without_rights_or_apt_a_sentence_names_the_packages() {
+        let no_rights = Installer {
+            root: false,
+            ..ROOT
+        };
+        let no_apt = Installer {
+            apt_get: false,
+            ..ROOT
+        };
+        for installer in [no_rights, no_apt] {
+            let sentence = commands(&[CHROME, BUILD[5]], installer).unwrap_err();
+            assert!(sentence.contains("chromium (the browser that is shown), nasm"));
+        }
+    }
+
+    #[test]
+    fn chrome_is_installed_to_run_unless_the_person_has_their_own() {
+        assert!(packages(RUN, "x86_64").contains(&"chromium"));
+        assert!(packages(Purpose::Test, "x86_64").contains(&"chromium"));
+        assert!(!packages(Purpose::Run { own_chrome: true }, "x86_64").contains(&"chromium"));
+        assert!(!packages(Purpose::Build, "x86_64").contains(&"chromium"));
+    }
+
+    #[test]
+    fn nasm_is_for_x86_alone() {
+        assert!(packages(RUN, "x86_64").contains(&"nasm"));
+        assert!(!packages(RUN, "aarch64").contains(&"nasm"));
+    }
+}

@@ -1,0 +1,142 @@
+//! Where we are: the checkout, cargo's target folder, and how programs are started from there.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::environment;
+use crate::shell::{Failure, Result, output};
+
+/// Leptos' `output-name`: what the files in `site/pkg` are called.
+pub const OUTPUT_NAME: &str = "farpane";
+
+/// The checkout and its target folder.
+pub struct Workspace {
+    pub root: PathBuf,
+    /// Cargo's own answer, so `CARGO_TARGET_DIR` and a config file count.
+    pub target: PathBuf,
+    /// The Rust toolchain's folder.
+    pub sysroot: PathBuf,
+    /// Whether cargo must leave `Cargo.lock` as it is.
+    locked: bool,
+}
+
+impl Workspace {
+    /// Asks cargo and rustc; works from any folder inside the checkout.
+    pub fn find(locked: bool) -> Result<Workspace> {
+        // Set by `cargo run`; when the program is started by hand, the checkout it was built from.
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest
+            .parent()
+            .ok_or_else(|| Failure::new("`xtask` is not inside a workspace."))?
+            .to_owned();
+        let metadata = output(
+            Command::new(cargo())
+                .args(["metadata", "--format-version", "1", "--no-deps"])
+                .current_dir(&root),
+        )?;
+        let target = target_directory(&metadata)
+            .ok_or_else(|| Failure::new("`cargo metadata` names no target folder."))?;
+        let sysroot = output(
+            Command::new("rustc")
+                .args(["--print", "sysroot"])
+                .current_dir(&root),
+        )?;
+        Ok(Workspace {
+            root,
+            target,
+            sysroot: sysroot.into(),
+            locked,
+        })
+    }
+
+    /// Leptos' `site-root`, as an absolute path.
+    pub fn site(&self) -> PathBuf {
+        self.target.join("site")
+    }
+
+    /// The built server.
+    pub fn farpane(&self) -> PathBuf {
+        self.target.join("release/farpane")
+    }
+
+    /// Cargo's subcommand `task`, in the checkout.
+    pub fn cargo(&self, task: &str) -> Command {
+        let mut command = self.command(cargo());
+        command.arg(task);
+        if self.locked && task != "fmt" {
+            command.arg("--locked");
+        }
+        command
+    }
+
+    /// A program started in the checkout, without what cargo put into our own environment.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(environment::is_ours) {
+                command.env_remove(name);
+            }
+        }
+        if let Some(path) = env::var_os("LD_LIBRARY_PATH") {
+            let folders = env::split_paths(&path);
+            let kept = environment::library_path_without(folders, &self.target, &self.sysroot);
+            match env::join_paths(&kept) {
+                Ok(path) if !kept.is_empty() => command.env("LD_LIBRARY_PATH", path),
+                _ => command.env_remove("LD_LIBRARY_PATH"),
+            };
+        }
+        command.env("LEPTOS_OUTPUT_NAME", OUTPUT_NAME);
+        command
+    }
+
+    /// A program that gets to know the built product: its binary and its site.
+    pub fn command_with_product(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.command(program);
+        command
+            .env("FARPANE_BIN", self.farpane())
+            .env("FARPANE_SITE", self.site())
+            .env("LEPTOS_SITE_ROOT", self.site());
+        command
+    }
+
+    pub fn end2end(&self) -> PathBuf {
+        self.root.join("end2end")
+    }
+}
+
+/// The very cargo that started us.
+fn cargo() -> std::ffi::OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// `"target_directory":"…"` of `cargo metadata`, with JSON's escapes undone.
+fn target_directory(metadata: &str) -> Option<PathBuf> {
+    let (_, rest) = metadata.split_once(r#""target_directory":""#)?;
+    let mut path = String::new();
+    let mut chars = rest.chars();
+    loop {
+        match chars.next()? {
+            '"' => return Some(Path::new(&path).to_owned()),
+            '\\' => path.push(chars.next()?),
+            other => path.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_folder_is_read_with_its_escapes() {
+        let metadata = r#"{"packages":[],"target_directory":"/a \"b\"\\c","version":1}"#;
+        assert_eq!(
+            target_directory(metadata),
+            Some(PathBuf::from(r#"/a "b"\c"#))
+        );
+        assert_eq!(target_directory("{}"), None);
+    }
+}
