@@ -65,6 +65,7 @@ export const test = base.extend<Each, Worker>({
     server.remember();
     for (const { session } of await server.sessions()) await server.ask('end', { session });
     await until(async () => (await server.sessions()).length === 0, () => 'a session does not end');
+    await until(() => server.chromes().length === 0, () => 'a Chrome outlives its session');
   },
 
   start: async ({}, use, info) => {
@@ -101,7 +102,7 @@ export const test = base.extend<Each, Worker>({
 
 async function attachLog(info: TestInfo, server: Server) {
   if (info.status !== info.expectedStatus) {
-    await info.attach('server.log', { body: server.log.join(''), contentType: 'text/plain' });
+    await info.attach('server.log', { body: server.printed, contentType: 'text/plain' });
   }
 }
 

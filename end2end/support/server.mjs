@@ -2,9 +2,10 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { descendants, flag, isAlive, isChromeMain } from './processes.mjs';
 import { until } from './until.mjs';
@@ -31,60 +32,77 @@ export async function freePort() {
   return address.port;
 }
 
+/** A directory that the users of the Chromes can pass through. */
+function newRuntimeDir() {
+  const path = mkdtempSync(join(tmpdir(), 'farpane-end2end-'));
+  chmodSync(path, 0o711);
+  return path;
+}
+
 export class Server {
   /**
    * @param {import('node:child_process').ChildProcess} child
-   * @param {string[]} log
+   * @param {string} runtimeDir
    */
-  constructor(child, log) {
+  constructor(child, runtimeDir) {
     this.child = child;
+    /** Where its Chromes have their private files; a server of other tests has another one. */
+    this.runtimeDir = runtimeDir;
     /** All it printed. */
-    this.log = log;
+    this.log = /** @type {string[]} */ ([]);
     /** @type {URL} */
     this.entry = new URL('http://unknown');
     /** @type {Map<string, Process>} */
     this.everStarted = new Map();
-    /** @type {Set<string>} */
-    this.everUsed = new Set();
   }
 
   /**
    * Starts one and waits for the URL it prints.
-   * @param {{ flags?: string[], port?: number }} [options]
+   * @param {{ flags?: string[], port?: number, runtimeDir?: string }} [options]
    */
-  static async start({ flags = [], port } = {}) {
+  static async start({ flags = [], port, runtimeDir = newRuntimeDir() } = {}) {
     if (!existsSync(BINARY)) {
       throw new Error(`no server at ${BINARY}: build it with \`cargo xtask build\`, or set FARPANE_BIN`);
     }
     const listen = `127.0.0.1:${port ?? (await freePort())}`;
-    const child = spawn(BINARY, ['serve', '--listen', listen, '--media-port', '0', ...flags], {
+    const settings = ['--listen', listen, '--media-port', '0', '--runtime-dir', runtimeDir];
+    const child = spawn(BINARY, ['serve', ...settings, ...flags], {
       cwd: ROOT,
       env: process.env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const server = new Server(child, []);
-    let printed = '';
+    const server = new Server(child, runtimeDir);
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text) => {
-        printed += text;
-        server.log.push(text);
-      });
+      stream.setEncoding('utf8').on('data', (text) => server.log.push(text));
     }
-    const url = await until(
-      () => {
-        if (child.exitCode !== null) throw new Error(`the server ended at once:\n${printed}`);
-        return /http:\/\/\S+[?&]token=[^\s"\x1b]+/.exec(printed)?.[0];
-      },
-      () => `the server printed no URL with a token:\n${printed}`,
-      START_MILLIS,
-    );
-    server.entry = new URL(url);
-    await until(
-      () => fetch(server.url('/healthz')).then((reply) => reply.ok, () => false),
-      () => `the server does not answer:\n${printed}`,
-      START_MILLIS,
-    );
-    return server;
+    try {
+      const url = await until(
+        () => {
+          if (server.hasEnded) throw new Error(`the server ended at once:\n${server.printed}`);
+          return /http:\/\/\S+[?&]token=[^\s"\x1b]+/.exec(server.printed)?.[0];
+        },
+        () => `the server printed no URL with a token:\n${server.printed}`,
+        START_MILLIS,
+      );
+      server.entry = new URL(url);
+      await until(
+        () => fetch(server.url('/healthz')).then((reply) => reply.ok, () => false),
+        () => `the server does not answer:\n${server.printed}`,
+        START_MILLIS,
+      );
+      return server;
+    } catch (problem) {
+      await server.stop();
+      throw problem;
+    }
+  }
+
+  get printed() {
+    return this.log.join('');
+  }
+
+  get hasEnded() {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
   get pid() {
@@ -161,14 +179,14 @@ export class Server {
   remember() {
     for (const process of descendants(this.pid)) {
       this.everStarted.set(`${process.pid} ${process.started}`, process);
-      const profile = flag(process, 'user-data-dir');
-      if (profile) this.everUsed.add(profile);
     }
   }
 
   /** The first process of each Chrome that runs now. */
   chromes() {
-    return descendants(this.pid).filter((process) => isChromeMain(process) && isAlive(process));
+    const mains = descendants(this.pid).filter((process) => isChromeMain(process) && isAlive(process));
+    // A wrapper that waits for Chrome has the same flags; Chrome itself is the inner one.
+    return mains.filter((outer) => !mains.some((inner) => inner.parent === outer.pid));
   }
 
   /** The processes that draw pages, now. */
@@ -178,22 +196,31 @@ export class Server {
     );
   }
 
-  /** Processes and profiles that this server has left behind. */
+  /** Processes that it has started and that still run. */
+  survivors() {
+    return [...this.everStarted.values()].filter(isAlive).map((left) => `${left.pid} ${left.command.join(' ')}`);
+  }
+
+  /** What is in the directory of its Chromes' private files. */
+  files() {
+    return existsSync(this.runtimeDir) ? readdirSync(this.runtimeDir) : [];
+  }
+
+  /** Processes and files that this server has left behind. */
   leftovers() {
-    return [
-      ...[...this.everStarted.values()].filter(isAlive).map((left) => `${left.pid} ${left.command.join(' ')}`),
-      ...[...this.everUsed].filter((profile) => existsSync(profile)),
-    ];
+    return [...this.survivors(), ...this.files()];
   }
 
   /** Asks it to end, waits until it has, and gives what it left behind. */
   async stop() {
-    if (this.child.exitCode === null && this.child.signalCode === null) {
+    if (!this.hasEnded) {
       this.remember();
       this.child.kill('SIGTERM');
       await this.ended();
     }
-    return this.leftovers();
+    const leftovers = this.leftovers();
+    rmSync(this.runtimeDir, { recursive: true, force: true });
+    return leftovers;
   }
 
   /** Ends it without a chance to tidy up. */
@@ -205,8 +232,8 @@ export class Server {
 
   async ended() {
     await until(
-      () => this.child.exitCode !== null || this.child.signalCode !== null,
-      () => `the server did not end:\n${this.log.join('')}`,
+      () => this.hasEnded,
+      () => `the server did not end:\n${this.printed}`,
       STOP_MILLIS,
     );
   }

@@ -41,13 +41,13 @@ export class Viewer {
     return this.page.getByRole('textbox', { name: 'Address' });
   }
   get dialog(): Locator {
-    return this.page.getByRole('dialog');
+    return this.page.getByRole('alertdialog');
   }
   /** What the person is told outside the status line: refusals, troubles of the page. */
-  get notice(): Locator {
-    return this.page.getByRole('alert');
+  notice(words: string | RegExp): Locator {
+    return this.page.getByRole('alert').filter({ hasText: words });
   }
-  /** Every tab of the strip has one. */
+  /** None while there is only one page: a strip of one tab would be in the way. */
   get tabs(): Locator {
     return this.page.getByRole('tab');
   }

@@ -31,11 +31,23 @@ test('letters, capitals and signs', async ({ open, run }) => {
   const viewer = await open('recorder.html');
   await focus(viewer, run, 'field');
   const text = 'Hello, World! 123 @#$%^&*()_+{}|:"<>?~`-=[]\\;\'./';
-  await viewer.page.keyboard.type(text);
+  for (const sign of text) {
+    // Playwright types a capital without its Shift; a hand does not.
+    const shifted = /[A-Z~!@#$%^&*()_+{}|:"<>?]/.test(sign);
+    await viewer.page.keyboard.press(shifted ? `Shift+${sign}` : sign === ' ' ? 'Space' : sign);
+  }
   await holds(run, 'field', text);
   await expect.poll(() => stillDown(run)).toEqual([]);
   const shifted = await run.saw('keydown', { key: 'H' });
   expect([shifted.code, shifted.shiftKey, shifted.isTrusted]).toEqual(['KeyH', true, true]);
+});
+
+test('a capital needs no Shift, as with Caps Lock', async ({ open, run }) => {
+  const viewer = await open('recorder.html');
+  await focus(viewer, run, 'field');
+  await viewer.page.keyboard.type('LOUD? and low');
+  await holds(run, 'field', 'LOUD? and low');
+  await expect.poll(() => stillDown(run)).toEqual([]);
 });
 
 test('text that no key types arrives as text', async ({ open, run }) => {

@@ -77,7 +77,7 @@ test('dragging beyond the picture and letting go there ends the drag', async ({ 
   const { x, y, height } = await run.box('slider');
   await viewer.moveTo({ x: x + 8, y: y + height / 2 });
   await viewer.page.mouse.down();
-  await viewer.page.mouse.move(5, 5, { steps: 10 });
+  await viewer.page.mouse.move(1395, 5, { steps: 10 });
   await viewer.page.mouse.up();
   await run.saw('change', { target: 'slider' });
 });

@@ -1,6 +1,5 @@
 // Several people, several sessions, and how a session ends.
 
-import { existsSync } from 'node:fs';
 import { expect, test } from '../support/fixtures';
 import { flag, isAlive } from '../support/processes.mjs';
 import { until } from '../support/until.mjs';
@@ -67,8 +66,7 @@ test('what is done in one session does not show in another', async ({ open }) =>
 async function allGone(server: Server, chromes: ReturnType<Server['chromes']>): Promise<void> {
   await until(async () => (await server.sessions()).length === 0, () => 'the session is still listed', 20_000);
   await until(() => !chromes.some(isAlive), () => 'Chrome still runs');
-  const profiles = chromes.map((chrome) => flag(chrome, 'user-data-dir') ?? '');
-  await until(() => !profiles.some((profile) => existsSync(profile)), () => `a profile is left: ${profiles}`);
+  await until(() => server.files().length === 0, () => `files are left: ${server.files()}`);
 }
 
 test('End ends the session for all its viewers', async ({ open, join, server }) => {
