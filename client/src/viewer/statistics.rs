@@ -126,6 +126,7 @@ pub fn Statistics() -> impl IntoView {
             <CopyButton />
         </aside>
     }
+    .into_any()
 }
 
 #[component]
