@@ -78,27 +78,22 @@ fn Session(session: SessionId) -> impl IntoView {
         None => "Farpane".to_owned(),
     };
     let statistics_shown = RwSignal::new(false);
+    // The type of each part is erased where it is made: the whole page's would be too deep for the compiler.
+    let stage = view! {
+        <main class="stage">
+            <Picture />
+            <Notices />
+            <DialogBox />
+            {move || statistics_shown.get().then(|| view! { <Statistics /> })}
+        </main>
+    }
+    .into_any();
+    let viewer = view! { <div class="viewer"><Toolbar statistics_shown /> <Tabs /> {stage} <StatusLine /></div> }
+        .into_any();
     view! {
         <Title text=title />
-        <div class="viewer">
-            {erased(view! { <Toolbar statistics_shown /> })}
-            {erased(view! { <Tabs /> })}
-            <main class="stage">
-                {erased(view! { <Picture /> })}
-                {erased(view! { <Notices /> })}
-                {erased(view! { <DialogBox /> })}
-                <Show when=move || statistics_shown.get()>
-                    {erased(view! { <Statistics /> })}
-                </Show>
-            </main>
-            {erased(view! { <StatusLine /> })}
-        </div>
+        {viewer}
     }
-}
-
-/// A page is one type with all its parts inside; too deep for the compiler unless some are put behind a pointer.
-fn erased(part: impl IntoAny) -> AnyView {
-    part.into_any()
 }
 
 trait FlattenEmpty {
