@@ -46,7 +46,7 @@ pub struct Taken {
 pub enum Wake {
     /// The rows that changed have been copied.
     Picture(Taken),
-    /// Nothing changed, but somebody called [`Latest::nudge`].
+    /// Nothing changed, but somebody called [`Latest::nudge`] or the deadline passed.
     Nudge,
     /// No more pictures will come.
     Closed,
@@ -107,6 +107,11 @@ impl Latest {
     /// Blocks until there is something to encode; brings `into` up to date. One encoder calls this, and keeps `into`
     /// from call to call.
     pub fn wait(&self, into: &mut I420) -> Wake {
+        self.wait_until(into, None)
+    }
+
+    /// As [`Latest::wait`], but comes back as if nudged when `deadline` passes: the encoder promised something by then.
+    pub fn wait_until(&self, into: &mut I420, deadline: Option<Instant>) -> Wake {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -125,10 +130,19 @@ impl Latest {
             if std::mem::take(&mut state.nudged) {
                 return Wake::Nudge;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = match deadline.map(|at| at.saturating_duration_since(Instant::now())) {
+                None => self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Wake::Nudge,
+                Some(left) => {
+                    self.changed
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
         }
     }
 
@@ -173,6 +187,18 @@ mod tests {
         let thread = std::thread::spawn(move || closer.close());
         assert!(matches!(latest.wait(&mut seen), Wake::Closed));
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_deadline_ends_the_wait_like_a_nudge() {
+        let latest = Latest::new(VideoSize::HD);
+        let mut seen = I420::black(VideoSize::HD);
+        let soon = Instant::now() + Duration::from_millis(2);
+        assert!(matches!(
+            latest.wait_until(&mut seen, Some(soon)),
+            Wake::Nudge
+        ));
+        assert!(Instant::now() >= soon);
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub enum ApiError {
     /// 400: what was sent cannot be understood.
     #[error("{0}")]
     BadRequest(String),
+    /// 401: the link's token is missing or no longer valid.
+    #[error("{0}")]
+    Unauthorized(String),
     /// 404: no such session, viewer or tab.
     #[error("{0}")]
     NotFound(String),
@@ -38,6 +41,7 @@ impl ApiError {
     pub fn status(&self) -> u16 {
         match self {
             ApiError::BadRequest(_) => 400,
+            ApiError::Unauthorized(_) => 401,
             ApiError::NotFound(_) => 404,
             ApiError::Conflict(_) => 409,
             ApiError::RefusedAddress(_) => 422,

@@ -194,14 +194,14 @@ impl Control {
             BrowserCommand::NewTab(url) => self.new_tab(&url),
             BrowserCommand::Activate(id) => {
                 if self.tabs.activate(&id) {
-                    self.cdp.tell(None, target::ActivateTargetParams::new(id.as_str()))?;
+                    self.cdp.tell(None, target::ActivateTargetParams::new(target::TargetId::from(id.to_string())))?;
                     self.look_at_tabs();
                 }
                 Ok(())
             }
             BrowserCommand::Close(id) => {
                 self.leaving.push(id.clone());
-                self.cdp.tell(None, target::CloseTargetParams::new(id.as_str()))
+                self.cdp.tell(None, target::CloseTargetParams::new(target::TargetId::from(id.to_string())))
             }
             BrowserCommand::AnswerDialog { accept, text } => match self.tabs.active() {
                 Some(page) if page.dialog.is_some() => {
@@ -380,7 +380,7 @@ impl Control {
         let Some(id) = tab_id(target_id) else { return };
         self.leaving.retain(|leaving| *leaving != id);
         if let Some(next) = self.tabs.detach(&id) {
-            let activate = target::ActivateTargetParams::new(next.as_str());
+            let activate = target::ActivateTargetParams::new(target::TargetId::from(next.to_string()));
             if let Err(error) = self.cdp.tell(None, activate) {
                 tracing::debug!(%error, "the next tab cannot be shown");
             }

@@ -1,0 +1,52 @@
+//! Pure: how long to wait before the next attempt to connect.
+
+use std::time::Duration;
+
+/// Most losses are short: the first attempt follows at once.
+const FIRST: Duration = Duration::from_millis(100);
+/// A person who comes back to a page that has been waiting does not wait longer than this.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Doubles from [`FIRST`] to [`LONGEST`].
+#[derive(Debug, Default)]
+pub struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    pub fn next_delay(&mut self) -> Duration {
+        let doubled = FIRST.saturating_mul(2u32.saturating_pow(self.attempts));
+        self.attempts = self.attempts.saturating_add(1);
+        doubled.min(LONGEST)
+    }
+
+    /// Attempts since the last success.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The connection stood: the next loss is a new one.
+    pub fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delay_doubles_up_to_its_longest() {
+        let mut backoff = Backoff::default();
+        let delays: Vec<u128> = (0..8).map(|_| backoff.next_delay().as_millis()).collect();
+        assert_eq!(delays, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        backoff.reset();
+        assert_eq!(backoff.next_delay(), FIRST);
+    }
+
+    #[test]
+    fn any_number_of_attempts_is_fine() {
+        let mut backoff = Backoff { attempts: u32::MAX };
+        assert_eq!(backoff.next_delay(), LONGEST);
+    }
+}

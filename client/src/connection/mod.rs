@@ -1,0 +1,370 @@
+//! A viewer's way to its session: join → offer → answer → pictures and messages; lost → a fresh peer.
+//!
+//! Messages go out by the data channels ([`peer`]) or, while these are not open, by a server function ([`outbox`]).
+
+// What the components see of it.
+pub mod watch;
+// One peer's life.
+mod frames;
+mod peer;
+// When and what to send otherwise.
+mod backoff;
+mod outbox;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::channel::mpsc::{self, UnboundedReceiver};
+use futures::future::{Either, FutureExt, LocalBoxFuture, join, pending, select};
+use futures::stream::StreamExt;
+use js_sys::Array;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use shared::api::IceServer;
+use shared::error::ApiError;
+use shared::message::{ClientMessage, ServerMessage};
+use shared::session::{Phase, SessionId, SessionState, ViewerId};
+use wasm_bindgen::JsValue;
+use web_sys::{
+    Blob, BlobPropertyBag, HtmlVideoElement, MediaStream, MediaStreamTrack, RtcPeerConnectionState,
+};
+
+use crate::api;
+use crate::dom::{said, sleep};
+use backoff::Backoff;
+use outbox::Outbox;
+use peer::{Arrivals, Peer, PeerEvent};
+use watch::{Link, Watch};
+
+/// ICE over TCP takes half a second; what is not there after this will not come.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
+/// ICE often finds its way back by itself; longer, and a fresh peer is faster.
+const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// After so many attempts the person is told what may be in the way.
+const PATIENT_ATTEMPTS: u32 = 1;
+
+/// Who this viewer is to the server.
+#[derive(Clone)]
+struct Seat {
+    viewer: ViewerId,
+    ice_servers: Vec<IceServer>,
+}
+
+pub struct Connection {
+    watch: Watch,
+    session: SessionId,
+    video: HtmlVideoElement,
+    /// One for all peers: the last picture stays until the next peer's first.
+    stream: MediaStream,
+    seat: RefCell<Option<Seat>>,
+    peer: RefCell<Option<Rc<Peer>>>,
+    outbox: RefCell<Outbox>,
+    polling: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+impl Connection {
+    /// Starts at once and keeps trying until [`Connection::close`] or the session's end.
+    pub fn open(watch: Watch, video: HtmlVideoElement) -> Result<Rc<Connection>, JsValue> {
+        let connection = Rc::new(Connection {
+            session: watch.session(),
+            watch,
+            stream: MediaStream::new()?,
+            video,
+            seat: RefCell::default(),
+            peer: RefCell::default(),
+            outbox: RefCell::default(),
+            polling: Cell::new(false),
+            closed: Cell::new(false),
+        });
+        spawn_local(connection.clone().run());
+        Ok(connection)
+    }
+
+    /// Sends now, in the caller's own turn: a DOM handler's message leaves before the handler returns.
+    pub fn send(self: &Rc<Self>, message: ClientMessage) {
+        let direct = self.outbox.borrow().is_idle()
+            && (self.peer.borrow().as_ref()).is_some_and(|peer| peer.send(&message));
+        if !direct && !self.closed.get() && self.seat.borrow().is_some() {
+            self.outbox.borrow_mut().push(message);
+            self.post();
+        }
+    }
+
+    /// The newest report of the peer, if there is one.
+    pub async fn report(&self) -> Option<JsValue> {
+        let peer = self.peer.borrow().clone()?;
+        peer.report().await.ok()
+    }
+
+    /// Says goodbye and lets go of the peer. A request would be cut off with the page; a beacon is not.
+    pub fn close(&self) {
+        if self.closed.replace(true) {
+            return;
+        }
+        self.drop_peer();
+        if let Some(seat) = self.seat.borrow_mut().take() {
+            let leave = serde_json::json!({ "session": self.session, "viewer": seat.viewer });
+            beacon("/api/leave", &leave.to_string());
+        }
+    }
+
+    async fn run(self: Rc<Self>) {
+        let mut backoff = Backoff::default();
+        while !self.closed.get() {
+            let outcome = self.live(&mut backoff).await;
+            self.drop_peer();
+            if self.closed.get() {
+                break;
+            }
+            match outcome {
+                Ok(()) => {}
+                // `NotFound` comes from joining only: there is no such session.
+                Err(refused @ (ApiError::NotFound(_) | ApiError::Unauthorized(_))) => {
+                    self.watch.link.set(Link::Over {
+                        reason: refused.to_string(),
+                    });
+                    return self.close();
+                }
+                Err(refused) => self.trouble(&backoff, &refused.to_string()),
+            }
+            self.poll();
+            sleep(backoff.next_delay()).await;
+        }
+    }
+
+    /// One peer, from its offer to its loss.
+    async fn live(self: &Rc<Self>, backoff: &mut Backoff) -> Result<(), ApiError> {
+        let (events, arriving) = mpsc::unbounded();
+        let peer = Peer::new(events, self.arrivals())
+            .map(Rc::new)
+            .map_err(not_possible)?;
+        *self.peer.borrow_mut() = Some(peer.clone());
+
+        let (seat, offer) = join(self.take_seat(), peer.prepare()).await;
+        let (seat, offer) = (seat?, offer.map_err(not_possible)?);
+        // The state is worth showing (Chrome starts, Chrome is gone) before any channel is open.
+        self.poll();
+        let sdp = (peer.begin(offer, &seat.ice_servers).await).map_err(not_possible)?;
+        match api::offer(self.session.clone(), seat.viewer, sdp).await {
+            Ok(answer) => peer.accept(&answer.sdp).await.map_err(not_possible)?,
+            Err(ApiError::NotFound(_)) => return Ok(self.forget_seat()),
+            Err(refused) => return Err(refused),
+        }
+        self.follow(arriving, backoff).await;
+        Ok(())
+    }
+
+    /// Shows how the peer fares, until it is lost.
+    async fn follow(&self, mut arriving: UnboundedReceiver<PeerEvent>, backoff: &mut Backoff) {
+        let mut shown = false;
+        let mut deadline: LocalBoxFuture<'static, ()> = sleep(CONNECTED_WITHIN).boxed_local();
+        loop {
+            let event = match select(arriving.next(), &mut deadline).await {
+                Either::Left((Some(event), _)) => event,
+                Either::Left((None, _)) => return,
+                Either::Right(_) => {
+                    self.trouble(
+                        backoff,
+                        "No pictures arrive: the server's media port may be blocked on the way.",
+                    );
+                    return;
+                }
+            };
+            match event {
+                PeerEvent::State(RtcPeerConnectionState::Connected) => {
+                    deadline = pending().boxed_local();
+                    if shown {
+                        self.watch.link.set(Link::Connected);
+                    }
+                }
+                PeerEvent::Shown => {
+                    shown = true;
+                    backoff.reset();
+                    self.watch.obstacle.set(None);
+                    self.watch.link.set(Link::Connected);
+                }
+                PeerEvent::State(RtcPeerConnectionState::Disconnected) => {
+                    self.lost();
+                    deadline = sleep(BACK_WITHIN).boxed_local();
+                }
+                PeerEvent::State(
+                    RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed,
+                )
+                | PeerEvent::ControlClosed => {
+                    self.lost();
+                    return;
+                }
+                PeerEvent::State(_) | PeerEvent::ControlOpened => {}
+            }
+        }
+    }
+
+    /// Joins once; a fresh peer keeps the seat.
+    async fn take_seat(self: &Rc<Self>) -> Result<Seat, ApiError> {
+        if let Some(seat) = self.seat.borrow().clone() {
+            return Ok(seat);
+        }
+        let joined = api::join(self.session.clone()).await?;
+        let seat = Seat {
+            viewer: joined.viewer,
+            ice_servers: joined.ice_servers,
+        };
+        *self.seat.borrow_mut() = Some(seat.clone());
+        self.take_state(joined.state);
+        Ok(seat)
+    }
+
+    fn arrivals(self: &Rc<Self>) -> Arrivals {
+        let (on_track, on_message) = (Rc::downgrade(self), Rc::downgrade(self));
+        Arrivals {
+            track: Box::new(move |track| {
+                if let Some(connection) = on_track.upgrade() {
+                    connection.show(track);
+                }
+            }),
+            message: Box::new(move |message| {
+                if let Some(connection) = on_message.upgrade() {
+                    connection.take_message(message);
+                }
+            }),
+        }
+    }
+
+    fn show(self: &Rc<Self>, track: MediaStreamTrack) {
+        for old in self.stream.get_tracks().iter() {
+            self.stream.remove_track(&MediaStreamTrack::from(old));
+        }
+        self.stream.add_track(&track);
+        if self.video.src_object().is_none() {
+            self.video.set_src_object(Some(&self.stream));
+        }
+        // Muted video may always play; where it may not, the first click starts it.
+        let _ = self.video.play();
+        let Some(peer) = self.peer.borrow().clone() else {
+            return;
+        };
+        frames::on_next_picture(&self.video, move || peer.tell(PeerEvent::Shown));
+    }
+
+    fn take_message(&self, message: ServerMessage) {
+        match message {
+            ServerMessage::State(state) => self.take_state(*state),
+            other => self.watch.take_message(other),
+        }
+    }
+
+    fn take_state(&self, state: SessionState) {
+        let ended = matches!(state.phase, Phase::Ended { .. });
+        self.watch.take_state(state);
+        if ended {
+            // There is nobody left to say goodbye to.
+            *self.seat.borrow_mut() = None;
+            self.close();
+        }
+    }
+
+    /// Sends what waits by the server function, batch after batch.
+    fn post(self: &Rc<Self>) {
+        let Some(seat) = self.seat.borrow().clone() else {
+            return;
+        };
+        let Some(batch) = self.outbox.borrow_mut().take() else {
+            return;
+        };
+        let this = self.clone();
+        spawn_local(async move {
+            match api::send_input(this.session.clone(), seat.viewer, batch).await {
+                Ok(replies) => {
+                    this.outbox.borrow_mut().arrived();
+                    for reply in replies {
+                        this.take_message(reply);
+                    }
+                    this.post();
+                }
+                Err(_) => this.outbox.borrow_mut().failed(),
+            }
+        });
+    }
+
+    /// Follows the state by long polls until the control channel is open.
+    fn poll(self: &Rc<Self>) {
+        if self.polling.replace(true) {
+            return;
+        }
+        let this = self.clone();
+        spawn_local(async move {
+            let mut backoff = Backoff::default();
+            loop {
+                let open = this
+                    .peer
+                    .borrow()
+                    .as_ref()
+                    .is_some_and(|peer| peer.is_open());
+                let seat = this.seat.borrow().clone();
+                let (Some(seat), false, false) = (seat, open, this.closed.get()) else {
+                    break;
+                };
+                let version = this.watch.version();
+                match api::updates(this.session.clone(), seat.viewer, version).await {
+                    Ok(state) => {
+                        backoff.reset();
+                        this.take_state(state);
+                    }
+                    Err(ApiError::NotFound(_)) => {
+                        this.forget_seat();
+                        break;
+                    }
+                    Err(_) => sleep(backoff.next_delay()).await,
+                }
+            }
+            this.polling.set(false);
+        });
+    }
+
+    /// The server has forgotten this viewer, or the session: a fresh start, which joins again, tells which.
+    fn forget_seat(&self) {
+        *self.seat.borrow_mut() = None;
+        self.drop_peer();
+    }
+
+    /// Before the first picture it is still connecting.
+    fn lost(&self) {
+        if self.watch.link.try_get_untracked() == Some(Link::Connected) {
+            self.watch.link.set(Link::Reconnecting);
+        }
+    }
+
+    fn trouble(&self, backoff: &Backoff, sentence: &str) {
+        self.lost();
+        if backoff.attempts() >= PATIENT_ATTEMPTS {
+            self.watch.obstacle.set(Some(sentence.to_owned()));
+        }
+    }
+
+    fn drop_peer(&self) {
+        if let Some(peer) = self.peer.borrow_mut().take() {
+            peer.give_up();
+        }
+    }
+}
+
+fn not_possible(thrown: JsValue) -> ApiError {
+    ApiError::Internal(format!(
+        "Your browser cannot connect: {}.",
+        said(&thrown).trim_end_matches('.')
+    ))
+}
+
+fn beacon(url: &str, json: &str) {
+    let kind = BlobPropertyBag::new();
+    kind.set_type("application/json");
+    let parts = Array::of1(&JsValue::from_str(json));
+    if let Ok(body) = Blob::new_with_str_sequence_and_options(&parts, &kind) {
+        // Full queues refuse it; the server notices the closed channel all the same.
+        let _ = window()
+            .navigator()
+            .send_beacon_with_opt_blob(url, Some(&body));
+    }
+}

@@ -1,0 +1,240 @@
+//! One life of a WebRTC connection: offer → answer → track and two channels; ended by a loss, closed on drop.
+
+use std::rc::Rc;
+
+use futures::channel::mpsc::UnboundedSender;
+use js_sys::{Array, Reflect, Uint8Array};
+use shared::api::IceServer;
+use shared::message::{ClientMessage, ServerMessage, channel};
+use shared::wire;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    MediaStreamTrack, MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit,
+    RtcDataChannelState, RtcDataChannelType, RtcIceServer, RtcPeerConnection,
+    RtcPeerConnectionState, RtcRtpReceiver, RtcRtpTransceiver, RtcRtpTransceiverDirection,
+    RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
+};
+
+use crate::dom::{Listener, listen};
+
+/// Moves that have not left yet: more would only be late ones, and the next is never far.
+const WAITING_MOVES: u32 = 1024;
+
+/// What happens to a peer, for the connection's loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PeerEvent {
+    State(RtcPeerConnectionState),
+    ControlOpened,
+    ControlClosed,
+    /// A picture of this peer was shown.
+    Shown,
+}
+
+/// What must not wait for a loop's turn.
+pub struct Arrivals {
+    pub track: Box<dyn Fn(MediaStreamTrack)>,
+    pub message: Box<dyn Fn(ServerMessage)>,
+}
+
+pub struct Peer {
+    connection: RtcPeerConnection,
+    control: RtcDataChannel,
+    moves: RtcDataChannel,
+    events: UnboundedSender<PeerEvent>,
+    listeners: Vec<Listener>,
+}
+
+impl Peer {
+    pub fn new(events: UnboundedSender<PeerEvent>, arrivals: Arrivals) -> Result<Peer, JsValue> {
+        let connection = RtcPeerConnection::new()?;
+        receive_video(&connection);
+
+        let control = connection.create_data_channel(channel::CONTROL);
+        control.set_binary_type(RtcDataChannelType::Arraybuffer);
+        let newest_only = RtcDataChannelInit::new();
+        newest_only.set_ordered(false);
+        newest_only.set_max_retransmits(0);
+        let moves =
+            connection.create_data_channel_with_data_channel_dict(channel::MOVES, &newest_only);
+
+        let mut peer = Peer {
+            connection,
+            control,
+            moves,
+            events,
+            listeners: Vec::new(),
+        };
+        peer.hear(arrivals);
+        Ok(peer)
+    }
+
+    fn hear(&mut self, arrivals: Arrivals) {
+        let tell = |event: fn(&RtcPeerConnection) -> PeerEvent| {
+            let (events, connection) = (self.events.clone(), self.connection.clone());
+            move |_: web_sys::Event| {
+                // Nobody listens any more once the connection's loop has turned away from this peer.
+                let _ = events.unbounded_send(event(&connection));
+            }
+        };
+        let Arrivals { track, message } = arrivals;
+        self.listeners = vec![
+            listen(
+                &self.connection,
+                "connectionstatechange",
+                tell(|connection| PeerEvent::State(connection.connection_state())),
+            ),
+            listen(&self.control, "open", tell(|_| PeerEvent::ControlOpened)),
+            listen(&self.control, "close", tell(|_| PeerEvent::ControlClosed)),
+            listen(&self.connection, "track", move |event: RtcTrackEvent| {
+                show_at_once(&event.receiver());
+                track(event.track());
+            }),
+            listen(&self.control, "message", move |event: MessageEvent| {
+                let bytes = Uint8Array::new(&event.data()).to_vec();
+                match wire::decode_server(&bytes) {
+                    Ok(decoded) => message(decoded),
+                    Err(wrong) => leptos::logging::warn!("a message of the server: {wrong}"),
+                }
+            }),
+        ];
+    }
+
+    /// The offer, before it is known which ICE servers to use: making it takes as long as asking for them.
+    pub async fn prepare(&self) -> Result<RtcSessionDescriptionInit, JsValue> {
+        let offer = JsFuture::from(self.connection.create_offer()).await?;
+        Ok(offer.unchecked_into())
+    }
+
+    /// Starts gathering and gives the offer's SDP. The answer has all of the server's candidates, and the server
+    /// learns ours from our checks: nobody waits for gathering.
+    pub async fn begin(
+        &self,
+        offer: RtcSessionDescriptionInit,
+        ice_servers: &[IceServer],
+    ) -> Result<String, JsValue> {
+        if !ice_servers.is_empty() {
+            self.connection
+                .set_configuration_with_configuration(&configuration(ice_servers))?;
+        }
+        JsFuture::from(self.connection.set_local_description(&offer)).await?;
+        offer
+            .get_sdp()
+            .ok_or_else(|| JsValue::from_str("the offer has no SDP"))
+    }
+
+    pub async fn accept(&self, answer: &str) -> Result<(), JsValue> {
+        let description = RtcSessionDescriptionInit::new(RtcSdpType::Answer);
+        description.set_sdp(answer);
+        JsFuture::from(self.connection.set_remote_description(&description)).await?;
+        Ok(())
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.control.ready_state() == RtcDataChannelState::Open
+    }
+
+    /// `false` if no channel can take it now.
+    pub fn send(&self, message: &ClientMessage) -> bool {
+        if !self.is_open() {
+            return false;
+        }
+        let bytes = wire::encode_client(message);
+        let unreliable = matches!(message, ClientMessage::PointerMove { .. })
+            && self.moves.ready_state() == RtcDataChannelState::Open;
+        if unreliable {
+            if self.moves.buffered_amount() > WAITING_MOVES {
+                return true;
+            }
+            return self.moves.send_with_u8_array(&bytes).is_ok();
+        }
+        self.control.send_with_u8_array(&bytes).is_ok()
+    }
+
+    /// `RTCPeerConnection.getStats()`.
+    pub async fn report(&self) -> Result<JsValue, JsValue> {
+        JsFuture::from(self.connection.get_stats()).await
+    }
+
+    /// Makes the connection's loop turn away from this peer.
+    pub fn give_up(&self) {
+        self.events.close_channel();
+    }
+
+    pub fn tell(self: &Rc<Self>, event: PeerEvent) {
+        // As above: nobody may be listening any more.
+        let _ = self.events.unbounded_send(event);
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.listeners.clear();
+        self.connection.close();
+    }
+}
+
+fn receive_video(connection: &RtcPeerConnection) {
+    let only_receive = RtcRtpTransceiverInit::new();
+    only_receive.set_direction(RtcRtpTransceiverDirection::Recvonly);
+    let transceiver = connection.add_transceiver_with_str_and_init("video", &only_receive);
+    prefer_h264(&transceiver);
+    show_at_once(&transceiver.receiver());
+}
+
+/// H.264 first, for its hardware decoders; the rest stays, so that an answer is possible whatever the server has.
+fn prefer_h264(transceiver: &RtcRtpTransceiver) {
+    let Some(capabilities) = RtcRtpReceiver::get_capabilities("video") else {
+        return;
+    };
+    let Ok(codecs) = Reflect::get(&capabilities, &"codecs".into()) else {
+        return;
+    };
+    let is_h264 = |codec: &JsValue| {
+        Reflect::get(codec, &"mimeType".into())
+            .ok()
+            .and_then(|kind| kind.as_string())
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("video/h264"))
+    };
+    let (first, rest): (Vec<JsValue>, Vec<JsValue>) =
+        Array::from(&codecs).iter().partition(is_h264);
+    let ordered: Array = first.into_iter().chain(rest).collect();
+    // Firefox before 128 lacks it and prefers by the server's answer.
+    if Reflect::has(transceiver, &"setCodecPreferences".into()) == Ok(true) {
+        transceiver.set_codec_preferences(&ordered);
+    }
+}
+
+/// No smoothing: a late picture is worth less than a jerk.
+fn show_at_once(receiver: &RtcRtpReceiver) {
+    // The standard's name, and Chrome's older one; a plain property without effect where it is not known.
+    for name in ["jitterBufferTarget", "playoutDelayHint"] {
+        // Throws for a read-only property only, and neither is one.
+        let _ = Reflect::set(receiver, &name.into(), &0.into());
+    }
+}
+
+fn configuration(ice_servers: &[IceServer]) -> RtcConfiguration {
+    let servers: Array = ice_servers
+        .iter()
+        .map(|server| {
+            let urls: Array = server
+                .urls
+                .iter()
+                .map(|url| JsValue::from_str(url))
+                .collect();
+            let entry = RtcIceServer::new();
+            entry.set_urls(&urls);
+            if let Some(username) = &server.username {
+                entry.set_username(username);
+            }
+            if let Some(credential) = &server.credential {
+                entry.set_credential(credential);
+            }
+            entry
+        })
+        .collect();
+    let configuration = RtcConfiguration::new();
+    configuration.set_ice_servers(&servers);
+    configuration
+}

@@ -1,0 +1,95 @@
+//! The one door to the browser's events and timers: each registration ends when its owner is dropped.
+
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use leptos::prelude::{IntervalHandle, set_interval_with_handle, set_timeout};
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::convert::FromWasmAbi;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{AddEventListenerOptions, EventTarget, Window};
+
+/// A DOM listener that is removed on drop.
+pub struct Listener {
+    target: EventTarget,
+    event: &'static str,
+    function: js_sys::Function,
+    /// Keeps the Rust side of `function` alive.
+    _closure: Box<dyn std::any::Any>,
+}
+
+/// Not passive: every listener here may prevent the browser's own action.
+pub fn listen<E>(
+    target: &EventTarget,
+    event: &'static str,
+    handler: impl FnMut(E) + 'static,
+) -> Listener
+where
+    E: FromWasmAbi + 'static,
+{
+    let closure = Closure::<dyn FnMut(E)>::new(handler);
+    let function: js_sys::Function = closure.as_ref().unchecked_ref::<js_sys::Function>().clone();
+    let options = AddEventListenerOptions::new();
+    options.set_passive(false);
+    target
+        .add_event_listener_with_callback_and_add_event_listener_options(event, &function, &options)
+        .expect("adding a listener throws for no event name");
+    Listener {
+        target: target.clone(),
+        event,
+        function,
+        _closure: Box::new(closure),
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Fails only if it was never added.
+        let _ = self
+            .target
+            .remove_event_listener_with_callback(self.event, &self.function);
+    }
+}
+
+/// A repeated call that ends on drop.
+pub struct Interval(IntervalHandle);
+
+pub fn every(period: Duration, action: impl Fn() + 'static) -> Interval {
+    Interval(
+        set_interval_with_handle(action, period)
+            .expect("a window takes any number of intervals of any length"),
+    )
+}
+
+impl Drop for Interval {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Resolves after `duration`.
+pub async fn sleep(duration: Duration) {
+    let (done, over) = oneshot::channel();
+    set_timeout(
+        move || {
+            // The sleeper may have gone.
+            let _ = done.send(());
+        },
+        duration,
+    );
+    // The sender lives in the timer until it fires.
+    let _ = over.await;
+}
+
+/// The browser's window; only in effects and event handlers.
+pub fn window() -> Window {
+    web_sys::window().expect("effects and handlers run in a page")
+}
+
+/// What a thrown value says, for a sentence or the console.
+pub fn said(thrown: &JsValue) -> String {
+    js_sys::Reflect::get(thrown, &"message".into())
+        .ok()
+        .and_then(|message| message.as_string())
+        .unwrap_or_else(|| format!("{thrown:?}"))
+}

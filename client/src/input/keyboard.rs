@@ -1,0 +1,101 @@
+//! Keys and composed text of the hidden text field → keys and texts.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use shared::input::Modifiers;
+use shared::message::ClientMessage;
+use web_sys::{CompositionEvent, InputEvent, KeyboardEvent};
+
+use crate::dom::{Listener, listen};
+use crate::input::keys::{HeldKeys, Press, Verdict};
+use crate::input::{Desk, focus};
+
+#[derive(Default)]
+pub(super) struct Keyboard {
+    held: RefCell<HeldKeys>,
+}
+
+impl Keyboard {
+    /// The heartbeat: which keys are really down.
+    pub fn beat(&self, desk: &Desk) {
+        let held = self.held.borrow();
+        if !held.is_empty() {
+            desk.send(ClientMessage::HeldKeys {
+                codes: held.codes(),
+            });
+        }
+    }
+
+    /// All keys are released.
+    pub fn forget(&self) {
+        self.held.borrow_mut().clear();
+    }
+
+    fn act(&self, desk: &Desk, event: &KeyboardEvent, verdict: Verdict) {
+        match verdict {
+            Verdict::Send(keys) => {
+                event.prevent_default();
+                for key in keys {
+                    desk.send(ClientMessage::Key(key));
+                }
+            }
+            Verdict::Compose => {}
+            Verdict::Leave => {
+                event.prevent_default();
+                if let Some(address) = &desk.address {
+                    focus(address);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn listeners(desk: &Rc<Desk>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
+    let on_key = |event, decide: fn(&mut HeldKeys, Press) -> Verdict| {
+        let (desk, keyboard) = (desk.clone(), keyboard.clone());
+        listen(&desk.field.clone(), event, move |event: KeyboardEvent| {
+            let verdict = decide(&mut keyboard.held.borrow_mut(), press(&event));
+            keyboard.act(&desk, &event, verdict);
+        })
+    };
+    let (on_input, on_composed) = (desk.clone(), desk.clone());
+    vec![
+        on_key("keydown", HeldKeys::down),
+        on_key("keyup", HeldKeys::up),
+        listen(&desk.field, "input", move |event: InputEvent| {
+            if !event.is_composing() {
+                send_text(&on_input);
+            }
+        }),
+        // Browsers differ in whether an `input` follows; whoever comes second finds the field empty.
+        listen(&desk.field, "compositionend", move |_: CompositionEvent| {
+            send_text(&on_composed);
+        }),
+    ]
+}
+
+fn send_text(desk: &Desk) {
+    let text = desk.field.value();
+    if !text.is_empty() {
+        desk.field.set_value("");
+        desk.send(ClientMessage::Text { text });
+    }
+}
+
+fn press(event: &KeyboardEvent) -> Press {
+    Press {
+        code: event.code(),
+        key: event.key(),
+        repeat: event.repeat(),
+        composing: event.is_composing(),
+        modifiers: Modifiers {
+            shift: event.shift_key(),
+            ctrl: event.ctrl_key(),
+            alt: event.alt_key(),
+            meta: event.meta_key(),
+            caps_lock: event.get_modifier_state("CapsLock"),
+            alt_graph: event.get_modifier_state("AltGraph"),
+        },
+    }
+}

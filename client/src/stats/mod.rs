@@ -1,0 +1,42 @@
+//! What the stream looks like from here, each second: `getStats` → [`reading`] → [`history`] → the Statistics panel.
+
+pub mod history;
+pub mod reading;
+mod report;
+pub mod sparkline;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::connection::Connection;
+use crate::connection::watch::Watch;
+use crate::dom::{Interval, every};
+use reading::Reading;
+
+/// Each second belongs to one sample, as on the server.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Takes a sample each second until dropped.
+pub fn sample(connection: Rc<Connection>, watch: Watch) -> Interval {
+    let last = Rc::new(std::cell::RefCell::new(None::<Reading>));
+    every(PERIOD, move || {
+        let (connection, last) = (connection.clone(), last.clone());
+        spawn_local(async move {
+            let Some(now) = connection
+                .report()
+                .await
+                .map(|report| report::read(&report))
+            else {
+                return;
+            };
+            let before = last.borrow_mut().replace(now.clone());
+            let server = watch.server.try_update_value(Option::take).flatten();
+            if let Some(sample) = before.and_then(|before| now.since(&before, server)) {
+                watch.history.update(|history| history.push(sample));
+            }
+        });
+    })
+}

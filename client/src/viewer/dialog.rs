@@ -1,0 +1,107 @@
+//! The remote page's `alert`, `confirm`, `prompt` or `beforeunload`, over its picture. The toolbar stays usable: a page
+//! that asks again and again can be left.
+
+use leptos::ev::{KeyboardEvent, SubmitEvent};
+use leptos::html;
+use leptos::prelude::*;
+use shared::session::{Dialog, DialogKind};
+
+use crate::api;
+use crate::connection::watch::Watch;
+use crate::viewer::Places;
+
+#[component]
+pub fn DialogBox() -> impl IntoView {
+    let watch = Watch::current();
+    let dialog = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.dialog.clone()));
+    move || dialog.get().map(|dialog| view! { <OpenDialog dialog /> })
+}
+
+fn heading(kind: DialogKind) -> &'static str {
+    match kind {
+        DialogKind::BeforeUnload => "Leave this page?",
+        DialogKind::Alert | DialogKind::Confirm | DialogKind::Prompt => "The page says",
+    }
+}
+
+#[component]
+fn OpenDialog(dialog: Dialog) -> impl IntoView {
+    let watch = Watch::current();
+    let places = Places::current();
+    let (field, ok) = (
+        NodeRef::<html::Input>::new(),
+        NodeRef::<html::Button>::new(),
+    );
+    let answer = move |accept: bool| {
+        let text = field.get_untracked().map(|field| field.value());
+        watch.ask(api::answer_dialog(
+            watch.session(),
+            accept,
+            text.filter(|_| accept),
+        ));
+        places.focus_picture();
+    };
+    Effect::new(move |_| {
+        if let Some(field) = field.get() {
+            crate::input::focus(&field);
+            field.select();
+        } else if let Some(ok) = ok.get() {
+            crate::input::focus(&ok);
+        }
+    });
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        answer(true);
+    };
+    let escape = move |event: KeyboardEvent| {
+        if event.key() == "Escape" {
+            answer(false);
+        }
+    };
+    let Dialog {
+        kind,
+        message,
+        default_text,
+        ..
+    } = dialog;
+    view! {
+        <div class="veil">
+            <form
+                class="dialog"
+                role="alertdialog"
+                aria-labelledby="dialog-heading"
+                aria-describedby="dialog-message"
+                on:submit=submit
+                on:keydown=escape
+            >
+                <h2 id="dialog-heading">{heading(kind)}</h2>
+                <p id="dialog-message">{message}</p>
+                {(kind == DialogKind::Prompt)
+                    .then(|| {
+                        view! {
+                            <input
+                                node_ref=field
+                                type="text"
+                                aria-label="Answer"
+                                autocomplete="off"
+                                prop:value=default_text
+                            />
+                        }
+                    })}
+                <p class="choices">
+                    {(kind != DialogKind::Alert)
+                        .then(|| {
+                            view! {
+                                <button type="button" on:click=move |_| answer(false)>
+                                    "Cancel"
+                                </button>
+                            }
+                        })}
+                    <button node_ref=ok type="submit" class="primary">
+                        "OK"
+                    </button>
+                </p>
+            </form>
+        </div>
+    }
+}

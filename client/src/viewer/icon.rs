@@ -1,0 +1,21 @@
+//! The toolbar's icons: strokes on a 16 × 16 grid, in the text's colour.
+
+use leptos::prelude::*;
+
+pub const BACK: &str = "M13 8H3M7.5 3.5 3 8l4.5 4.5";
+pub const FORWARD: &str = "M3 8h10M8.5 3.5 13 8l-4.5 4.5";
+pub const RELOAD: &str = "M13 8a5 5 0 1 1-1.6-3.7M13 2v3h-3";
+pub const STOP: &str = "m4 4 8 8M12 4l-8 8";
+pub const NEW: &str = "M8 3v10M3 8h10";
+pub const STATISTICS: &str = "M3 13V9M6.5 13V5M10 13V7M13.5 13V3";
+pub const END: &str = "M8 2v6M4.5 4.5a5 5 0 1 0 7 0";
+
+/// Decoration only: its button has a name.
+#[component]
+pub fn Icon(#[prop(into)] path: Signal<&'static str>) -> impl IntoView {
+    view! {
+        <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
+            <path d=path />
+        </svg>
+    }
+}

@@ -1,0 +1,108 @@
+//! `/s/{id}`: a session's toolbar, tabs and picture.
+
+// The narrow strip above the picture.
+mod address;
+mod address_bar;
+mod icon;
+mod tabs;
+mod toolbar;
+// The picture, and the person's hands on it.
+mod cursor;
+mod picture;
+// What lies over it when there is something to say.
+mod dialog;
+mod notice;
+mod phase;
+mod statistics;
+mod status;
+
+use leptos::html;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+use shared::session::SessionId;
+
+use crate::app::NoSuchPage;
+use crate::connection::watch::Watch;
+use dialog::DialogBox;
+use notice::Notices;
+use picture::Picture;
+use statistics::Statistics;
+use status::StatusLine;
+use tabs::Tabs;
+use toolbar::Toolbar;
+
+/// Elements that others give the focus to.
+#[derive(Clone, Copy, Default)]
+struct Places {
+    /// The hidden text field that hears the keyboard.
+    field: NodeRef<html::Textarea>,
+    address: NodeRef<html::Input>,
+}
+
+impl Places {
+    fn current() -> Self {
+        expect_context()
+    }
+
+    /// Back to the remote page.
+    fn focus_picture(&self) {
+        if let Some(field) = self.field.get_untracked() {
+            crate::input::focus(&field);
+        }
+    }
+}
+
+#[component]
+pub fn Viewer() -> impl IntoView {
+    let params = use_params_map();
+    let session = Memo::new(move |_| {
+        let id = params.with(|params| params.get("id"))?;
+        id.parse::<SessionId>().ok()
+    });
+    // Another session is another page: nothing of the former stays.
+    move || match session.get() {
+        Some(session) => view! { <Session session /> }.into_any(),
+        None => view! { <NoSuchPage /> }.into_any(),
+    }
+}
+
+#[component]
+fn Session(session: SessionId) -> impl IntoView {
+    let watch = Watch::new(session);
+    provide_context(watch);
+    provide_context(Places::default());
+    let title = watch.of_active_tab(|tab| tab.title.clone());
+    let title = move || match title.get().flatten_empty() {
+        Some(title) => format!("{title} – Farpane"),
+        None => "Farpane".to_owned(),
+    };
+    let statistics_shown = RwSignal::new(false);
+    view! {
+        <Title text=title />
+        <div class="viewer">
+            <Toolbar statistics_shown />
+            <Tabs />
+            <main class="stage">
+                <Picture />
+                <Notices />
+                <DialogBox />
+                <Show when=move || statistics_shown.get()>
+                    <Statistics />
+                </Show>
+            </main>
+            <StatusLine />
+        </div>
+    }
+}
+
+trait FlattenEmpty {
+    /// An empty text is none.
+    fn flatten_empty(self) -> Option<String>;
+}
+
+impl FlattenEmpty for Option<String> {
+    fn flatten_empty(self) -> Option<String> {
+        self.filter(|text| !text.trim().is_empty())
+    }
+}

@@ -1,0 +1,77 @@
+//! What happened and can be put away: a page in trouble, the session's notice, a refusal.
+
+use leptos::prelude::*;
+use shared::session::Trouble;
+
+use crate::api;
+use crate::connection::watch::Watch;
+use crate::viewer::icon::{self, Icon};
+
+#[component]
+pub fn Notices() -> impl IntoView {
+    let watch = Watch::current();
+    let notice = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.notice.clone()));
+    let dismissed = RwSignal::new(None::<String>);
+    let shown_notice = move || {
+        notice
+            .get()
+            .filter(|notice| dismissed.get().as_ref() != Some(notice))
+    };
+    let trouble = watch.of_active_tab(|tab| tab.trouble);
+    view! {
+        <div class="notices" role="alert">
+            {move || trouble.get().flatten().map(|trouble| view! { <TroubleBanner trouble /> })}
+            {move || {
+                shown_notice()
+                    .map(|sentence| {
+                        let dismiss = move || dismissed.set(notice.get_untracked());
+                        view! { <Toast sentence dismiss /> }
+                    })
+            }}
+            {move || {
+                watch
+                    .refusal
+                    .get()
+                    .map(|sentence| view! { <Toast sentence dismiss=move || watch.refusal.set(None) /> })
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn TroubleBanner(trouble: Trouble) -> impl IntoView {
+    let watch = Watch::current();
+    let sentence = match trouble {
+        Trouble::Crashed => "This page has crashed.",
+        Trouble::Unresponsive => "This page does not respond.",
+    };
+    let close = move |_| {
+        let active = watch
+            .state
+            .with_untracked(|state| state.as_ref()?.active.clone());
+        if let Some(tab) = active {
+            watch.ask(api::close_tab(watch.session(), tab));
+        }
+    };
+    view! {
+        <div class="notice trouble">
+            <p>{sentence}</p>
+            <button class="primary" on:click=move |_| watch.ask(api::reload(watch.session()))>
+                "Reload"
+            </button>
+            <button on:click=close>"Close tab"</button>
+        </div>
+    }
+}
+
+#[component]
+fn Toast(sentence: String, dismiss: impl Fn() + 'static) -> impl IntoView {
+    view! {
+        <div class="notice">
+            <p>{sentence}</p>
+            <button class="tool" aria-label="Dismiss" title="Dismiss" on:click=move |_| dismiss()>
+                <Icon path=icon::STOP />
+            </button>
+        </div>
+    }
+}

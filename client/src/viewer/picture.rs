@@ -1,0 +1,102 @@
+//! The remote page: its picture, its cursor, and the field that hears the keyboard. Mounting it connects.
+
+use leptos::html;
+use leptos::prelude::*;
+use send_wrapper::SendWrapper;
+use web_sys::{Event, PageTransitionEvent};
+
+use crate::connection::Connection;
+use crate::connection::watch::{Link, Watch};
+use crate::dom::{listen, window};
+use crate::viewer::{Places, cursor};
+use crate::{input, stats};
+
+#[component]
+pub fn Picture() -> impl IntoView {
+    let watch = Watch::current();
+    let places = Places::current();
+    let video = NodeRef::<html::Video>::new();
+
+    Effect::new(move |_| {
+        let (Some(video), Some(field)) = (video.get(), places.field.get()) else {
+            return;
+        };
+        // Made by a script, the element is not muted by its attribute, and only muted video may always play.
+        video.set_muted(true);
+        // iOS's own, unknown to the view macro. Fails for no valid name.
+        let _ = field.set_attribute("autocorrect", "off");
+        let connection = match Connection::open(watch, video.clone()) {
+            Ok(connection) => connection,
+            Err(thrown) => {
+                let reason = format!(
+                    "your browser cannot show video: {}",
+                    crate::dom::said(&thrown)
+                );
+                return watch.link.set(Link::Over { reason });
+            }
+        };
+        let address = places.address.get_untracked().map(Into::into);
+        let hands = input::attach(connection.clone(), watch, video, field, address);
+        let samples = stats::sample(connection.clone(), watch);
+        let leaving = connection.clone();
+        let page = [
+            listen(&window(), "pagehide", move |_: Event| leaving.close()),
+            // Brought back from the browser's memory, where no connection survives.
+            listen(&window(), "pageshow", |event: PageTransitionEvent| {
+                if event.persisted() {
+                    // Fails for no address that is already shown.
+                    let _ = window().location().reload();
+                }
+            }),
+        ];
+        let owned = SendWrapper::new((connection, hands, samples, page));
+        on_cleanup(move || owned.0.close());
+    });
+
+    Effect::new(move |_| {
+        let css = watch.cursor.with(cursor::css);
+        if let Some(video) = video.get() {
+            // Refused is the cursor of before.
+            let _ = web_sys::HtmlElement::style(&video).set_property("cursor", &css);
+        }
+    });
+
+    // Whoever is already typing somewhere keeps the keyboard.
+    Effect::new(move |_| {
+        let nowhere = || {
+            let focused = window()
+                .document()
+                .and_then(|document| document.active_element());
+            focused.is_none_or(|element| element.tag_name() == "BODY")
+        };
+        if watch.link.get() == Link::Connected && nowhere() {
+            places.focus_picture();
+        }
+    });
+
+    let class = move || match watch.link.get() {
+        Link::Reconnecting | Link::Over { .. } => "picture stale",
+        Link::Connecting | Link::Connected => "picture",
+    };
+    view! {
+        <video
+            node_ref=video
+            class=class
+            aria-label="Remote browser"
+            autoplay
+            muted
+            playsinline
+            disablepictureinpicture
+            disableremoteplayback
+        ></video>
+        <textarea
+            node_ref=places.field
+            class="field"
+            aria-label="Keyboard input"
+            aria-description="What you type goes to the remote page. Ctrl+F6 moves to the address."
+            autocomplete="off"
+            autocapitalize="off"
+            spellcheck="false"
+        ></textarea>
+    }
+}

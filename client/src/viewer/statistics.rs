@@ -1,0 +1,156 @@
+//! The Statistics panel: the last minute in small plots.
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::connection::watch::Watch;
+use crate::dom::window;
+use crate::stats::history::LENGTH;
+use crate::stats::reading::Sample;
+use crate::stats::sparkline;
+
+/// One plot: its name, its value, how it is written, and the least top of its scale.
+struct Plot {
+    name: &'static str,
+    value: fn(&Sample) -> Option<f64>,
+    written: fn(f64) -> String,
+    at_least: f64,
+}
+
+fn millis(value: f64) -> String {
+    format!("{value:.1} ms")
+}
+
+const PLOTS: [Plot; 7] = [
+    Plot {
+        name: "Frames per second",
+        value: |sample| Some(sample.frames_per_second),
+        written: |value| format!("{value:.0}"),
+        at_least: 60.0,
+    },
+    Plot {
+        name: "Bitrate",
+        value: |sample| Some(sample.kilobits_per_second),
+        written: |value| {
+            if value < 1000.0 {
+                format!("{value:.0} kb/s")
+            } else {
+                format!("{:.1} Mb/s", value / 1000.0)
+            }
+        },
+        at_least: 1000.0,
+    },
+    Plot {
+        name: "Round trip",
+        value: |sample| sample.round_trip_millis,
+        written: millis,
+        at_least: 10.0,
+    },
+    Plot {
+        name: "Time in buffer",
+        value: |sample| sample.buffer_millis,
+        written: millis,
+        at_least: 10.0,
+    },
+    Plot {
+        name: "Decode time",
+        value: |sample| sample.decode_millis,
+        written: millis,
+        at_least: 10.0,
+    },
+    Plot {
+        name: "Encode time on the server",
+        value: |sample| {
+            let server = sample.server.as_ref()?;
+            (server.frames > 0).then(|| f64::from(server.encode_millis))
+        },
+        written: millis,
+        at_least: 10.0,
+    },
+    Plot {
+        name: "Loss",
+        value: |sample| Some(sample.loss_percent),
+        written: |value| format!("{value:.1} %"),
+        at_least: 1.0,
+    },
+];
+
+#[component]
+pub fn Statistics() -> impl IntoView {
+    let history = Watch::current().history;
+    let plots = PLOTS.map(|plot| {
+        let newest =
+            move || history.with(|history| history.newest().and_then(plot.value).map(plot.written));
+        let path = move || {
+            history
+                .with(|history| sparkline::path(&history.values(plot.value), LENGTH, plot.at_least))
+        };
+        view! {
+            <dt>{plot.name}</dt>
+            <dd>
+                <output>{move || newest().unwrap_or_else(|| "–".to_owned())}</output>
+                <svg
+                    viewBox=format!("0 0 {} {}", sparkline::WIDTH, sparkline::HEIGHT)
+                    preserveAspectRatio="none"
+                    aria-hidden="true"
+                >
+                    <path d=path />
+                </svg>
+            </dd>
+        }
+    });
+    let of_newest = move |written: fn(&Sample) -> Option<String>| {
+        move || {
+            history
+                .with(|history| history.newest().and_then(written))
+                .unwrap_or_else(|| "–".to_owned())
+        }
+    };
+    let resolution = of_newest(|sample| {
+        (sample.width > 0).then(|| format!("{}×{}", sample.width, sample.height))
+    });
+    let transport = of_newest(|sample| sample.protocol.as_ref().map(|name| name.to_uppercase()));
+    view! {
+        <aside class="statistics" aria-label="Statistics">
+            <dl>
+                {plots.into_iter().collect_view()} <dt>"Resolution"</dt>
+                <dd>
+                    <output>{resolution}</output>
+                </dd>
+                <dt>"Transport"</dt>
+                <dd>
+                    <output>{transport}</output>
+                </dd>
+            </dl>
+            <CopyButton />
+        </aside>
+    }
+}
+
+#[component]
+fn CopyButton() -> impl IntoView {
+    let history = Watch::current().history;
+    let outcome = RwSignal::new(None::<&'static str>);
+    let copy = move |_| {
+        let json = history.with_untracked(|history| history.to_json());
+        // Browsers have a clipboard for pages from HTTPS or the same machine only.
+        if !window().is_secure_context() {
+            return outcome.set(Some("Your browser lets only pages from HTTPS copy."));
+        }
+        let written = window().navigator().clipboard().write_text(&json);
+        spawn_local(async move {
+            let said = match JsFuture::from(written).await {
+                Ok(_) => "Copied.",
+                Err(_) => "Your browser did not allow copying.",
+            };
+            outcome.set(Some(said));
+        });
+    };
+    view! {
+        <p class="copy">
+            <button on:click=copy>"Copy as JSON"</button>
+            <span aria-live="polite">{move || outcome.get()}</span>
+        </p>
+    }
+}

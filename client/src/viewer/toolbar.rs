@@ -1,0 +1,106 @@
+//! Back, forward, reload, the address, and what concerns the whole session.
+
+use leptos::ev::MouseEvent;
+use leptos::prelude::*;
+
+use crate::api;
+use crate::connection::watch::Watch;
+use crate::viewer::address_bar::AddressBar;
+use crate::viewer::icon::{self, Icon};
+
+/// A click on the toolbar leaves the keyboard with the remote page, as in any browser.
+fn keep_focus(event: MouseEvent) {
+    event.prevent_default();
+}
+
+#[component]
+pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
+    let watch = Watch::current();
+    let can_go_back = watch.of_active_tab(|tab| tab.can_go_back);
+    let can_go_forward = watch.of_active_tab(|tab| tab.can_go_forward);
+    let loading = watch.of_active_tab(|tab| tab.loading);
+    let is = |flag: Memo<Option<bool>>| move || flag.get() == Some(true);
+    let is_loading = is(loading);
+    let no_tab = move || loading.get().is_none();
+    let reload_or_stop = move |_| {
+        if is_loading() {
+            watch.ask(api::stop(watch.session()));
+        } else {
+            watch.ask(api::reload(watch.session()));
+        }
+    };
+    let reload_name = move || if is_loading() { "Stop" } else { "Reload" };
+    let no_session = move || watch.state.with(|state| state.is_none());
+    view! {
+        <header class="toolbar" aria-busy=move || is_loading().to_string()>
+            <nav aria-label="History">
+                <button
+                    class="tool"
+                    aria-label="Back"
+                    title="Back"
+                    disabled=move || !is(can_go_back)()
+                    on:mousedown=keep_focus
+                    on:click=move |_| watch.ask(api::back(watch.session()))
+                >
+                    <Icon path=icon::BACK />
+                </button>
+                <button
+                    class="tool"
+                    aria-label="Forward"
+                    title="Forward"
+                    disabled=move || !is(can_go_forward)()
+                    on:mousedown=keep_focus
+                    on:click=move |_| watch.ask(api::forward(watch.session()))
+                >
+                    <Icon path=icon::FORWARD />
+                </button>
+                <button
+                    class="tool"
+                    aria-label=reload_name
+                    title=reload_name
+                    disabled=no_tab
+                    on:mousedown=keep_focus
+                    on:click=reload_or_stop
+                >
+                    <Icon path=Signal::derive(move || {
+                        if is_loading() { icon::STOP } else { icon::RELOAD }
+                    }) />
+                </button>
+            </nav>
+            <AddressBar />
+            <button
+                class="tool"
+                aria-label="New tab"
+                title="New tab"
+                disabled=no_session
+                on:mousedown=keep_focus
+                on:click=move |_| watch.ask(api::new_tab(watch.session(), None))
+            >
+                <Icon path=icon::NEW />
+            </button>
+            <button
+                class="tool"
+                aria-label="Statistics"
+                title="Statistics"
+                aria-expanded=move || statistics_shown.get().to_string()
+                on:mousedown=keep_focus
+                on:click=move |_| statistics_shown.update(|shown| *shown = !*shown)
+            >
+                <Icon path=icon::STATISTICS />
+            </button>
+            <button
+                class="tool"
+                aria-label="End"
+                title="End this session for all its viewers"
+                disabled=no_session
+                on:mousedown=keep_focus
+                on:click=move |_| watch.ask(api::end(watch.session()))
+            >
+                <Icon path=icon::END />
+            </button>
+            // The status line comes to rest here.
+            <span class="rest" aria-hidden="true"></span>
+            <span class="progress" class:shown=is_loading aria-hidden="true"></span>
+        </header>
+    }
+}

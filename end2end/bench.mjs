@@ -1,0 +1,320 @@
+// The built product and a headless Chromium viewer → how long, how smooth, how much. `--json` for machines.
+//
+// What it tells depends on the machine and on what else runs there: it measures and never judges.
+
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { setTimeout as pause } from 'node:timers/promises';
+import { chromium } from '@playwright/test';
+import { LAUNCH, VIEWPORT } from './support/chromium.mjs';
+import { longestGap, spread, table } from './support/figures.mjs';
+import { installInstruments } from './support/instruments.mjs';
+import { clockTicks, descendants, processOf, pssBytes } from './support/processes.mjs';
+import { Server } from './support/server.mjs';
+import { Site } from './support/site.mjs';
+import { installStopwatch } from './support/stopwatch.mjs';
+import { until } from './support/until.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    /** Presses per kind of latency. */
+    samples: { type: 'string', default: '80' },
+    /** How long a scrolling and a still page are watched. */
+    seconds: { type: 'string', default: '20' },
+    /** How often a start is timed. */
+    starts: { type: 'string', default: '5' },
+  },
+});
+const SAMPLES = Number(options.samples);
+const SECONDS = Number(options.seconds);
+const STARTS = Number(options.starts);
+
+/** Presses that only warm up Chrome's and our caches. */
+const WARM_UP = 8;
+/** The background of green.html, and where it is looked at: away from everything else on the page. */
+const WATCH = { x: 640, y: 400, color: [240, 192, 0] };
+const PATIENCE = 20_000;
+
+const say = (/** @type {string} */ text) => options.json || process.stderr.write(`${text}\n`);
+
+/** @typedef {import('@playwright/test').Page} Page */
+/** @typedef {import('./support/stopwatch.mjs').Stopwatch} Stopwatch */
+
+/**
+ * A window of its own, cookie and cache fresh.
+ * @param {import('@playwright/test').Browser} browser
+ * @param {Server} server
+ */
+async function newWindow(browser, server) {
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  await context.request.get(server.entry.href);
+  await context.addInitScript(installInstruments);
+  await context.addInitScript(installStopwatch, WATCH);
+  return context.newPage();
+}
+
+/**
+ * @param {Page} page
+ * @returns {Promise<Stopwatch>}
+ */
+function read(page) {
+  return page.evaluate(() => ({ ...window.stopwatch }));
+}
+
+/**
+ * @param {Page} page
+ * @param {Stopwatch['reads']} reads
+ */
+async function reset(page, reads) {
+  await page.evaluate((reads) => Object.assign(window.stopwatch, { reads, frames: [], answers: [] }), reads);
+}
+
+/**
+ * Watches a session until it has a picture.
+ * @param {Page} page
+ * @param {Server} server
+ * @param {string} session
+ */
+async function watch(page, server, session) {
+  await page.goto(server.url(`/s/${session}`));
+  await until(() => page.evaluate(() => window.instruments.pixel(5, 5)), () => 'no picture', PATIENCE);
+}
+
+/**
+ * Goes to a page of the site and waits until it is there.
+ * @param {import('./support/site.mjs').Run} run
+ * @param {Server} server
+ * @param {string} session
+ * @param {string} url
+ */
+async function show(run, server, session, url) {
+  await server.call('navigate', { session, url });
+  await run.saw('layout', { query: new URL(url).search });
+}
+
+/**
+ * Does something again and again, and tells how long it took to be seen.
+ * @param {Page} page
+ * @param {() => Promise<void>} act
+ */
+async function pressed(page, act) {
+  await reset(page, 'color');
+  let lost = 0;
+  for (let number = 0; number < WARM_UP + SAMPLES; number++) {
+    if (number === WARM_UP) await reset(page, 'color');
+    await act();
+    // Irregular, so that no timer of anybody's is hit in step; and nobody asks the page in the meantime.
+    await pause(150 + Math.random() * 250);
+    if ((await read(page)).waiting) {
+      await pause(1000);
+      if ((await read(page)).waiting) lost++;
+    }
+  }
+  const { answers } = await read(page);
+  return {
+    ...spread(answers.map(({ waited }) => waited)),
+    dispatch: spread(answers.map(({ dispatch }) => dispatch)),
+    lost,
+  };
+}
+
+/**
+ * What the viewer has received so far, all of it: media, repairs, data, and the connection's own upkeep.
+ * @param {Page} page
+ */
+async function received(page) {
+  return page.evaluate(async () => {
+    const live = window.instruments.peers.filter((peer) => peer.connectionState === 'connected').at(-1);
+    if (!live) throw new Error('no peer is connected');
+    const figures = { bytes: 0, frames: 0, freezes: 0, lost: 0 };
+    for (const report of (await live.getStats()).values()) {
+      if (report.type === 'transport') figures.bytes += report.bytesReceived;
+      if (report.type === 'inbound-rtp' && report.kind === 'video') {
+        figures.frames = report.framesReceived ?? 0;
+        figures.freezes = report.freezeCount ?? 0;
+        figures.lost = report.packetsLost ?? 0;
+      }
+    }
+    return figures;
+  });
+}
+
+/**
+ * Clock ticks of the server and all its Chromes, by process.
+ * @param {Server} server
+ */
+function ticks(server) {
+  const own = processOf(server.pid);
+  const all = own ? [own, ...descendants(server.pid)] : [];
+  return new Map(all.map(({ pid, ticks }) => [pid, ticks]));
+}
+
+/**
+ * Watches for a while: traffic, frames, and the processor time of the server with its Chromes.
+ * @param {Page} page
+ * @param {Server} server
+ */
+async function observed(page, server) {
+  const [before, ticksBefore, began] = [await received(page), ticks(server), performance.now()];
+  await pause(SECONDS * 1000);
+  const [after, ticksAfter] = [await received(page), ticks(server)];
+  const seconds = (performance.now() - began) / 1000;
+  const spent = (/** @type {number} */ pid) => (ticksAfter.get(pid) ?? 0) - (ticksBefore.get(pid) ?? 0);
+  const total = [...ticksAfter.keys()].reduce((sum, pid) => sum + spent(pid), 0);
+  return {
+    kilobitsPerSecond: ((after.bytes - before.bytes) * 8) / 1000 / seconds,
+    framesReceived: after.frames - before.frames,
+    freezes: after.freezes - before.freezes,
+    packetsLost: after.lost - before.lost,
+    cores: total / clockTicks() / seconds,
+    coresOfServerAlone: spent(server.pid) / clockTicks() / seconds,
+    seconds,
+  };
+}
+
+/** @param {Page} page */
+async function firstPicture(page) {
+  return until(
+    async () => {
+      // While the page navigates, there is none to ask.
+      const stopwatch = await read(page).catch(() => null);
+      return stopwatch?.firstPicture ? stopwatch : null;
+    },
+    () => 'no first picture',
+    PATIENCE,
+  );
+}
+
+async function measure() {
+  const [site, server] = [await Site.start(), await Server.start()];
+  const browser = await chromium.launch({ ...LAUNCH, headless: true });
+  try {
+    const run = site.run();
+    const begin = { pssBytes: pssBytes(server.pid) };
+
+    say('Start → first picture, Chrome cold');
+    const starts = [];
+    for (let round = 0; round < STARTS; round++) {
+      const page = await newWindow(browser, server);
+      await page.goto(server.url('/'), { waitUntil: 'networkidle' });
+      await page.getByRole('textbox', { name: 'Address' }).fill(run.url('green.html'));
+      await page.getByRole('button', { name: 'Start', exact: true }).click();
+      const { firstPicture: shown, clicked } = await firstPicture(page);
+      starts.push(Number(shown) - clicked);
+      await page.context().close();
+      for (const { session } of await server.sessions()) await server.call('end', { session });
+    }
+
+    say('page opened → first picture, session running');
+    const session = await server.open(run.url('green.html', { toggle: '1' }));
+    const opens = /** @type {{ fresh: number[], cached: number[] }} */ ({ fresh: [], cached: [] });
+    for (let round = 0; round < STARTS; round++) {
+      const page = await newWindow(browser, server);
+      for (const times of [opens.fresh, opens.cached]) {
+        await page.goto(server.url(`/s/${session}`));
+        const { firstPicture: shown, opened } = await firstPicture(page);
+        times.push(Number(shown) - opened);
+      }
+      await page.context().close();
+    }
+
+    const page = await newWindow(browser, server);
+    await watch(page, server, session);
+    const one = { pssBytes: pssBytes(server.pid) };
+    const video = page.getByLabel('Remote browser');
+    const box = await video.boundingBox();
+    if (!box) throw new Error('the video has no box');
+    await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
+
+    say('click → changed picture');
+    const click = async () => {
+      await page.mouse.down();
+      await page.mouse.up();
+    };
+    const clicks = await pressed(page, click);
+    say('key → changed picture');
+    const keys = await pressed(page, () => page.keyboard.press('a'));
+    say('click → changed picture, on a page that never rests');
+    await show(run, server, session, run.url('green.html', { toggle: '1', busy: '1' }));
+    const busy = await pressed(page, click);
+
+    say('scrolling text');
+    await show(run, server, session, run.url('text.html', { auto: '4' }));
+    await until(() => page.evaluate(() => window.instruments.barcode()), () => 'no barcode', PATIENCE);
+    await pause(3000);
+    await reset(page, 'clock');
+    const scrolling = await observed(page, server);
+    const { frames } = await read(page);
+    const ages = frames.flatMap(({ age }) => age ?? []);
+
+    say('still page');
+    await reset(page, 'off');
+    await show(run, server, session, run.url('text.html'));
+    // Until it is as sharp as it gets.
+    await pause(5000);
+    const still = await observed(page, server);
+
+    say('memory');
+    const second = await server.open(run.url('green.html'));
+    const other = await newWindow(browser, server);
+    await watch(other, server, second);
+    const two = { pssBytes: pssBytes(server.pid) };
+
+    return {
+      date: new Date().toISOString().slice(0, 10),
+      machine: { cores: availableParallelism(), model: cpus()[0]?.model.trim() ?? '', load: loadavg()[0] },
+      chromium: browser.version(),
+      latency: { click: clicks, key: keys, clickOnBusyPage: busy },
+      scrolling: {
+        ...scrolling,
+        framesPerSecond: frames.length / scrolling.seconds,
+        longestGapMillis: longestGap(frames.map(({ at }) => at)),
+        ageMillis: spread(ages),
+        unreadable: frames.length - ages.length,
+      },
+      still,
+      start: spread(starts),
+      open: { fresh: spread(opens.fresh), cached: spread(opens.cached) },
+      memory: { idle: begin.pssBytes, oneSession: one.pssBytes, twoSessions: two.pssBytes },
+    };
+  } finally {
+    await browser.close();
+    await server.stop();
+    await site.stop();
+  }
+}
+
+const figures = await measure();
+if (options.json) {
+  console.log(JSON.stringify(figures, null, 2));
+} else {
+  const { latency, scrolling, still, start, open, memory, machine } = figures;
+  const pair = (/** @type {{ p50: number, p95: number }} */ { p50, p95 }) => `${p50.toFixed(0)} / ${p95.toFixed(0)} ms`;
+  const mega = (/** @type {number} */ bytes) => (bytes / 2 ** 20).toFixed(0);
+  console.log(`\n${figures.date}, ${machine.cores} cores (${machine.model}), Chromium ${figures.chromium}, 720p\n`);
+  console.log(
+    table(
+      ['', 'measured', 'wanted'],
+      [
+        ['click → changed picture, p50 / p95', pair(latency.click), '≤ 26 / 38 ms'],
+        ['key → changed picture, p50 / p95', pair(latency.key), '≤ 26 / 38 ms'],
+        ['click on a page that never rests, p50 / p95', pair(latency.clickOnBusyPage), ''],
+        ['scrolling text: frames per second', scrolling.framesPerSecond.toFixed(1), '≥ 57'],
+        ['… longest gap between two frames', `${scrolling.longestGapMillis.toFixed(0)} ms`, '≤ 100 ms'],
+        ['… age of the picture, p50 / p95', pair(scrolling.ageMillis), '≤ 45 ms'],
+        ['… bitrate', `${(scrolling.kilobitsPerSecond / 1000).toFixed(1)} Mb/s`, '≤ 6 Mb/s'],
+        ['… CPU of server with its Chrome (server alone)', `${scrolling.cores.toFixed(2)} (${scrolling.coresOfServerAlone.toFixed(2)}) core`, '≤ 0.7 core'],
+        ['still page: CPU of server with its Chrome', `${still.cores.toFixed(3)} core`, '< 0.02 core'],
+        ['… bitrate', `${still.kilobitsPerSecond.toFixed(1)} kb/s`, '< 20 kb/s'],
+        [`… frames in ${still.seconds.toFixed(0)} s`, String(still.framesReceived), '0'],
+        ['server memory (PSS) with 0 / 1 / 2 sessions', `${mega(memory.idle)} / ${mega(memory.oneSession)} / ${mega(memory.twoSessions)} MB`, '≤ 60 + 25 MB per session'],
+        ['page opened → first picture, session running, p50', `${open.fresh.p50.toFixed(0)} ms (cached ${open.cached.p50.toFixed(0)})`, '≤ 500 ms'],
+        ['Start → first picture, Chrome cold, p50', `${start.p50.toFixed(0)} ms`, '≤ 1500 ms'],
+      ],
+    ),
+  );
+  const lost = latency.click.lost + latency.key.lost;
+  if (lost > 0) console.log(`\n${lost} presses were never answered.`);
+  if (machine.load > machine.cores) console.log(`\nThe machine was busy (load ${machine.load.toFixed(1)}).`);
+}

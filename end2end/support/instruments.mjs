@@ -1,0 +1,135 @@
+// The viewer's page → what its <video> shows, and its peers. Runs inside that page, before its own scripts.
+
+/**
+ * A box in the video's own pixels.
+ * @typedef {{ x: number, y: number, width: number, height: number }} Box
+ */
+
+/**
+ * What `installInstruments` leaves on `window.instruments`.
+ * @typedef {object} Instruments
+ * @property {RTCPeerConnection[]} peers all that the page has made
+ * @property {RTCDataChannel[]} channels
+ * @property {(x: number, y: number) => number[] | null} pixel red, green, blue; `null` while there is no picture
+ * @property {() => number | null} barcode the number that pages/barcode.js drew at the top left, if it can be read
+ * @property {() => void} remember keeps the picture of now for `changed`
+ * @property {(within?: Box) => Box | null} changed the smallest box around what differs from the remembered picture
+ */
+
+/** For `addInitScript`: must not refer to anything outside itself. */
+export function installInstruments() {
+  const peers = /** @type {RTCPeerConnection[]} */ ([]);
+  const channels = /** @type {RTCDataChannel[]} */ ([]);
+  const Native = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Native {
+    /** @param {RTCConfiguration} [configuration] */
+    constructor(configuration) {
+      super(configuration);
+      peers.push(this);
+    }
+    /**
+     * @param {string} label
+     * @param {RTCDataChannelInit} [options]
+     */
+    createDataChannel(label, options) {
+      const channel = super.createDataChannel(label, options);
+      channels.push(channel);
+      return channel;
+    }
+  };
+
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  function brushOf(width, height) {
+    const brush = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    if (!brush) throw new Error('no 2d context');
+    return brush;
+  }
+  function video() {
+    const element = document.querySelector('video');
+    return element && element.videoWidth > 0 && element.readyState >= 2 ? element : null;
+  }
+
+  const dot = brushOf(1, 1);
+  const row = brushOf(24, 1);
+  const BLOCK = 24;
+
+  /** @type {ImageData | null} */
+  let remembered = null;
+  function wholePicture() {
+    const shown = video();
+    if (!shown) return null;
+    const brush = brushOf(shown.videoWidth, shown.videoHeight);
+    brush.drawImage(shown, 0, 0);
+    return brush.getImageData(0, 0, shown.videoWidth, shown.videoHeight);
+  }
+
+  /** @type {Instruments} */
+  const instruments = {
+    peers,
+    channels,
+    pixel(x, y) {
+      const shown = video();
+      if (!shown) return null;
+      dot.drawImage(shown, x, y, 1, 1, 0, 0, 1, 1);
+      return [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+    },
+    barcode() {
+      const shown = video();
+      if (!shown) return null;
+      // Scaled down to one pixel a block: what is read lies near each block's centre.
+      row.drawImage(shown, 0, 0, 24 * BLOCK, BLOCK, 0, 0, 24, 1);
+      const { data } = row.getImageData(0, 0, 24, 1);
+      const green = Array.from({ length: 24 }, (_, at) => data[at * 4 + 1]);
+      const [white, black] = green;
+      if (white - black < 120) return null;
+      const bits = green.map((level) => Number(level > (white + black) / 2));
+      const ones = bits.slice(2, 22).reduce((sum, bit) => sum + bit, 0);
+      if (ones % 4 !== bits[22] * 2 + bits[23]) return null;
+      return bits.slice(2, 22).reduce((number, bit) => number * 2 + bit, 0);
+    },
+    remember() {
+      remembered = wholePicture();
+    },
+    changed(within) {
+      const before = remembered;
+      const now = wholePicture();
+      if (!before || !now || before.width !== now.width || before.height !== now.height) return null;
+      const area = within ?? { x: 0, y: 0, width: now.width, height: now.height };
+      let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
+      for (let y = Math.round(area.y); y < Math.min(area.y + area.height, now.height); y++) {
+        for (let x = Math.round(area.x); x < Math.min(area.x + area.width, now.width); x++) {
+          const at = (y * now.width + x) * 4;
+          const difference =
+            Math.abs(now.data[at] - before.data[at]) +
+            Math.abs(now.data[at + 1] - before.data[at + 1]) +
+            Math.abs(now.data[at + 2] - before.data[at + 2]);
+          // Quantization moves a still pixel by a few steps; a popup over another colour by far more.
+          if (difference > 90) {
+            left = Math.min(left, x);
+            right = Math.max(right, x);
+            top = Math.min(top, y);
+            bottom = Math.max(bottom, y);
+          }
+        }
+      }
+      return right < 0 ? null : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
+    },
+  };
+  Object.assign(window, { instruments });
+}
+
+/**
+ * For `addInitScript`: the page's data channels never open, as on a network that lets nothing but media through.
+ * The peer still has channels of its own in its offer; the page only holds others, of a peer that is never connected.
+ */
+export function keepDataChannelsShut() {
+  const create = RTCPeerConnection.prototype.createDataChannel;
+  /** @type {typeof create} */
+  RTCPeerConnection.prototype.createDataChannel = function (label, options) {
+    create.call(this, label, options);
+    return create.call(new RTCPeerConnection(), label, options);
+  };
+}

@@ -1,0 +1,162 @@
+// Several people, several sessions, and how a session ends.
+
+import { expect, test } from '../support/fixtures';
+import { flag, isAlive } from '../support/processes.mjs';
+import { until } from '../support/until.mjs';
+import { GREEN, Viewer, YELLOW } from '../support/viewer';
+import type { Server } from '../support/server.mjs';
+
+test('two viewers see the same picture, and both can act', async ({ open, join, run, server }) => {
+  const first = await open('recorder.html');
+  const second = await join(first);
+  const target = await run.center('target');
+  await first.shows(YELLOW, target);
+  await second.shows(YELLOW, target);
+  expect((await server.sessions())[0].viewers).toBe(2);
+
+  await second.click(target);
+  await first.shows(GREEN, target);
+  await second.shows(GREEN, target);
+  await first.click(target);
+  await first.shows(YELLOW, target);
+  await second.shows(YELLOW, target);
+  expect(run.all('mousedown')).toHaveLength(2);
+});
+
+test('pictures flow to both viewers, and go on when one leaves', async ({ open, join, server }) => {
+  const first = await open('counter.html');
+  const second = await join(first);
+  await first.flows();
+  await second.flows();
+  await first.page.close();
+  await second.flows();
+  await expect.poll(async () => (await server.sessions())[0].viewers).toBe(1);
+});
+
+test('a viewer who joins a still page sees it at once', async ({ open, join }) => {
+  const first = await open('green.html');
+  await first.shows(YELLOW);
+  const second = await join(first);
+  await second.shows(YELLOW);
+});
+
+test('each session has a profile of its own', async ({ open, run, server }) => {
+  const first = await open('cookie.html');
+  await run.saw('profile', { cookie: '', stored: null });
+  await first.visit(run.url('cookie.html', { again: '1' }));
+  await run.saw('profile', { cookie: 'visited=yes', stored: 'yes' });
+
+  run.forget();
+  const second = await open('cookie.html');
+  await run.saw('profile', { cookie: '', stored: null });
+  expect(second.session).not.toBe(first.session);
+  const profiles = server.chromes().map((chrome) => flag(chrome, 'user-data-dir'));
+  expect(new Set(profiles).size).toBe(2);
+});
+
+test('what is done in one session does not show in another', async ({ open }) => {
+  const first = await open('green.html');
+  const second = await open('green.html');
+  await second.click({ x: 640, y: 360 });
+  await second.shows(GREEN);
+  await first.shows(YELLOW);
+});
+
+/** Waits until no session and none of these Chromes is left, nor their profiles. */
+async function allGone(server: Server, chromes: ReturnType<Server['chromes']>): Promise<void> {
+  await until(async () => (await server.sessions()).length === 0, () => 'the session is still listed', 20_000);
+  await until(() => !chromes.some(isAlive), () => 'Chrome still runs');
+  await until(() => server.files().length === 0, () => `files are left: ${server.files()}`);
+}
+
+test('End ends the session for all its viewers', async ({ open, join, server }) => {
+  const first = await open();
+  const second = await join(first);
+  const chromes = server.chromes();
+  expect(chromes).toHaveLength(1);
+  await first.button('End').click();
+  for (const viewer of [first, second]) {
+    await expect(viewer.status).toContainText(/Ended: \w+/);
+    await expect(viewer.button('Start again')).toBeVisible();
+  }
+  await allGone(server, chromes);
+});
+
+test('Start again leads to a new session', async ({ open, server }) => {
+  const viewer = await open();
+  await viewer.button('End').click();
+  await viewer.button('Start again').click();
+  await viewer.page.waitForURL((url) => !url.pathname.endsWith(viewer.session));
+  await until(
+    async () => viewer.page.url().includes('/s/') || (await viewer.page.getByRole('button', { name: 'Start' }).isVisible()),
+    () => `neither a session nor the home page: ${viewer.page.url()}`,
+  );
+  expect((await server.sessions()).map(({ session }) => session)).not.toContain(viewer.session);
+});
+
+test('an ended session says so to who comes late', async ({ open, server, page }) => {
+  const viewer = await open();
+  await server.call('end', { session: viewer.session });
+  await expect(viewer.status).toContainText('Ended');
+  await page.reload();
+  await expect(page.getByRole('status')).toContainText(/Ended/);
+  expect((await server.ask('navigate', { session: viewer.session, url: 'example.org' })).status).toBe(404);
+});
+
+test('the last viewer leaves: the session ends after the grace time', async ({ open, server }) => {
+  const viewer = await open();
+  const chromes = server.chromes();
+  await viewer.page.close();
+  await allGone(server, chromes);
+});
+
+test('coming back within the grace time resumes', async ({ open, server, page }) => {
+  const viewer = await open('green.html');
+  await viewer.click({ x: 640, y: 360 });
+  await viewer.shows(GREEN);
+  const next = await page.context().newPage();
+  await page.close();
+  await expect.poll(async () => (await server.sessions())[0]?.viewers).toBe(0);
+  const again = await new Viewer(next, server, viewer.session).watch();
+  // Still green: it is the same page, not the same address opened again.
+  await again.shows(GREEN);
+  await again.click({ x: 640, y: 360 });
+});
+
+test('reloading the viewer keeps the session', async ({ open, page }) => {
+  const viewer = await open('green.html');
+  await viewer.click({ x: 640, y: 360 });
+  await viewer.shows(GREEN);
+  await page.reload();
+  await viewer.connected();
+  await viewer.shows(GREEN);
+});
+
+test('the statistics tell how the stream does', async ({ open }) => {
+  const viewer = await open('counter.html');
+  await viewer.button('Statistics').click();
+  const page = viewer.page.locator('body');
+  for (const label of [/frames/i, /bitrate/i, /round trip/i, /buffer/i, /decode/i, /encode/i, /loss|lost/i]) {
+    await expect(page).toContainText(label);
+  }
+  await expect(page).toContainText(/1280\s*[×x]\s*720/);
+});
+
+test('with room for one session a second one is refused with a reason', async ({ open, start, page, run }) => {
+  const server = await start({ flags: ['--max-sessions', '1'] });
+  const viewer = await open('green.html', {}, server);
+  expect(await server.ask('open', { url: run.url('green.html') })).toEqual({
+    status: 503,
+    body: { error: 'full', message: expect.stringMatching(/\w+ \w+/) },
+  });
+  const home = await page.context().newPage();
+  await home.goto(server.url('/'));
+  await home.getByRole('textbox', { name: 'Address' }).fill(run.url('green.html'));
+  await home.getByRole('button', { name: 'Start', exact: true }).click();
+  await expect(home.getByRole('alert')).toContainText(/session/i);
+
+  await server.call('end', { session: viewer.session });
+  await until(async () => (await server.sessions()).length === 0, () => 'the session does not end');
+  await home.getByRole('button', { name: 'Start', exact: true }).click();
+  await expect(home).toHaveURL(/\/s\//);
+});
