@@ -7,8 +7,11 @@ use std::time::UNIX_EPOCH;
 use wasm_bindgen_cli_support::Bindgen;
 
 use super::style;
-use crate::shell::{Failure, Result, say};
+use crate::shell::{Failure, Result, run, say};
 use crate::workspace::{OUTPUT_NAME, Workspace};
+
+/// The page's files, by their extension.
+const FILES: [&str; 3] = ["js", "wasm", "css"];
 
 /// Writes `site/pkg` anew, beside the old one, and swaps them, so that a running server never serves half of it.
 pub fn generate(workspace: &Workspace) -> Result<()> {
@@ -19,7 +22,7 @@ pub fn generate(workspace: &Workspace) -> Result<()> {
     let pkg = workspace.site().join("pkg");
     let stamp_file = workspace.target.join("xtask/page.stamp");
     let stamp = stamp(&wasm, &css)?;
-    let complete = ["js", "wasm", "css"]
+    let complete = FILES
         .iter()
         .all(|extension| file_in(&pkg, extension).is_file());
     if complete && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
@@ -33,6 +36,11 @@ pub fn generate(workspace: &Workspace) -> Result<()> {
     bindgen(&wasm, &new)?;
     fs::write(file_in(&new, "css"), style::minified(&css)?)
         .map_err(Failure::of("Cannot write the style"))?;
+    // The server sends these to browsers that take them, without compressing anew for each viewer.
+    run(workspace
+        .command("gzip")
+        .args(["--best", "--keep", "--no-name"])
+        .args(FILES.map(|extension| file_in(&new, extension))))?;
     remove(&old)?;
     if pkg.exists() {
         rename(&pkg, &old)?;

@@ -64,10 +64,14 @@ fn build_std(workspace: &Workspace, libraries: &Path) -> Result<()> {
     ));
     let scratch = workspace.target.join("xtask/wasm-std");
     let _ = fs::remove_dir_all(&scratch);
-    let made = fetch(&version, &scratch)
-        .and_then(|library| place_sources(workspace, &library))
-        .and_then(|()| compile(workspace, &scratch))
-        .and_then(|built| place_libraries(&built, libraries));
+    let made = fetch(&version, &scratch).and_then(|library| {
+        let placed = place_sources(workspace, &library)?;
+        let built = compile(workspace, &scratch);
+        if let Some(sources) = placed {
+            let _ = fs::remove_dir_all(sources);
+        }
+        place_libraries(&built?, libraries)
+    });
     // 300 MB that nobody needs again; left-overs do no harm.
     let _ = fs::remove_dir_all(&scratch);
     made
@@ -162,22 +166,35 @@ fn debian_mirror() -> Option<Mirror> {
         })
 }
 
-/// Puts the sources where `-Zbuild-std` looks for them.
-fn place_sources(workspace: &Workspace, library: &Path) -> Result<()> {
+/// Puts the sources where `-Zbuild-std` looks for them; gives the folder to remove afterwards, because rustup does not
+/// know of it and would stumble over it one day. `None` if they were there already.
+fn place_sources(workspace: &Workspace, library: &Path) -> Result<Option<PathBuf>> {
     let place = workspace.sysroot.join("lib/rustlib/src/rust/library");
-    if place.join("Cargo.lock").is_file() {
-        return Ok(());
+    if place.is_dir() {
+        return Ok(None);
     }
-    fs::create_dir_all(&place).map_err(Failure::of(format!(
-        "cannot write to the toolchain's folder `{}`",
-        place.display()
-    )))?;
     // Without `vendor`: Debian's copies of crates lack what cargo checks; it fetches the real ones.
     let _ = fs::remove_dir_all(library.join("vendor"));
+    copy_folder(library, &place)?;
+    Ok(Some(place))
+}
+
+/// All of it or, when interrupted, nothing: a half-filled folder would be taken for a whole one next time.
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    let half = to.with_extension("half");
+    let _ = fs::remove_dir_all(&half);
+    fs::create_dir_all(&half).map_err(Failure::of(format!(
+        "cannot write to the toolchain's folder `{}`",
+        half.display()
+    )))?;
     run(Command::new("cp")
         .arg("--recursive")
-        .arg(library.join("."))
-        .arg(place))
+        .arg(from.join("."))
+        .arg(&half))?;
+    fs::rename(&half, to).map_err(Failure::of(format!(
+        "cannot make the toolchain's folder `{}`",
+        to.display()
+    )))
 }
 
 /// Builds `std` as the dependency of an empty crate; gives the folder with its libraries.
@@ -202,24 +219,22 @@ fn compile(workspace: &Workspace, scratch: &Path) -> Result<PathBuf> {
     Ok(krate.join(format!("target/{TARGET}/release/deps")))
 }
 
+/// Leaves only libraries in the folder of the build, and puts it into the toolchain.
 fn place_libraries(built: &Path, libraries: &Path) -> Result<()> {
-    let failed = || {
-        Failure::of::<std::io::Error>(format!(
-            "cannot write to the toolchain's folder `{}`",
-            libraries.display()
-        ))
-    };
-    fs::create_dir_all(libraries).map_err(failed())?;
-    for file in fs::read_dir(built).map_err(failed())?.flatten() {
+    for file in fs::read_dir(built)
+        .map_err(Failure::of("cannot list the built libraries"))?
+        .flatten()
+    {
         let name = file.file_name();
-        let shown = name.to_string_lossy();
-        if shown.ends_with(".rlib") && !shown.starts_with("libempty-") {
-            fs::copy(file.path(), libraries.join(&name)).map_err(failed())?;
+        let name = name.to_string_lossy();
+        if !name.ends_with(".rlib") || name.starts_with("libempty-") {
+            fs::remove_file(file.path()).map_err(Failure::of("cannot tidy the built libraries"))?;
         }
     }
-    if has_std(libraries) {
-        Ok(())
-    } else {
-        Err(Failure::new("cargo built no standard library."))
+    if !has_std(built) {
+        return Err(Failure::new("cargo built no standard library."));
     }
+    // An empty folder is what rustup may have left.
+    let _ = fs::remove_dir(libraries);
+    copy_folder(built, libraries)
 }
