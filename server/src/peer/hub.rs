@@ -23,7 +23,7 @@ use super::listen::Listeners;
 use super::offer::Offer;
 use super::packetize::packetize;
 use super::routes::Routes;
-use super::stun::is_binding_success;
+use super::stun::{asked_transaction, is_binding_success};
 use super::tcp::{FromLink, Link, LinkId};
 use super::{PeerError, PeerEvent, Shared, Transport, lock};
 use crate::encode::Frame;
@@ -581,6 +581,8 @@ impl Hub {
                 Output::Datagram(datagram) => {
                     if is_binding_success(&datagram.message) {
                         self.prove(key, &datagram.transport);
+                    } else if let Some(check) = asked_transaction(&datagram.message) {
+                        self.routes.ask(check, key);
                     }
                     self.send(&datagram.message, &datagram.transport);
                 }

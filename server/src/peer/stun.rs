@@ -36,9 +36,28 @@ pub fn requested_ufrag(datagram: &[u8]) -> Option<&str> {
     }
 }
 
+/// What ties an answer to its request (RFC 8489 §5).
+pub type TransactionId = [u8; 12];
+
+/// Of a request that we send.
+pub fn asked_transaction(datagram: &[u8]) -> Option<TransactionId> {
+    transaction_of(datagram, BINDING_REQUEST)
+}
+
+/// Of a success that comes back for it.
+pub fn answered_transaction(datagram: &[u8]) -> Option<TransactionId> {
+    transaction_of(datagram, BINDING_SUCCESS)
+}
+
+fn transaction_of(datagram: &[u8], kind: [u8; 2]) -> Option<TransactionId> {
+    let header = datagram.first_chunk::<HEADER>()?;
+    let fits = header[..2] == kind && header[4..8] == MAGIC_COOKIE;
+    fits.then(|| *header.last_chunk().expect("a header is longer than the id at its end"))
+}
+
 /// An answer that says: the request was ours and its integrity is proven.
 pub fn is_binding_success(datagram: &[u8]) -> bool {
-    datagram.len() >= HEADER && datagram[..2] == BINDING_SUCCESS && datagram[4..8] == MAGIC_COOKIE
+    answered_transaction(datagram).is_some()
 }
 
 #[cfg(test)]
