@@ -4,10 +4,15 @@ mod support;
 
 use farpane::display::SeatEvent;
 use shared::{geometry::PointInVideo, session::Cursor};
-use support::{GREEN, RED, Screen, WHITE, near};
+use support::{BLUE, GREEN, RED, Screen, WHITE, near, until};
 
 // linux/input-event-codes.h
+const KEY_ENTER: u32 = 28;
+const KEY_LEFTCTRL: u32 = 29;
 const KEY_A: u32 = 30;
+const KEY_C: u32 = 46;
+const KEY_V: u32 = 47;
+const KEY_DOWN: u32 = 108;
 const KEY_LEFTSHIFT: u32 = 42;
 
 /// A page whose script calls `paint(colour)`; red until then.
@@ -21,7 +26,7 @@ fn page(body: &str, script: &str) -> String {
 }
 
 #[test]
-fn a_red_page_arrives_red_and_then_nothing_more_is_drawn() {
+fn a_red_page_arrives_red() {
     let screen = Screen::open(&page("", ""));
     screen.wait("a red page everywhere", |picture| {
         [(2, 2), (640, 360), (1277, 2), (1277, 717), (2, 717)]
@@ -89,4 +94,297 @@ fn a_wheel_scrolls() {
         notched: true,
     });
     screen.wait_colour("what lay below", 640, 2, GREEN);
+}
+
+#[test]
+fn a_still_page_is_drawn_once_per_change() {
+    let screen = Screen::open(&page(
+        "",
+        "onload = () => setTimeout(() => { paint('#00f'); setTimeout(() => paint('#0f0'), 1000) }, 1000)",
+    ));
+    screen.wait_colour("the first change", 640, 360, BLUE);
+    let before = screen.pictures();
+    screen.wait_colour("the second change", 640, 360, GREEN);
+    assert_eq!(screen.pictures(), before + 1);
+}
+
+/// A `<select>` on red whose choices are green and blue, and which paints the page in the chosen colour.
+fn select_page() -> String {
+    page(
+        "<select style='position:absolute;left:100px;top:100px;width:200px;height:40px;font-size:30px'>
+           <option>#f00<option>#0f0<option>#00f</select>",
+        "const select = document.querySelector('select'); select.onchange = () => paint(select.value)",
+    )
+}
+
+#[test]
+fn a_select_opens_and_the_choice_is_taken() {
+    let screen = Screen::open(&select_page());
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    // The list covers the red below the select.
+    screen.wait("the list", |picture| {
+        !near(support::colour(picture, 290, 200), RED)
+    });
+    screen.click(200.0, 200.0);
+    screen.wait_colour("the choice", 640, 360, GREEN);
+}
+
+#[test]
+fn a_click_beside_an_open_list_closes_it_and_the_page_below_is_back() {
+    let screen = Screen::open(&select_page());
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    screen.wait("the list", |picture| {
+        !near(support::colour(picture, 290, 200), RED)
+    });
+    screen.click(900.0, 600.0);
+    screen.wait_colour("the page where the list was", 290, 200, RED);
+}
+
+#[test]
+fn an_open_list_takes_the_keys() {
+    let screen = Screen::open(&select_page());
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    screen.wait("the list", |picture| {
+        !near(support::colour(picture, 290, 200), RED)
+    });
+    screen.tap(KEY_DOWN);
+    screen.tap(KEY_DOWN);
+    screen.tap(KEY_ENTER);
+    screen.wait_colour("the choice", 640, 360, BLUE);
+}
+
+#[test]
+fn a_list_at_the_lower_edge_opens_upwards() {
+    let screen = Screen::open(&select_page().replace("top:100px", "top:670px"));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 690.0);
+    screen.wait("the list above", |picture| {
+        !near(support::colour(picture, 290, 600), RED)
+    });
+}
+
+#[test]
+fn suggestions_for_a_field_open_and_one_is_taken() {
+    let screen = Screen::open(&page(
+        "<input list=list style='position:absolute;left:100px;top:100px;width:400px;height:40px'>
+         <datalist id=list><option value=one><option value=two></datalist>",
+        "const input = document.querySelector('input');
+         input.oninput = () => { if (input.value == 'two') paint('#0f0') }",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    screen.wait_state("a text field", |state| state.text_field.is_some());
+    screen.click(200.0, 120.0);
+    let covered = |picture: &farpane::picture::I420| !near(support::colour(picture, 300, 190), RED);
+    screen.wait("the suggestions", covered);
+    screen.tap(KEY_DOWN);
+    screen.tap(KEY_DOWN);
+    screen.tap(KEY_ENTER);
+    screen.wait_colour("the suggestion", 640, 360, GREEN);
+    screen.wait_colour("the page where the suggestions were", 300, 190, GREEN);
+}
+
+const INPUT: &str =
+    "<input style='position:absolute;left:100px;top:100px;width:400px;height:40px'>";
+
+#[test]
+fn text_that_no_key_types_arrives_in_a_text_field() {
+    let screen = Screen::open(&page(
+        INPUT,
+        "const input = document.querySelector('input');
+         input.oninput = () => { if (input.value == 'é 你 😀') paint('#0f0') }",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    screen.wait_state("a text field", |state| state.text_field.is_some());
+    for text in ["é ", "你", " 😀"] {
+        screen.send(SeatEvent::Text(text.to_owned()));
+    }
+    screen.wait_colour("the text", 640, 360, GREEN);
+    screen.wait_state("the caret behind the text", |state| {
+        let caret = state.text_field.as_ref().and_then(|field| field.caret);
+        caret
+            .is_some_and(|caret| (110..200).contains(&caret.left) && (90..150).contains(&caret.top))
+    });
+}
+
+#[test]
+fn a_password_field_says_so() {
+    let screen = Screen::open(&page(&INPUT.replace("<input", "<input type=password"), ""));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    screen.wait_state("a secret field", |state| {
+        state.text_field.as_ref().is_some_and(|field| field.secret)
+    });
+    screen.click(900.0, 600.0);
+    screen.wait_state("no field", |state| state.text_field.is_none());
+}
+
+#[test]
+fn a_key_pressed_again_while_down_repeats() {
+    let screen = Screen::open(&page(
+        "",
+        "let seen = [];
+         const note = e => { seen.push(e.type[3] + (e.repeat ? 'r' : '')); if (seen.join() == 'd,dr,dr,u') paint('#0f0') };
+         onkeydown = onkeyup = note",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    for _ in 0..3 {
+        screen.key(KEY_A, true);
+    }
+    screen.key(KEY_A, false);
+    screen.wait_colour("one press, two repeats, one release", 640, 360, GREEN);
+}
+
+#[test]
+fn release_all_lifts_keys_and_buttons() {
+    let screen = Screen::open(&page(
+        "",
+        "let up = new Set();
+         const note = what => { up.add(what); if (up.size == 3) paint('#0f0') };
+         onkeyup = e => note(e.code); onmouseup = e => note(e.button)",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.key(KEY_LEFTSHIFT, true);
+    screen.key(KEY_A, true);
+    screen.send(SeatEvent::PointerButton {
+        at: PointInVideo::new(500.0, 500.0),
+        button: shared::input::PointerButton::Left,
+        pressed: true,
+    });
+    screen.send(SeatEvent::ReleaseAll);
+    screen.wait_colour("everything is up", 640, 360, GREEN);
+}
+
+#[test]
+fn a_drag_goes_on_outside_the_element_it_began_in() {
+    let screen = Screen::open(&page(
+        "<div id=box style='position:absolute;left:100px;top:100px;width:50px;height:50px;background:#fff'></div>",
+        "let down = false; box.onmousedown = e => { down = true; e.preventDefault() };
+         onmouseup = e => { if (down && e.clientX == 800 && e.clientY == 500) paint('#0f0') }",
+    ));
+    screen.wait_colour("the box", 120, 120, WHITE);
+    for (x, y, pressed) in [(120.0, 120.0, true), (800.0, 500.0, false)] {
+        screen.move_to(x, y);
+        screen.send(SeatEvent::PointerButton {
+            at: PointInVideo::new(x, y),
+            button: shared::input::PointerButton::Left,
+            pressed,
+        });
+    }
+    screen.wait_colour("the end of the drag", 640, 360, GREEN);
+}
+
+#[test]
+fn what_is_copied_can_be_pasted() {
+    let screen = Screen::open(&page(
+        INPUT,
+        "const input = document.querySelector('input');
+         input.onpaste = e => { if (e.clipboardData.getData('text') == 'aa') paint('#0f0') }",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.click(200.0, 120.0);
+    screen.wait_state("a text field", |state| state.text_field.is_some());
+    screen.tap(KEY_A);
+    screen.tap(KEY_A);
+    screen.key(KEY_LEFTCTRL, true);
+    for key in [KEY_A, KEY_C, KEY_V] {
+        screen.tap(key);
+    }
+    screen.key(KEY_LEFTCTRL, false);
+    screen.wait_colour("the pasted text", 640, 360, GREEN);
+}
+
+#[test]
+fn an_element_can_be_dragged_and_dropped() {
+    let screen = Screen::open(&page(
+        "<div id=from draggable=true style='position:absolute;left:100px;top:100px;width:100px;height:100px;background:#fff'></div>
+         <div id=to style='position:absolute;left:600px;top:400px;width:200px;height:200px;background:#00f'></div>",
+        "from.ondragstart = e => e.dataTransfer.setData('text', 'it');
+         to.ondragover = e => e.preventDefault();
+         to.ondrop = e => { e.preventDefault(); if (e.dataTransfer.getData('text') == 'it') to.style.background = '#0f0' }",
+    ));
+    screen.wait_colour("what to drag", 150, 150, WHITE);
+    let button = |x, y, pressed| SeatEvent::PointerButton {
+        at: PointInVideo::new(x, y),
+        button: shared::input::PointerButton::Left,
+        pressed,
+    };
+    screen.move_to(150.0, 150.0);
+    screen.send(button(150.0, 150.0, true));
+    // A person's hand moves in steps, and Chrome starts the drag only after the first of them.
+    let mut step = 0.0f32;
+    until("the drop", || {
+        step += 1.0;
+        let along = (step / 40.0).min(1.0);
+        screen.move_to(150.0 + 550.0 * along, 150.0 + 350.0 * along + step % 2.0);
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        if step == 80.0 {
+            screen.send(button(700.0, 500.0, false));
+        }
+        near(screen.colour_at(620, 420), GREEN).then_some(())
+    });
+}
+
+#[test]
+fn a_new_window_is_shown_and_the_former_one_comes_back() {
+    let screen = Screen::open(&page(
+        "",
+        "onclick = () => {
+           const opened = open('', '', 'width=300,height=200');
+           opened.document.write('<body style=\"background:#00f\">');
+           opened.document.body.onclick = () => opened.close();
+         };
+         onfocus = () => paint('#0f0')",
+    ));
+    screen.wait("the page", |picture| {
+        let seen = support::colour(picture, 640, 360);
+        near(seen, RED) || near(seen, GREEN)
+    });
+    screen.click(640.0, 360.0);
+    screen.wait_colour("the new window, in full size", 1200, 700, BLUE);
+    screen.click(640.0, 360.0);
+    screen.wait_colour("the former window, focused", 640, 360, GREEN);
+}
+
+#[test]
+fn the_page_may_draw_its_own_cursor() {
+    let screen = Screen::open(&page(
+        "",
+        "const canvas = document.createElement('canvas'); canvas.width = canvas.height = 32;
+         const context = canvas.getContext('2d'); context.fillStyle = '#0000ff'; context.fillRect(0, 0, 32, 32);
+         document.body.style.cursor = `url(${canvas.toDataURL()}) 5 7, auto`; paint('#0f0')",
+    ));
+    screen.wait_colour("the page", 640, 360, GREEN);
+    screen.move_to(640.0, 360.0);
+    screen.wait_state("a picture as cursor", |state| match &state.cursor {
+        Cursor::Image {
+            width: 32,
+            height: 32,
+            hotspot_x: 5,
+            hotspot_y: 7,
+            rgba,
+        } => rgba[..4] == [0, 0, 255, 255],
+        _ => false,
+    });
+}
+
+#[test]
+fn chrome_killed_from_outside_closes_the_display() {
+    let mut screen = Screen::open(&page("", ""));
+    screen.wait_colour("the page", 640, 360, RED);
+    screen.chrome = None;
+    screen.wait_state("the display says why", |state| state.closed.is_some());
+}
+
+#[test]
+fn a_dropped_display_hangs_up_on_chrome() {
+    let mut screen = Screen::open(&page("", ""));
+    screen.wait_colour("the page", 640, 360, RED);
+    let state = screen.display().state();
+    screen.close_display();
+    assert!(state.borrow().closed.is_some(), "the thread has ended");
 }

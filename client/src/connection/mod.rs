@@ -149,7 +149,10 @@ impl Connection {
         let sdp = (peer.begin(offer, &seat.ice_servers).await).map_err(not_possible)?;
         match api::offer(self.session.clone(), seat.viewer, sdp).await {
             Ok(answer) => peer.accept(&answer.sdp).await.map_err(not_possible)?,
-            Err(ApiError::NotFound(_)) => return Ok(self.forget_seat()),
+            Err(ApiError::NotFound(_)) => {
+                self.forget_seat();
+                return Ok(());
+            }
             Err(refused) => return Err(refused),
         }
         self.follow(arriving, backoff).await;

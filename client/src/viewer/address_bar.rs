@@ -88,4 +88,5 @@ pub fn AddressBar() -> impl IntoView {
             </div>
         </form>
     }
+    .into_any()
 }

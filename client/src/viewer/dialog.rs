@@ -14,7 +14,7 @@ use crate::viewer::Places;
 pub fn DialogBox() -> impl IntoView {
     let watch = Watch::current();
     let dialog = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.dialog.clone()));
-    move || dialog.get().map(|dialog| view! { <OpenDialog dialog /> })
+    (move || dialog.get().map(|dialog| view! { <OpenDialog dialog /> })).into_any()
 }
 
 fn heading(kind: DialogKind) -> &'static str {

@@ -78,21 +78,21 @@ fn Session(session: SessionId) -> impl IntoView {
         None => "Farpane".to_owned(),
     };
     let statistics_shown = RwSignal::new(false);
+    // The type of each part is erased where it is made: the whole page's would be too deep for the compiler.
+    let stage = view! {
+        <main class="stage">
+            <Picture />
+            <Notices />
+            <DialogBox />
+            {move || statistics_shown.get().then(|| view! { <Statistics /> })}
+        </main>
+    }
+    .into_any();
+    let viewer = view! { <div class="viewer"><Toolbar statistics_shown /> <Tabs /> {stage} <StatusLine /></div> }
+        .into_any();
     view! {
         <Title text=title />
-        <div class="viewer">
-            <Toolbar statistics_shown />
-            <Tabs />
-            <main class="stage">
-                <Picture />
-                <Notices />
-                <DialogBox />
-                <Show when=move || statistics_shown.get()>
-                    <Statistics />
-                </Show>
-            </main>
-            <StatusLine />
-        </div>
+        {viewer}
     }
 }
 

@@ -36,6 +36,7 @@ pub fn Notices() -> impl IntoView {
             }}
         </div>
     }
+    .into_any()
 }
 
 #[component]

@@ -99,4 +99,5 @@ pub fn Picture() -> impl IntoView {
             spellcheck="false"
         ></textarea>
     }
+    .into_any()
 }

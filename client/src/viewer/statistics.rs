@@ -89,7 +89,7 @@ pub fn Statistics() -> impl IntoView {
         view! {
             <dt>{plot.name}</dt>
             <dd>
-                <output>{move || newest().unwrap_or_else(|| "–".to_owned())}</output>
+                <span>{move || newest().unwrap_or_else(|| "–".to_owned())}</span>
                 <svg
                     viewBox=format!("0 0 {} {}", sparkline::WIDTH, sparkline::HEIGHT)
                     preserveAspectRatio="none"
@@ -116,16 +116,17 @@ pub fn Statistics() -> impl IntoView {
             <dl>
                 {plots.into_iter().collect_view()} <dt>"Resolution"</dt>
                 <dd>
-                    <output>{resolution}</output>
+                    <span>{resolution}</span>
                 </dd>
                 <dt>"Transport"</dt>
                 <dd>
-                    <output>{transport}</output>
+                    <span>{transport}</span>
                 </dd>
             </dl>
             <CopyButton />
         </aside>
     }
+    .into_any()
 }
 
 #[component]

@@ -38,6 +38,7 @@ pub fn StatusLine() -> impl IntoView {
             {move || now.with(|now| now.remedy).map(|remedy| view! { <Remedies remedy /> })}
         </div>
     }
+    .into_any()
 }
 
 #[component]

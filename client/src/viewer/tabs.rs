@@ -30,6 +30,7 @@ pub fn Tabs() -> impl IntoView {
             </div>
         </Show>
     }
+    .into_any()
 }
 
 /// What a tab is called in the strip.

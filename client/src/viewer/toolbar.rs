@@ -103,4 +103,5 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
             <span class="progress" class:shown=is_loading aria-hidden="true"></span>
         </header>
     }
+    .into_any()
 }

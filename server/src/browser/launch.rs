@@ -58,7 +58,7 @@ pub struct Chrome {
     websocket_url: String,
     stderr: Option<Lines<BufReader<ChildStderr>>>,
     // Dropped last: Chrome is dead by then.
-    home: Home,
+    _home: Home,
 }
 
 /// What was configured, else the first in the usual places.
@@ -146,7 +146,7 @@ impl Chrome {
             group,
             websocket_url: String::new(),
             stderr: None,
-            home,
+            _home: home,
         };
         let mut lines = BufReader::new(stderr).lines();
         chrome.websocket_url = tokio::time::timeout(START_DEADLINE, chrome.read_address(&mut lines))

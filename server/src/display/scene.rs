@@ -59,12 +59,19 @@ impl Compositor {
         }
         let damage = self.damage.take();
         let layers: Vec<_> = self.scene.iter().map(layer).collect();
+        // A black page is a picture, too, although the canvas was black before.
+        let first = !layers.is_empty() && !self.state.borrow().drawn;
         latest.publish(drawn_at, |canvas| {
-            composer.compose(canvas, &layers, &damage)
+            let changed = composer.compose(canvas, &layers, &damage);
+            if first {
+                0..canvas.size().usize().1
+            } else {
+                changed
+            }
         });
-        let drawn = !layers.is_empty();
-        self.state
-            .send_if_modified(|state| drawn && !std::mem::replace(&mut state.drawn, true));
+        if first {
+            self.state.send_modify(|state| state.drawn = true);
+        }
     }
 
     /// The topmost surface that takes input at this point, and where its own (0, 0) is.

@@ -11,7 +11,10 @@ use smithay::{
         keyboard::{FilterResult, KeyboardHandle, XkbConfig},
         pointer::{AxisFrame, ButtonEvent, CursorImageStatus, MotionEvent},
     },
-    reexports::wayland_server::{DisplayHandle, protocol::wl_surface::WlSurface},
+    reexports::wayland_server::{
+        DisplayHandle, Resource,
+        protocol::{wl_keyboard, wl_surface::WlSurface},
+    },
     utils::SERIAL_COUNTER,
 };
 
@@ -167,10 +170,7 @@ impl Compositor {
         let serial = SERIAL_COUNTER.next_serial();
         let time = self.now_millis();
         match (pressed, keyboard.pressed_keys().contains(&code)) {
-            // Again while down: Chrome is told, but xkb counts presses and must not see it.
-            (true, true) => {
-                keyboard.input_forward(self, code, KeyState::Pressed, serial, time, false);
-            }
+            (true, true) => self.repeat_key(evdev),
             (false, false) => {}
             _ => {
                 let state = match pressed {
@@ -181,6 +181,25 @@ impl Compositor {
                     FilterResult::Forward
                 });
             }
+        }
+    }
+
+    /// smithay knows no repeated keys, and xkb counts presses, so Chrome is told without them. It understands the
+    /// state of version 10 although it bound version 9.
+    fn repeat_key(&self, evdev: u32) {
+        let focus = self.keys.keyboard.current_focus();
+        let client = focus.and_then(|surface| self.handle.get_client(surface.id()).ok());
+        let Some(client) = client else {
+            return;
+        };
+        let serial = SERIAL_COUNTER.next_serial().into();
+        for keyboard in self.keys.keyboard.client_keyboards(&client) {
+            keyboard.key(
+                serial,
+                self.now_millis(),
+                evdev,
+                wl_keyboard::KeyState::Repeated,
+            );
         }
     }
 

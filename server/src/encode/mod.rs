@@ -12,7 +12,7 @@ use crate::bitrate::Bitrate;
 use crate::latest::{Latest, Taken, Wake};
 use crate::picture::I420;
 
-mod h264;
+pub mod h264;
 mod keyframe;
 mod pace;
 mod target;

@@ -25,7 +25,7 @@ use rtc::peer_connection::configuration::setting_engine::{
 use rtc::peer_connection::event::{RTCDataChannelEvent, RTCPeerConnectionEvent};
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::sdp::RTCSessionDescription;
-use rtc::peer_connection::state::RTCPeerConnectionState;
+use rtc::peer_connection::state::{RTCIceConnectionState, RTCPeerConnectionState};
 use rtc::peer_connection::transport::{
     CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
 };
@@ -82,7 +82,17 @@ pub struct Connection {
     moves: Option<RTCDataChannelId>,
     channels: usize,
     transport: Option<Transport>,
-    connected: bool,
+    phase: Phase,
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    /// No ICE pair or no DTLS session yet.
+    Connecting,
+    Connected,
+    /// ICE starts again. `rtc` has no pair meanwhile, and drops what is sent.
+    Restarting,
 }
 
 /// Numbers that the viewer's browser chose.
@@ -99,7 +109,10 @@ pub enum Output {
 }
 
 pub enum Event {
+    /// Frames can flow from now on; whatever was sent before is lost.
     Connected(Transport),
+    /// They flow on another way.
+    Moved(Transport),
     KeyframeNeeded,
     ControlOpen,
     /// `droppable`: from the channel where only the newest counts.
@@ -166,7 +179,7 @@ impl Connection {
             moves: None,
             channels: 0,
             transport: None,
-            connected: false,
+            phase: Phase::Connecting,
         };
         let answer = connection.negotiate(offer, &local.host)?;
         Ok((connection, answer))
@@ -179,7 +192,12 @@ impl Connection {
 
     /// Answers a newer offer of the same connection: ICE starts again if its credentials are new, all else goes on.
     pub fn answer_again(&mut self, offer: &Offer) -> Result<String, PeerError> {
-        self.negotiate(offer, &[])
+        let before = self.ufrag();
+        let answer = self.negotiate(offer, &[])?;
+        if self.phase == Phase::Connected && self.ufrag() != before {
+            self.phase = Phase::Restarting;
+        }
+        Ok(answer)
     }
 
     fn negotiate(&mut self, offer: &Offer, host: &[SocketAddr]) -> Result<String, PeerError> {
@@ -203,6 +221,10 @@ impl Connection {
         let sdp = with_public_candidates(&answer.sdp, &self.public);
         self.rtc.set_local_description(now, answer).map_err(setup)?;
         self.format = self.negotiated_format()?;
+        if self.ufrag().is_none() {
+            let reason = "it has no part that can be answered";
+            return Err(PeerError::Malformed(reason.to_owned()));
+        }
         Ok(sdp)
     }
 
@@ -236,7 +258,7 @@ impl Connection {
     }
 
     pub fn is_connected(&self) -> bool {
-        self.connected
+        self.phase == Phase::Connected
     }
 
     /// How frames leave, once something has left.
@@ -346,8 +368,8 @@ impl Connection {
             return;
         }
         self.transport = transport;
-        if let (true, Some(transport)) = (self.connected, transport) {
-            put(Output::Event(Event::Connected(transport)));
+        if let (true, Some(transport)) = (self.is_connected(), transport) {
+            put(Output::Event(Event::Moved(transport)));
         }
     }
 
@@ -355,8 +377,8 @@ impl Connection {
         let mut put = |event| put(Output::Event(event));
         match event {
             RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => match state {
-                RTCPeerConnectionState::Connected if !self.connected => {
-                    self.connected = true;
+                RTCPeerConnectionState::Connected if self.phase == Phase::Connecting => {
+                    self.phase = Phase::Connected;
                     put(Event::Connected(self.transport.unwrap_or(Transport::Udp)));
                 }
                 RTCPeerConnectionState::Failed => put(Event::Ended("the viewer does not answer")),
@@ -365,6 +387,12 @@ impl Connection {
                 }
                 _ => {}
             },
+            RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(
+                RTCIceConnectionState::Connected | RTCIceConnectionState::Completed,
+            ) if self.phase == Phase::Restarting => {
+                self.phase = Phase::Connected;
+                put(Event::Connected(self.transport.unwrap_or(Transport::Udp)));
+            }
             RTCPeerConnectionEvent::OnDataChannel(RTCDataChannelEvent::OnOpen(id)) => {
                 self.channels += 1;
                 if self.channels > MAX_CHANNELS {

@@ -630,15 +630,13 @@ impl Hub {
     fn take_event(&mut self, key: PeerKey, event: Event) {
         match event {
             Event::Connected(transport) => {
-                let Some(peer) = self.peers.get_mut(&key) else {
-                    return;
-                };
-                let is_first = peer.give_up_at.take().is_some();
-                self.tell(key, PeerEvent::Connected { transport }, false);
-                if is_first {
-                    self.want_keyframe(key);
+                if let Some(peer) = self.peers.get_mut(&key) {
+                    peer.give_up_at = None;
                 }
+                self.tell(key, PeerEvent::Connected { transport }, false);
+                self.want_keyframe(key);
             }
+            Event::Moved(transport) => self.tell(key, PeerEvent::Connected { transport }, false),
             Event::KeyframeNeeded => self.tell(key, PeerEvent::KeyframeNeeded, false),
             Event::ControlOpen => {
                 if let Some(peer) = self.peers.get(&key) {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{
     I420, blend,
-    convert::{Bgrx, convert},
+    convert::{Bgrx, Converter},
     damage::Damage,
     rect::Rect,
 };
@@ -27,11 +27,12 @@ pub struct Layer<P> {
 #[derive(Default)]
 pub struct Composer {
     scratch: Vec<u8>,
+    converter: Converter,
 }
 
 impl Composer {
     /// Brings the damaged parts of `canvas` up to date with `layers`, bottom first, over black.
-    /// Gives the rows it touched, even at both ends.
+    /// Gives the rows that changed by it, even at both ends.
     pub fn compose<P: Pixels>(
         &mut self,
         canvas: &mut I420,
@@ -40,18 +41,22 @@ impl Composer {
     ) -> Range<usize> {
         let size = canvas.size();
         let bounds = Rect::new(0, 0, size.width().into(), size.height().into());
-        let mut touched = Rect::EMPTY;
+        let mut changed = 0..0;
         for rect in damage.rects() {
             let rect = rect.intersection(bounds).even();
             if !rect.is_empty() {
-                self.compose_rect(canvas, layers, rect);
-                touched = touched.union(rect);
+                changed = around(changed, self.compose_rect(canvas, layers, rect));
             }
         }
-        touched.rows()
+        changed
     }
 
-    fn compose_rect<P: Pixels>(&mut self, canvas: &mut I420, layers: &[Layer<P>], rect: Rect) {
+    fn compose_rect<P: Pixels>(
+        &mut self,
+        canvas: &mut I420,
+        layers: &[Layer<P>],
+        rect: Rect,
+    ) -> Range<usize> {
         // Premultiplied pixels over black are the pixels themselves, so the bottom layer needs no blending.
         let page = layers.first().filter(|page| page.rect.contains(rect));
         let Some(page) = page else {
@@ -63,16 +68,41 @@ impl Composer {
             .fold(Rect::EMPTY, Rect::union)
             .even();
         if above.is_empty() {
-            return straight(canvas, page, rect);
+            return self.straight(canvas, page, rect);
         }
         // Only the rows that a menu reaches take the longer way.
-        straight(canvas, page, rect.with_rows(rect.top, above.top));
-        self.mix(canvas, layers, rect.with_rows(above.top, above.bottom));
-        straight(canvas, page, rect.with_rows(above.bottom, rect.bottom));
+        let over = self.straight(canvas, page, rect.with_rows(rect.top, above.top));
+        let beside = self.mix(canvas, layers, rect.with_rows(above.top, above.bottom));
+        let below = self.straight(canvas, page, rect.with_rows(above.bottom, rect.bottom));
+        around(around(over, beside), below)
+    }
+
+    /// From the layer's own memory, without a copy in between.
+    fn straight<P: Pixels>(
+        &mut self,
+        canvas: &mut I420,
+        page: &Layer<P>,
+        rect: Rect,
+    ) -> Range<usize> {
+        let mut changed = 0..0;
+        if rect.is_empty() {
+            return changed;
+        }
+        page.pixels.with(&mut |pixels| {
+            if let Some(part) = pixels.part(rect.moved(-page.rect.left, -page.rect.top)) {
+                changed = self.converter.convert(canvas, part, rect);
+            }
+        });
+        changed
     }
 
     /// Blends all layers in scratch memory, then converts that.
-    fn mix<P: Pixels>(&mut self, canvas: &mut I420, layers: &[Layer<P>], rect: Rect) {
+    fn mix<P: Pixels>(
+        &mut self,
+        canvas: &mut I420,
+        layers: &[Layer<P>],
+        rect: Rect,
+    ) -> Range<usize> {
         let stride = rect.width() * 4;
         self.scratch.clear();
         self.scratch.resize(stride * rect.height(), 0);
@@ -104,20 +134,17 @@ impl Composer {
             bytes: &self.scratch,
             stride,
         };
-        convert(canvas, mixed, rect);
+        self.converter.convert(canvas, mixed, rect)
     }
 }
 
-/// From the layer's own memory, without a copy in between.
-fn straight<P: Pixels>(canvas: &mut I420, page: &Layer<P>, rect: Rect) {
-    if rect.is_empty() {
-        return;
+/// The smallest range around both.
+fn around(a: Range<usize>, b: Range<usize>) -> Range<usize> {
+    match (a.is_empty(), b.is_empty()) {
+        (true, _) => b,
+        (_, true) => a,
+        _ => a.start.min(b.start)..a.end.max(b.end),
     }
-    page.pixels.with(&mut |pixels| {
-        if let Some(part) = pixels.part(rect.moved(-page.rect.left, -page.rect.top)) {
-            convert(canvas, part, rect);
-        }
-    });
 }
 
 #[cfg(test)]
@@ -211,7 +238,7 @@ mod tests {
             composer.compose(&mut whole, &layers, &damage(PAGE));
             let rows = composer.compose(&mut partly, &layers, &damage(part));
             let seen = part.intersection(PAGE).even();
-            prop_assert_eq!(rows, seen.rows());
+            prop_assert!(rows.is_empty() || (seen.rows().start <= rows.start && rows.end <= seen.rows().end));
             for row in seen.rows() {
                 for column in seen.columns() {
                     let at = row * 256 + column;

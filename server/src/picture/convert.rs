@@ -1,5 +1,7 @@
 //! BGRX pixels → a part of an I420 picture (BT.709, limited range).
 
+use std::ops::Range;
+
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
     bgra_to_yuv420,
@@ -24,10 +26,9 @@ impl<'a> Bgrx<'a> {
         }
         let first = rows.start * self.stride + columns.start * 4;
         let end = (rows.end - 1) * self.stride + columns.end * 4;
-        Some(Bgrx {
-            bytes: self.bytes.get(first..end)?,
-            stride: self.stride,
-        })
+        let stride = self.stride;
+        let bytes = self.bytes.get(first..end)?;
+        Some(Bgrx { bytes, stride })
     }
 
     /// The first `pixels` pixels of row `row`.
@@ -38,78 +39,133 @@ impl<'a> Bgrx<'a> {
     }
 }
 
-/// Converts `pixels`, which begin at the top left of `to`, into that part of the canvas.
-/// `to` has even edges inside the canvas; pixels that end too early change nothing.
-pub fn convert(canvas: &mut I420, pixels: Bgrx, to: Rect) {
-    debug_assert_eq!(to, to.even());
-    let (width, height) = (to.width(), to.height());
-    let (rows, columns) = (to.rows(), to.columns());
-    let (right, bottom) = canvas.size().usize();
-    let enough = height.saturating_sub(1) * pixels.stride + width * 4 <= pixels.bytes.len();
-    if to.is_empty() || columns.end > right || rows.end > bottom || !enough {
-        return;
-    }
-    let stride = canvas.stride();
-    let (y, u, v) = canvas.planes_mut();
-    let luma = rows.start * stride + columns.start;
-    let chroma = rows.start / 2 * (stride / 2) + columns.start / 2;
+/// Rows converted at once: few enough to stay in the cache until they have been compared.
+const BAND: usize = 16;
 
-    // The conversion walks over whole strides and leaves out a row that ends before its stride does, as the last one
-    // of a part may. So that one goes, with its neighbour, through rows of their own.
-    let body = height - 2;
-    if body > 0 {
-        let chroma = chroma..chroma + body / 2 * (stride / 2);
-        let planes = [
-            &mut y[luma..luma + body * stride],
-            &mut u[chroma.clone()],
-            &mut v[chroma],
-        ];
-        whole_strides(planes, stride, pixels, width);
-    }
-    let last_two: Vec<u8> = [body, body + 1]
-        .into_iter()
-        .flat_map(|row| pixels.row(row, width))
-        .copied()
-        .collect();
-    let pixels = Bgrx {
-        bytes: &last_two,
-        stride: width * 4,
-    };
-    let mut bytes = vec![0; width * 3];
-    let (last_y, chroma_rows) = bytes.split_at_mut(width * 2);
-    let (last_u, last_v) = chroma_rows.split_at_mut(width / 2);
-    whole_strides([last_y, last_u, last_v], width, pixels, width);
-    let luma = luma + body * stride;
-    let chroma = chroma + body / 2 * (stride / 2);
-    y[luma..luma + width].copy_from_slice(&last_y[..width]);
-    y[luma + stride..luma + stride + width].copy_from_slice(&last_y[width..]);
-    u[chroma..chroma + width / 2].copy_from_slice(last_u);
-    v[chroma..chroma + width / 2].copy_from_slice(&last_v[..width / 2]);
+/// Keeps its memory from picture to picture.
+#[derive(Default)]
+pub struct Converter {
+    /// A band in the canvas's format, its rows without gaps.
+    y: Vec<u8>,
+    u: Vec<u8>,
+    v: Vec<u8>,
+    /// Pixels whose last row had to be completed.
+    pixels: Vec<u8>,
 }
 
-/// Each plane holds whole rows; that of Y says how many.
-fn whole_strides(planes: [&mut [u8]; 3], stride: usize, pixels: Bgrx, width: usize) {
-    let [y, u, v] = planes;
-    let height = y.len() / stride;
-    let mut image = YuvPlanarImageMut {
-        y_plane: BufferStoreMut::Borrowed(y),
-        y_stride: stride as u32,
-        u_plane: BufferStoreMut::Borrowed(u),
-        u_stride: stride as u32 / 2,
-        v_plane: BufferStoreMut::Borrowed(v),
-        v_stride: stride as u32 / 2,
-        width: width as u32,
-        height: height as u32,
-    };
-    let converted = bgra_to_yuv420(
-        &mut image,
-        pixels.bytes,
-        pixels.stride as u32,
-        YuvRange::Limited,
-        YuvStandardMatrix::Bt709,
-        YuvConversionMode::Balanced,
-    );
-    debug_assert!(converted.is_ok(), "{converted:?}");
+impl Converter {
+    /// Converts `pixels`, which begin at the top left of `to`, into that part of the canvas, and gives the rows in which
+    /// something changed. Chrome sometimes commits the same picture twice, and its damage is one rectangle around
+    /// everything, so that most of it may be as it was.
+    ///
+    /// `to` has even edges inside the canvas; pixels that end too early change nothing.
+    pub fn convert(&mut self, canvas: &mut I420, pixels: Bgrx, to: Rect) -> Range<usize> {
+        debug_assert_eq!(to, to.even());
+        let (width, height) = (to.width(), to.height());
+        let (right, bottom) = canvas.size().usize();
+        let enough = height.saturating_sub(1) * pixels.stride + width * 4 <= pixels.bytes.len();
+        if to.is_empty() || to.columns().end > right || to.rows().end > bottom || !enough {
+            return 0..0;
+        }
+        let mut changed = 0..0;
+        for row in (0..height).step_by(BAND) {
+            let rows = BAND.min(height - row);
+            let rest = Bgrx {
+                bytes: &pixels.bytes[row * pixels.stride..],
+                ..pixels
+            };
+            self.convert_band(rest, width, rows);
+            for pair in (0..rows).step_by(2) {
+                let at = to.rows().start + row + pair;
+                if self.take_over(canvas, to.columns(), at, pair) {
+                    let start = if changed.is_empty() {
+                        at
+                    } else {
+                        changed.start
+                    };
+                    changed = start..at + 2;
+                }
+            }
+        }
+        changed
+    }
+
+    fn convert_band(&mut self, pixels: Bgrx, width: usize, rows: usize) {
+        self.y.resize(width * rows, 0);
+        self.u.resize(width * rows / 4, 0);
+        self.v.resize(width * rows / 4, 0);
+        // The conversion walks over whole strides and would leave out a last row that ends before its stride does.
+        let whole = pixels.stride * rows;
+        let pixels = if pixels.bytes.len() >= whole {
+            pixels
+        } else {
+            self.pixels.clear();
+            for row in 0..rows {
+                self.pixels.extend_from_slice(pixels.row(row, width));
+            }
+            Bgrx {
+                bytes: &self.pixels,
+                stride: width * 4,
+            }
+        };
+        let mut band = YuvPlanarImageMut {
+            y_plane: BufferStoreMut::Borrowed(&mut self.y),
+            y_stride: width as u32,
+            u_plane: BufferStoreMut::Borrowed(&mut self.u),
+            u_stride: width as u32 / 2,
+            v_plane: BufferStoreMut::Borrowed(&mut self.v),
+            v_stride: width as u32 / 2,
+            width: width as u32,
+            height: rows as u32,
+        };
+        let converted = bgra_to_yuv420(
+            &mut band,
+            pixels.bytes,
+            pixels.stride as u32,
+            YuvRange::Limited,
+            YuvStandardMatrix::Bt709,
+            YuvConversionMode::Balanced,
+        );
+        debug_assert!(converted.is_ok(), "{converted:?}");
+    }
+
+    /// Copies two rows of the band, the first of which is `pair`, to row `at` of the canvas. Says whether they differed.
+    fn take_over(&self, canvas: &mut I420, columns: Range<usize>, at: usize, pair: usize) -> bool {
+        let stride = canvas.stride();
+        let width = columns.len();
+        let (y, u, v) = canvas.planes_mut();
+        let luma = at * stride + columns.start;
+        let chroma = at / 2 * (stride / 2) + columns.start / 2;
+        let from = pair * width;
+        let rows = [
+            (&mut y[luma..][..width], &self.y[from..][..width]),
+            (
+                &mut u[chroma..][..width / 2],
+                &self.u[from / 4..][..width / 2],
+            ),
+            (
+                &mut v[chroma..][..width / 2],
+                &self.v[from / 4..][..width / 2],
+            ),
+        ];
+        let mut differ = copy_rows_if_new(rows);
+        differ |= copy_rows_if_new([(
+            &mut y[luma + stride..][..width],
+            &self.y[from + width..][..width],
+        )]);
+        differ
+    }
+}
+
+fn copy_rows_if_new<const N: usize>(rows: [(&mut [u8], &[u8]); N]) -> bool {
+    let mut differ = false;
+    for (to, from) in rows {
+        if to != from {
+            to.copy_from_slice(from);
+            differ = true;
+        }
+    }
+    differ
 }
 
 #[cfg(test)]
@@ -148,7 +204,7 @@ mod tests {
                 bytes: &bytes,
                 stride: SIZE.0 * 4,
             };
-            convert(&mut canvas, pixels, whole());
+            Converter::default().convert(&mut canvas, pixels, whole());
             let got = (canvas.y()[0], canvas.u()[0], canvas.v()[0]);
             let near = |a: u8, b: u8| a.abs_diff(b) <= 1;
             assert!(
@@ -166,10 +222,26 @@ mod tests {
             bytes: &bytes[4..],
             stride: SIZE.0 * 4,
         };
-        convert(&mut canvas, pixels, whole());
-        assert_eq!(canvas.y()[0], 16);
+        let changed = Converter::default().convert(&mut canvas, pixels, whole());
+        assert!(changed.is_empty() && canvas.y()[0] == 16);
         assert!(pixels.part(whole()).is_none());
         assert!(pixels.part(Rect::new(120, 0, 10, 10)).is_none());
+    }
+
+    #[test]
+    fn only_rows_that_differ_count_as_changed() {
+        let (mut canvas, mut converter) = (canvas(), Converter::default());
+        let mut bytes = filled([0, 0, 0, 255]);
+        let mut convert = |bytes: &[u8]| {
+            let stride = SIZE.0 * 4;
+            converter.convert(&mut canvas, Bgrx { bytes, stride }, whole())
+        };
+        assert!(convert(&bytes).is_empty());
+        for row in [21, 64] {
+            bytes[row * SIZE.0 * 4..][..4].fill(255);
+        }
+        assert_eq!(convert(&bytes), 20..66);
+        assert!(convert(&bytes).is_empty());
     }
 
     proptest! {
@@ -185,8 +257,10 @@ mod tests {
             let pixels = Bgrx { bytes: &bytes, stride: SIZE.0 * 4 };
             let rect = Rect::new(x, y, width, height).even();
             let (mut all, mut part) = (canvas(), canvas());
-            convert(&mut all, pixels, whole());
-            convert(&mut part, pixels.part(rect).unwrap(), rect);
+            let mut converter = Converter::default();
+            converter.convert(&mut all, pixels, whole());
+            let changed = converter.convert(&mut part, pixels.part(rect).unwrap(), rect);
+            prop_assert_eq!(changed, rect.rows());
             for row in rect.rows() {
                 for column in rect.columns() {
                     let (luma, chroma) = (row * SIZE.0 + column, row / 2 * (SIZE.0 / 2) + column / 2);

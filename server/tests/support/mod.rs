@@ -56,7 +56,6 @@ impl Chrome {
                 "--user-data-dir={}",
                 home.path().join("profile").display()
             ))
-            .arg(url)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("LANG", "C.UTF-8")
@@ -67,6 +66,15 @@ impl Chrome {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
+        // To look into a failing test: what Chrome and the page's console say.
+        if std::env::var_os("CHROME_LOG").is_some() {
+            command.arg("--enable-logging=stderr");
+            command.stderr(Stdio::inherit());
+            if let Some(debug) = std::env::var_os("WAYLAND_DEBUG") {
+                command.env("WAYLAND_DEBUG", debug);
+            }
+        }
+        command.arg(url);
         if getuid().is_root() {
             for path in [home.path(), &page, &runtime] {
                 chown(path, Some(UNPRIVILEGED), Some(UNPRIVILEGED)).unwrap();

@@ -1,0 +1,462 @@
+//! Encoder and hub with real WebRTC peers over real sockets.
+
+mod viewer;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use farpane::bitrate::Bitrate;
+use farpane::encode::{Encoder, EncoderOptions};
+use farpane::latest::Latest;
+use farpane::peer::{Hub, HubOptions, PeerError, PeerEvent, PeerRequest, Transport};
+use shared::geometry::VideoSize;
+use shared::session::SessionId;
+use shared::wire::MAX_CLIENT_MESSAGE;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use viewer::{PATIENCE, Viewer, Way, soon};
+
+/// A session's video without a browser: what is painted is what viewers see.
+struct Stage {
+    hub: Hub,
+    feed: SessionId,
+    latest: Arc<Latest>,
+    encoder: Encoder,
+}
+
+impl Stage {
+    async fn new() -> Stage {
+        let hub = Hub::start(HubOptions {
+            bind: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            public_ips: vec![],
+        })
+        .await
+        .unwrap();
+        Stage::of(hub, "feed1").await
+    }
+
+    async fn of(hub: Hub, feed: &str) -> Stage {
+        let feed: SessionId = feed.parse().unwrap();
+        let latest = Latest::new(VideoSize::HD);
+        let options = EncoderOptions {
+            size: VideoSize::HD,
+            bitrate: Bitrate::kbps(4000),
+            frame_rate: 60,
+        };
+        let encoder = Encoder::start(options, latest.clone(), {
+            let (hub, feed) = (hub.clone(), feed.clone());
+            move |frame| hub.send_frame(&feed, frame)
+        })
+        .unwrap();
+        Stage {
+            hub,
+            feed,
+            latest,
+            encoder,
+        }
+    }
+
+    fn paint(&self, luma: u8) {
+        self.latest.publish(Instant::now(), |canvas| {
+            let height = canvas.size().usize().1;
+            let (y, u, v) = canvas.planes_mut();
+            y.fill(luma);
+            u.fill(90);
+            v.fill(240 - luma / 2);
+            0..height
+        });
+    }
+
+    fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.hub.port()).into()
+    }
+
+    async fn join(&self, id: &str, way: Way) -> Viewer {
+        Viewer::join(id, &self.hub, &self.feed, way).await
+    }
+
+    /// Joins, and watches until it sees this.
+    async fn watch(&self, id: &str, way: Way, luma: u8) -> Viewer {
+        self.paint(luma);
+        let mut viewer = self.join(id, way).await;
+        viewer.until(PeerEvent::KeyframeNeeded).await;
+        self.encoder.request_keyframe();
+        viewer.sees(luma).await;
+        viewer
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_over_udp_sees_the_picture_and_its_changes() {
+    let stage = Stage::new().await;
+    stage.paint(100);
+    let mut viewer = stage.join("udp", Way::Udp).await;
+    let transport = Transport::Udp;
+    assert_eq!(viewer.event().await, PeerEvent::Connected { transport });
+    assert_eq!(viewer.event().await, PeerEvent::KeyframeNeeded);
+    stage.encoder.request_keyframe();
+    let first = viewer.picture().await;
+    assert!(first.keyframe, "a viewer starts with a keyframe");
+    assert_eq!(first.size, (1280, 720));
+    assert!(first.luma.abs_diff(100) <= 4);
+    assert!(first.chroma.0.abs_diff(90) <= 4 && first.chroma.1.abs_diff(190) <= 4);
+    stage.paint(180);
+    let second = viewer.sees(180).await;
+    assert!(!second.keyframe);
+    let ticks = second.timestamp.wrapping_sub(first.timestamp);
+    assert!((1..90 * 20_000).contains(&ticks), "{ticks}");
+}
+
+#[tokio::test]
+async fn a_viewer_without_udp_sees_the_picture_over_tcp() {
+    let stage = Stage::new().await;
+    stage.paint(100);
+    let mut viewer = stage.join("tcp", Way::Tcp).await;
+    let transport = Transport::Tcp;
+    assert_eq!(viewer.event().await, PeerEvent::Connected { transport });
+    stage.encoder.request_keyframe();
+    viewer.sees(100).await;
+    stage.paint(180);
+    viewer.sees(180).await;
+}
+
+#[tokio::test]
+async fn messages_go_both_ways() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.join("talk", Way::Udp).await;
+    assert!(!stage.hub.send_message(&viewer.id, b"too early".to_vec()));
+    viewer.until(PeerEvent::ChannelOpen).await;
+    viewer.channel_is_open().await;
+    assert!(stage.hub.send_message(&viewer.id, b"hello".to_vec()));
+    assert_eq!(&viewer.message().await[..], b"hello");
+    for channel in [viewer.control.clone(), viewer.moves.clone()] {
+        viewer.say(&channel, b"here").await;
+        let bytes = (&b"here"[..]).into();
+        viewer.until(PeerEvent::Message { bytes }).await;
+    }
+}
+
+#[tokio::test]
+async fn two_viewers_of_a_feed_see_the_same_and_others_do_not() {
+    let stage = Stage::new().await;
+    let other = Stage::of(stage.hub.clone(), "feed2").await;
+    let mut one = stage.watch("one", Way::Udp, 100).await;
+    let mut two = stage.watch("two", Way::Tcp, 120).await;
+    let mut three = other.watch("three", Way::Udp, 60).await;
+    stage.paint(200);
+    let (a, b) = (one.sees(200).await, two.sees(200).await);
+    assert_eq!(a.timestamp, b.timestamp);
+    other.paint(30);
+    assert!(three.picture().await.luma < 100);
+}
+
+#[tokio::test]
+async fn a_lost_picture_asks_for_a_keyframe_and_gets_it() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("lost", Way::Udp, 100).await;
+    viewer.ask_for_a_keyframe().await;
+    viewer.until(PeerEvent::KeyframeNeeded).await;
+    stage.encoder.request_keyframe();
+    assert!(viewer.picture().await.keyframe);
+}
+
+#[tokio::test]
+async fn frames_carry_no_playout_delay_and_the_numbers_the_viewer_chose() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("numbers", Way::Udp, 100).await;
+    stage.paint(110);
+    let packet = viewer.packet().await;
+    assert_eq!(packet.header.payload_type, 109);
+    let answer = viewer.connection.remote_description().await.unwrap().sdp;
+    let line = answer.lines().find(|line| line.ends_with("playout-delay"));
+    let id = line.unwrap()["a=extmap:".len()..]
+        .split(' ')
+        .next()
+        .unwrap();
+    let delay = packet.header.get_extension(id.parse().unwrap()).unwrap();
+    assert_eq!(&delay[..], [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn reports_tell_loss_and_round_trip() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("reports", Way::Udp, 100).await;
+    let (mut loss, mut round_trip, mut transport) = (None, None, None);
+    let mut luma = 16;
+    while loss.is_none() || round_trip.is_none() || transport.is_none() {
+        // Something to report on.
+        luma = luma % 200 + 1;
+        stage.paint(luma);
+        let event = soon("feedback", viewer.events.recv()).await.unwrap().1;
+        if let PeerEvent::Feedback(feedback) = event {
+            loss = loss.or(feedback.loss);
+            round_trip = round_trip.or(feedback.round_trip);
+            transport = transport.or(feedback.transport);
+        }
+    }
+    assert_eq!(loss, Some(0.0));
+    assert!(round_trip.unwrap() < Duration::from_secs(1));
+    let transport = transport.unwrap();
+    assert!(transport.packets > 0 && transport.lost == 0 && transport.bytes > 0);
+}
+
+#[tokio::test]
+async fn a_viewer_who_closes_is_reported_at_once() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.join("leaver", Way::Udp).await;
+    viewer.until(PeerEvent::ChannelOpen).await;
+    let before = Instant::now();
+    viewer.connection.close().await.unwrap();
+    viewer.reason_of_the_end().await;
+    // Not by the silence of ICE, which takes 20 s.
+    assert!(before.elapsed() < PATIENCE / 2);
+    assert!(!stage.hub.send_message(&viewer.id, vec![1]));
+}
+
+#[tokio::test]
+async fn a_newer_offer_of_a_viewer_replaces_the_older_peer() {
+    let stage = Stage::new().await;
+    let mut older = stage.watch("again", Way::Udp, 100).await;
+    let mut newer = stage.watch("again", Way::Udp, 110).await;
+    // Its events end without a word.
+    soon("the end of events", async {
+        while let Some((_, event)) = older.events.recv().await {
+            assert!(!matches!(event, PeerEvent::Disconnected { .. }));
+        }
+    })
+    .await;
+    stage.paint(150);
+    newer.sees(150).await;
+}
+
+#[tokio::test]
+async fn a_newer_offer_of_the_same_connection_restarts_ice() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("restart", Way::Udp, 100).await;
+    let ufrag = |sdp: &str| {
+        let line = sdp.lines().find(|line| line.starts_with("a=ice-ufrag:"));
+        line.unwrap().to_owned()
+    };
+    let before = viewer.connection.remote_description().await.unwrap().sdp;
+    viewer.connection.restart_ice().await.unwrap();
+    let (unused, _) = mpsc::channel(1);
+    let after = viewer
+        .negotiate(&stage.hub, &stage.feed, unused)
+        .await
+        .unwrap();
+    assert_ne!(ufrag(&before), ufrag(&after));
+    // Events go on where they did. What was drawn meanwhile is not lost.
+    stage.paint(170);
+    viewer.until(PeerEvent::KeyframeNeeded).await;
+    stage.encoder.request_keyframe();
+    viewer.sees(170).await;
+    viewer.say(&viewer.control, b"still here").await;
+    let bytes = (&b"still here"[..]).into();
+    viewer.until(PeerEvent::Message { bytes }).await;
+}
+
+#[tokio::test]
+async fn disconnecting_a_viewer_is_told_to_it() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.join("guest", Way::Udp).await;
+    viewer.until(PeerEvent::ChannelOpen).await;
+    viewer.channel_is_open().await;
+    stage.hub.disconnect(&viewer.id);
+    soon("the channel's end", async {
+        use webrtc::data_channel::DataChannelEvent;
+        while !matches!(
+            viewer.control.poll().await,
+            None | Some(DataChannelEvent::OnClose)
+        ) {}
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_handle_ends_the_hub_and_frees_its_port() {
+    let stage = Stage::new().await;
+    let address = stage.address();
+    let mut viewer = stage.join("last", Way::Udp).await;
+    viewer.until(PeerEvent::ChannelOpen).await;
+    drop(stage);
+    std::net::TcpListener::bind(address).unwrap();
+    std::net::UdpSocket::bind(address).unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_port_is_a_typed_error() {
+    let stage = Stage::new().await;
+    let again = Hub::start(HubOptions {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        port: stage.hub.port(),
+        public_ips: vec![],
+    });
+    let error = again.await.err().unwrap();
+    assert!(error.to_string().contains(&stage.hub.port().to_string()));
+}
+
+#[tokio::test]
+async fn answers_name_every_way_in() {
+    let public: IpAddr = "192.0.2.44".parse().unwrap();
+    let hub = Hub::start(HubOptions {
+        bind: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        public_ips: vec![public],
+    })
+    .await
+    .unwrap();
+    let stage = Stage::of(hub, "feed1").await;
+    let (viewer, events) = Viewer::new("ways", Way::Udp).await;
+    let answer = viewer.negotiate(&stage.hub, &stage.feed, events).await;
+    let answer = answer.unwrap();
+    let port = stage.hub.port();
+    for ip in ["127.0.0.1", "192.0.2.44"] {
+        for (protocol, end) in [("udp", "typ host"), ("tcp", "tcptype passive")] {
+            let mut lines = answer.lines().map(str::trim);
+            let found = lines.any(|line| {
+                line.starts_with("a=candidate:")
+                    && line.contains(&format!(" {protocol} "))
+                    && line.contains(&format!(" {ip} {port} typ host"))
+                    && line.contains(end)
+            });
+            assert!(found, "{protocol} {ip} in {answer}");
+        }
+    }
+    assert!(answer.contains("a=setup:passive") && answer.contains("a=end-of-candidates"));
+}
+
+async fn refusal(stage: &Stage, offer: &str) -> PeerError {
+    let (events, _) = mpsc::channel(8);
+    let request = PeerRequest {
+        feed: stage.feed.clone(),
+        viewer: "hostile".parse().unwrap(),
+        offer: offer.to_owned(),
+        events,
+    };
+    stage.hub.connect(request).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn offers_that_cannot_be_answered_are_refused_by_name() {
+    let stage = Stage::new().await;
+    let (viewer, _) = Viewer::new("model", Way::Udp).await;
+    let offer = viewer.connection.create_offer(None).await.unwrap().sdp;
+    for malformed in [
+        "",
+        "v=0",
+        "\u{0}",
+        &offer[..offer.len() / 2],
+        &"v=0\r\n".repeat(50_000),
+    ] {
+        let refused = refusal(&stage, malformed).await;
+        let named = matches!(
+            refused,
+            PeerError::Malformed(_) | PeerError::NoVideo | PeerError::NoH264
+        );
+        assert!(named, "{refused:?}");
+    }
+    let audio = offer.replace("m=video", "m=audio");
+    assert_eq!(refusal(&stage, &audio).await, PeerError::NoVideo);
+    let vp8 = offer.replace("H264/90000", "VP8/90000");
+    assert_eq!(refusal(&stage, &vp8).await, PeerError::NoH264);
+    // The hub lives on.
+    stage.watch("polite", Way::Udp, 100).await;
+}
+
+#[tokio::test]
+async fn garbage_on_the_ports_disturbs_nobody() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("watcher", Way::Udp, 100).await;
+    let noise = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut datagram = vec![0u8; 1500];
+    for round in 0..3000u32 {
+        // STUN, DTLS, RTP and nothing known, with anything in them.
+        datagram[0] = [0, 22, 128, 255][round as usize % 4];
+        for (index, byte) in datagram.iter_mut().enumerate().skip(1) {
+            *byte = (index as u32 * 31 + round * 17) as u8;
+        }
+        let length = round as usize % 1500;
+        let _ = noise.try_send_to(&datagram[..length], stage.address());
+    }
+    // A well-formed request for somebody who does not exist.
+    let request = b"\x00\x01\x00\x0c\x21\x12\xa4\x42abcdefghijkl\x00\x06\x00\x05no:me\0\0\0";
+    for _ in 0..1000 {
+        let _ = noise.try_send_to(request, stage.address());
+    }
+    // TCP: not the framing, frames of nothing, a frame larger than any datagram.
+    for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 4000], &[0xff; 70_000]] {
+        let mut stream = TcpStream::connect(stage.address()).await.unwrap();
+        // The other side may hang up in the middle.
+        let _ = stream.write_all(words).await;
+    }
+    let mut huge = TcpStream::connect(stage.address()).await.unwrap();
+    huge.write_all(&[0xff, 0xff, 1]).await.unwrap();
+    let end = soon("the end of a lie", huge.read(&mut [0; 8])).await;
+    assert!(matches!(end, Ok(0) | Err(_)));
+    stage.paint(200);
+    viewer.sees(200).await;
+}
+
+#[tokio::test]
+async fn idle_tcp_connections_are_few_and_short_lived() {
+    let stage = Stage::new().await;
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        idle.push(TcpStream::connect(stage.address()).await.unwrap());
+    }
+    // The ones beyond the limit are closed at once, the others after ten seconds of silence.
+    let mut ends = Vec::new();
+    for stream in &mut idle {
+        soon("an idle connection's end", stream.read(&mut [0; 8]))
+            .await
+            .unwrap();
+        ends.push(Instant::now());
+    }
+    // And there is room again.
+    stage.watch("late", Way::Tcp, 100).await;
+}
+
+#[tokio::test]
+async fn an_oversize_message_does_no_harm() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("loud", Way::Udp, 100).await;
+    let mut other = stage.watch("quiet", Way::Udp, 110).await;
+    viewer.channel_is_open().await;
+    // The viewer's own side knows the limit from the answer and refuses.
+    let huge = vec![7; MAX_CLIENT_MESSAGE + 1];
+    assert!(viewer.control.send(huge[..].into()).await.is_err());
+    let largest = vec![7; MAX_CLIENT_MESSAGE];
+    viewer.say(&viewer.control, &largest).await;
+    let bytes = largest.into();
+    viewer.until(PeerEvent::Message { bytes }).await;
+    stage.paint(200);
+    other.sees(200).await;
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_listen_loses_the_peer_but_not_for_moves() {
+    let stage = Stage::new().await;
+    let (viewer, _) = Viewer::new("ignored", Way::Udp).await;
+    // Room for Connected, KeyframeNeeded, ChannelOpen.
+    let (events, mut received) = mpsc::channel(3);
+    viewer
+        .negotiate(&stage.hub, &stage.feed, events)
+        .await
+        .unwrap();
+    viewer.channel_is_open().await;
+    for _ in 0..10 {
+        viewer.say(&viewer.moves, b"move").await;
+    }
+    viewer.say(&viewer.control, b"click").await;
+    let mut last = None;
+    soon("the last event", async {
+        while let Some((_, event)) = received.recv().await {
+            last = Some(event);
+        }
+    })
+    .await;
+    assert!(matches!(last, Some(PeerEvent::Disconnected { reason }) if reason.contains("keep up")));
+}
