@@ -28,7 +28,10 @@ impl Steps {
         }
         let total_secs = started.elapsed().as_secs();
         println!("\nAll in {} min {:02} s", total_secs / 60, total_secs % 60);
-        println!("{}", steps.tally);
+        match (&result, steps.done.last()) {
+            (Err(_), Some((name, _))) => println!("{}; stopped at: {name}", steps.tally),
+            _ => println!("{}", steps.tally),
+        }
         result
     }
 
