@@ -30,6 +30,8 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 enum Outcome {
     History(TabId, Vec<i64>, usize),
     Front(Option<TabId>),
+    /// Titles and URLs.
+    Names(Vec<(TabId, String, String)>),
     Answers(TabId, bool),
     Nothing,
 }
@@ -48,6 +50,8 @@ pub struct Control {
     checking: bool,
     /// Pages that are on their way elsewhere: their dialogs are dismissed, or they could hold the person for ever.
     leaving: Vec<TabId>,
+    /// The first tab, until it shows something else than the blank page it began with.
+    blank_start: Option<TabId>,
 }
 
 /// The question which tab is in front: one at a time, asked again when something happened meanwhile.
@@ -71,6 +75,7 @@ impl Control {
             checked: None,
             checking: false,
             leaving: Vec::new(),
+            blank_start: None,
         }
     }
 
@@ -312,6 +317,10 @@ impl Control {
             }
             CdpEvent::PageFrameNavigated(event) if event.frame.parent_id.is_none() => {
                 self.leaving.retain(|leaving| *leaving != id);
+                if self.blank_start.as_ref() == Some(&id) && event.frame.url != "about:blank" {
+                    self.blank_start = None;
+                    self.forget_blank_start(&id);
+                }
                 self.ask_history(id);
             }
             CdpEvent::PageNavigatedWithinDocument(event) if is_main(&event.frame_id) => {
@@ -325,6 +334,17 @@ impl Control {
                 );
             }
             _ => {}
+        }
+    }
+
+    /// The blank page that Chrome was started with is nothing to go back to.
+    fn forget_blank_start(&self, id: &TabId) {
+        let Some(page) = self.tabs.page(id) else {
+            return;
+        };
+        let reset = page::ResetNavigationHistoryParams::default();
+        if let Err(error) = self.cdp.tell(Some(&page.session), reset) {
+            tracing::debug!(%error, "the first page's history cannot be reset");
         }
     }
 
@@ -345,6 +365,7 @@ impl Control {
             tracing::debug!(%error, "a new page cannot be prepared");
         }
         if is_first {
+            self.blank_start = Some(id.clone());
             self.open_first(&session);
         } else {
             self.look_at_tabs();
@@ -437,6 +458,21 @@ impl Control {
         );
     }
 
+    /// Chrome reports no title that a page gives itself later.
+    fn ask_names(&self) {
+        let cdp = self.cdp.clone();
+        self.questions.push(
+            async move {
+                let Ok(found) = cdp.call(None, target::GetTargetsParams::default()).await else {
+                    return Outcome::Nothing;
+                };
+                let name = |info: target::TargetInfo| Some((tab_id(info.target_id.as_ref())?, info.title, info.url));
+                Outcome::Names(found.target_infos.into_iter().filter_map(name).collect())
+            }
+            .boxed(),
+        );
+    }
+
     /// Chrome has no event for "another tab is in front", so the pages are asked.
     fn look_at_tabs(&mut self) {
         if self.looking != Looking::No {
@@ -444,6 +480,7 @@ impl Control {
             return;
         }
         self.looking = Looking::Yes;
+        self.ask_names();
         let ask = |page: &super::tabs::PageTab| {
             let (cdp, id, session) = (self.cdp.clone(), page.tab.id.clone(), page.session.clone());
             async move {
@@ -496,6 +533,11 @@ impl Control {
     fn learn(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::History(id, entries, current) => self.tabs.set_history(&id, entries, current),
+            Outcome::Names(names) => {
+                for (id, title, url) in names {
+                    self.tabs.rename(&id, &title, &url);
+                }
+            }
             Outcome::Front(front) => {
                 if let Some(id) = front {
                     self.tabs.activate(&id);

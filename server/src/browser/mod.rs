@@ -38,7 +38,7 @@ pub enum BrowserCommand {
     AnswerDialog { accept: bool, text: Option<String> },
     /// Input was sent to the page: time to look whether it still answers.
     InputSent,
-    /// A shortcut or a click may have changed which tab is in front.
+    /// Another tab may be in front, or a page may have another title.
     LookAtTabs,
 }
 

@@ -239,6 +239,10 @@ impl XdgShellHandler for Compositor {
         self.windows.toplevels.push(toplevel);
     }
 
+    fn title_changed(&mut self, _toplevel: ToplevelSurface) {
+        self.state.send_modify(|state| state.titles += 1);
+    }
+
     fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {
         if self.windows.popups.len() >= MOST_WINDOWS {
             surface.send_popup_done();

@@ -97,10 +97,15 @@ const KEYS: &[UsKey] = &[
     UsKey("MetaLeft", 125, '\0', '\0'),
     UsKey("MetaRight", 126, '\0', '\0'),
     UsKey("ContextMenu", 127, '\0', '\0'),
+    // Last, so that the main keyboard is preferred.
+    UsKey("NumpadMultiply", 55, '*', '*'),
+    UsKey("NumpadSubtract", 74, '-', '-'),
+    UsKey("NumpadAdd", 78, '+', '+'),
+    UsKey("NumpadDivide", 98, '/', '/'),
 ];
 
-/// The one key of the number pad that keeps its place. What the others type depends on Num Lock, so they are sent by what
-/// the viewer's keyboard made of them.
+/// Like the number pad's operators, this key keeps its place. What the pad's digits type depends on Num Lock, so they are
+/// sent by what the viewer's keyboard made of them.
 pub const NUMPAD_ENTER: &str = "NumpadEnter";
 
 /// Modifiers: the keys whose state changes what others type.

@@ -69,6 +69,8 @@ pub struct Run {
     last_reading: Reading,
     next_statistics: Instant,
     last_input_hint: Option<Instant>,
+    /// What the display last said of its windows' titles.
+    titles: u64,
     peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
     heard: mpsc::Receiver<(ViewerId, PeerEvent)>,
     /// Offers that are being answered, Chromes that are being ended.
@@ -119,6 +121,7 @@ impl Run {
             last_reading: Reading::default(),
             next_statistics: now,
             last_input_hint: None,
+            titles: 0,
             peer_events,
             heard,
             pending: FuturesUnordered::new(),
@@ -255,6 +258,10 @@ impl Run {
             // When Chrome goes its display goes too, and Chrome's own reason is the better one.
             tracing::debug!(session = %self.id, reason, "the display closed");
             return;
+        }
+        if self.titles != display.titles {
+            self.titles = display.titles;
+            self.look_at_tabs();
         }
         let drawn = display.drawn && self.state.phase == Phase::Starting;
         let only_cursor = !drawn && self.state.cursor != display.cursor;
@@ -523,16 +530,19 @@ impl Run {
         }
     }
 
-    /// Lets Chrome's control know what input may have changed.
+    /// Chrome's control does not see which tab is in front, nor what it is called; its window's title does.
+    fn look_at_tabs(&self) {
+        if let Life::Running(engine) = &self.life {
+            // Busy: the next event of a page makes it look again.
+            let _ = engine.browser.send(BrowserCommand::LookAtTabs);
+        }
+    }
+
+    /// Lets Chrome's control know that a page has something to answer.
     fn hint(&mut self, message: &ClientMessage) {
         let Life::Running(engine) = &self.life else {
             return;
         };
-        let switches_tabs = matches!(message, ClientMessage::Key(key) if key.modifiers.ctrl && !key.pressed);
-        if switches_tabs {
-            // Busy: the next event of a page makes it look again.
-            let _ = engine.browser.send(BrowserCommand::LookAtTabs);
-        }
         let acts = !matches!(message, ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. });
         let now = Instant::now();
         let due = self
