@@ -63,7 +63,7 @@ impl I420 {
     /// Takes over some rows of a picture of the same size; `rows` are even at both ends.
     pub fn copy_rows(&mut self, from: &I420, rows: Range<usize>) {
         debug_assert_eq!(self.size, from.size);
-        debug_assert!(rows.start % 2 == 0 && rows.end % 2 == 0);
+        debug_assert!(rows.start.is_multiple_of(2) && rows.end.is_multiple_of(2));
         let stride = self.stride();
         let luma = rows.start * stride..rows.end * stride;
         let chroma = luma.start / 4..luma.end / 4;

@@ -1,5 +1,10 @@
 //! A real Chrome on a display of ours, with a page written by the test; what it shows comes back as pixels.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 use std::{
     fs,
     os::{
