@@ -28,7 +28,8 @@ const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a question to Chrome brought.
 enum Outcome {
-    History(TabId, Vec<i64>, usize),
+    /// Ids and URLs of its entries, and which one is shown.
+    History(TabId, Vec<(i64, String)>, usize),
     Front(Option<TabId>),
     /// Titles and URLs.
     Names(Vec<(TabId, String, String)>),
@@ -50,8 +51,6 @@ pub struct Control {
     checking: bool,
     /// Pages that are on their way elsewhere: their dialogs are dismissed, or they could hold the person for ever.
     leaving: Vec<TabId>,
-    /// The first tab, until it shows something else than the blank page it began with.
-    blank_start: Option<TabId>,
 }
 
 /// The question which tab is in front: one at a time, asked again when something happened meanwhile.
@@ -75,7 +74,6 @@ impl Control {
             checked: None,
             checking: false,
             leaving: Vec::new(),
-            blank_start: None,
         }
     }
 
@@ -317,10 +315,6 @@ impl Control {
             }
             CdpEvent::PageFrameNavigated(event) if event.frame.parent_id.is_none() => {
                 self.leaving.retain(|leaving| *leaving != id);
-                if self.blank_start.as_ref() == Some(&id) && event.frame.url != "about:blank" {
-                    self.blank_start = None;
-                    self.forget_blank_start(&id);
-                }
                 self.ask_history(id);
             }
             CdpEvent::PageNavigatedWithinDocument(event) if is_main(&event.frame_id) => {
@@ -334,17 +328,6 @@ impl Control {
                 );
             }
             _ => {}
-        }
-    }
-
-    /// The blank page that Chrome was started with is nothing to go back to.
-    fn forget_blank_start(&self, id: &TabId) {
-        let Some(page) = self.tabs.page(id) else {
-            return;
-        };
-        let reset = page::ResetNavigationHistoryParams::default();
-        if let Err(error) = self.cdp.tell(Some(&page.session), reset) {
-            tracing::debug!(%error, "the first page's history cannot be reset");
         }
     }
 
@@ -365,7 +348,6 @@ impl Control {
             tracing::debug!(%error, "a new page cannot be prepared");
         }
         if is_first {
-            self.blank_start = Some(id.clone());
             self.open_first(&session);
         } else {
             self.look_at_tabs();
@@ -446,11 +428,11 @@ impl Control {
             async move {
                 let history = page::GetNavigationHistoryParams::default();
                 match cdp.call(Some(&session), history).await {
-                    Ok(found) => Outcome::History(
-                        id,
-                        found.entries.iter().map(|entry| entry.id).collect(),
-                        usize::try_from(found.current_index).unwrap_or(0),
-                    ),
+                    Ok(found) => {
+                        let entries = found.entries.into_iter().map(|entry| (entry.id, entry.url));
+                        let current = usize::try_from(found.current_index).unwrap_or(0);
+                        Outcome::History(id, entries.collect(), current)
+                    }
                     Err(_) => Outcome::Nothing,
                 }
             }

@@ -105,7 +105,8 @@ impl Home {
             };
             let uid = root.then_some(number);
             if uid.is_some_and(|uid| !processes(|process| process.uid == Some(uid)).is_empty()) {
-                // Another program uses that number.
+                // Another program uses that number, so the lock is not needed: a failure only leaves an empty file.
+                let _ = fs::remove_file(&lock_path);
                 continue;
             }
             let home = Home {

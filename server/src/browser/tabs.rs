@@ -108,12 +108,16 @@ impl Tabs {
         }
     }
 
-    pub fn set_history(&mut self, id: &TabId, entries: Vec<i64>, current: usize) {
+    /// `entries` are ids and URLs, `current` is the place of the one that is shown.
+    pub fn set_history(&mut self, id: &TabId, entries: Vec<(i64, String)>, current: usize) {
         if let Some(page) = self.page_mut(id) {
-            page.tab.can_go_back = current > 0;
-            page.tab.can_go_forward = current + 1 < entries.len();
-            page.history = entries;
-            page.current = current;
+            // The blank page that a tab begins with is nothing to go back to.
+            let begins_blank = entries.first().is_some_and(|(_, url)| url == "about:blank");
+            let hidden = usize::from(begins_blank && current > 0);
+            page.history = entries[hidden..].iter().map(|(id, _)| *id).collect();
+            page.current = current - hidden;
+            page.tab.can_go_back = page.current > 0;
+            page.tab.can_go_forward = page.current + 1 < page.history.len();
         }
     }
 
@@ -187,11 +191,21 @@ mod tests {
     #[test]
     fn history_knows_where_back_and_forward_lead() {
         let mut tabs = three();
-        tabs.set_history(&id("c"), vec![10, 11, 12], 1);
+        let entry = |id| (id, format!("https://x/{id}"));
+        tabs.set_history(&id("c"), vec![entry(10), entry(11), entry(12)], 1);
         assert_eq!((tabs.history_entry(-1), tabs.history_entry(1)), (Some(10), Some(12)));
         assert_eq!(tabs.history_entry(-2), None);
         let tab = &tabs.active().unwrap().tab;
         assert!(tab.can_go_back && tab.can_go_forward);
+    }
+
+    #[test]
+    fn the_blank_page_of_a_tab_s_beginning_is_nothing_to_go_back_to() {
+        let mut tabs = three();
+        let entries = vec![(1, "about:blank".to_owned()), (2, "https://x/".to_owned())];
+        tabs.set_history(&id("c"), entries, 1);
+        assert_eq!(tabs.history_entry(-1), None);
+        assert!(!tabs.active().unwrap().tab.can_go_back);
     }
 
     #[test]
