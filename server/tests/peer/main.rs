@@ -1,5 +1,8 @@
 //! Encoder and hub with real WebRTC peers over real sockets.
 
+// clippy knows `#[test]` functions as tests, but not what they share.
+#![allow(clippy::unwrap_used)]
+
 mod viewer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
