@@ -80,7 +80,7 @@ impl Screen {
                 rect(0, 0, width, height)
             }
             Change::Caret => {
-                let colour = if number % 2 == 0 { INK } else { PAPER };
+                let colour = if number.is_multiple_of(2) { INK } else { PAPER };
                 fill(&mut self.bgrx, width, (300, 206, 1, 22), colour);
                 rect(300, 206, 1, 22)
             }

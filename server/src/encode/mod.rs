@@ -160,7 +160,7 @@ struct Work {
     picture: I420,
     /// A change the viewers have not been sent yet.
     owed: Option<Taken>,
-    /// Rate control left the owed change out; try again then, for no further picture may come.
+    /// The codec left the owed change out; try again then, for no further picture may come.
     retry_at: Option<Instant>,
     keyframes: Keyframes,
     pace: Pace,
