@@ -6,7 +6,9 @@ mod rules;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
@@ -55,7 +57,12 @@ impl Access {
     }
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
-        let text = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let text = |name| {
+            headers
+                .get_all(name)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+        };
         let bearer = text(AUTHORIZATION).any(|value| {
             value
                 .strip_prefix("Bearer ")
@@ -72,14 +79,21 @@ impl Access {
     fn check(&self, request: &Request) -> Result<(), Refused> {
         let headers = request.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let host = text(HOST).or_else(|| request.uri().authority().map(|authority| authority.as_str()));
+        let host = text(HOST).or_else(|| {
+            request
+                .uri()
+                .authority()
+                .map(|authority| authority.as_str())
+        });
         match &*self.auth {
             Auth::Token(_) if !self.knows_token(headers) => return Err(Refused::NoToken),
             Auth::None if !host.is_some_and(is_loopback_host) => return Err(Refused::OtherHost),
             _ => {}
         }
         let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
-        let fetch_site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+        let fetch_site = headers
+            .get("sec-fetch-site")
+            .and_then(|value| value.to_str().ok());
         if changes && !same_origin(text(ORIGIN), fetch_site, host) {
             return Err(Refused::OtherOrigin);
         }
@@ -115,7 +129,10 @@ fn admit(access: &Access, token: &str, clean: &str) -> Response {
     {
         headers.insert(SET_COOKIE, cookie);
     }
-    headers.insert(LOCATION, value(clean).unwrap_or(HeaderValue::from_static("/")));
+    headers.insert(
+        LOCATION,
+        value(clean).unwrap_or(HeaderValue::from_static("/")),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -69,7 +69,9 @@ pub enum ConfigError {
         "--auth none lets everybody in, so it works on a loopback address only, and --listen is {0}: leave --auth away, or listen on 127.0.0.1"
     )]
     OpenToTheWorld(SocketAddr),
-    #[error("the token must have at least 16 characters of [A-Za-z0-9_-]: anybody can try to guess it")]
+    #[error(
+        "the token must have at least 16 characters of [A-Za-z0-9_-]: anybody can try to guess it"
+    )]
     WeakToken,
     #[error("--{flag} must be between {least} and {most}, and is {given}")]
     OutOfRange {
@@ -80,7 +82,9 @@ pub enum ConfigError {
     },
     #[error("--search-url needs {{}} where the words go, and must start with https:// or http://")]
     SearchUrl,
-    #[error("{0:?} is no STUN or TURN address: write stun:HOST:PORT, or turn:USER:PASSWORD@HOST:PORT")]
+    #[error(
+        "{0:?} is no STUN or TURN address: write stun:HOST:PORT, or turn:USER:PASSWORD@HOST:PORT"
+    )]
     IceServer(String),
 }
 
@@ -116,11 +120,17 @@ impl Typed {
             chrome: self.chrome,
             chrome_sandbox: !self.no_sandbox,
             auth,
-            max_sessions: within("max-sessions", self.max_sessions.unwrap_or(10), 1, 1000)? as usize,
+            max_sessions: within("max-sessions", self.max_sessions.unwrap_or(10), 1, 1000)?
+                as usize,
             size: self.size.unwrap_or_default(),
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),
             frame_rate: within("frame-rate", self.frame_rate.unwrap_or(60), 1, 60)? as u32,
-            grace: Duration::from_secs(within("grace", self.grace.unwrap_or(60), 0, 30 * 24 * 3600)?),
+            grace: Duration::from_secs(within(
+                "grace",
+                self.grace.unwrap_or(60),
+                0,
+                30 * 24 * 3600,
+            )?),
             search_url,
             runtime_dir: self.runtime_dir,
             site_root: self
@@ -181,7 +191,8 @@ mod tests {
     use super::*;
 
     fn check(args: &[&str]) -> Result<Config, ConfigError> {
-        let cli = <Cli as clap::Parser>::try_parse_from(["farpane", "serve"].iter().chain(args)).unwrap();
+        let cli =
+            <Cli as clap::Parser>::try_parse_from(["farpane", "serve"].iter().chain(args)).unwrap();
         let Command::Serve(typed) = cli.command;
         typed.check(|| "a-random-token-of-some-length".to_owned())
     }
@@ -204,7 +215,10 @@ mod tests {
 
     #[test]
     fn a_guessable_token_is_refused() {
-        assert!(matches!(check(&["--token", "secret"]), Err(ConfigError::WeakToken)));
+        assert!(matches!(
+            check(&["--token", "secret"]),
+            Err(ConfigError::WeakToken)
+        ));
         assert!(matches!(
             check(&["--token", "with spaces and more"]),
             Err(ConfigError::WeakToken)
@@ -213,7 +227,13 @@ mod tests {
 
     #[test]
     fn ice_servers_are_read_as_people_write_them() {
-        let config = check(&["--ice-server", "stun:s:3478", "--ice-server", "turn:me:pw@t:3478"]).unwrap();
+        let config = check(&[
+            "--ice-server",
+            "stun:s:3478",
+            "--ice-server",
+            "turn:me:pw@t:3478",
+        ])
+        .unwrap();
         assert_eq!(config.ice_servers[1].username.as_deref(), Some("me"));
         assert_eq!(config.ice_servers[1].urls, ["turn:t:3478"]);
         assert!(check(&["--ice-server", "turn:t:3478"]).is_err());

@@ -17,7 +17,8 @@ pub fn random_token() -> String {
 
 fn random_hex<const BYTES: usize>() -> String {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).expect("Linux has getrandom since 3.17, and it does not fail once the system runs");
+    getrandom::fill(&mut bytes)
+        .expect("Linux has getrandom since 3.17, and it does not fail once the system runs");
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a String does not fail");
         text

@@ -2,24 +2,24 @@
 
 // The server's life: what was typed, what is listened on.
 pub mod config;
-pub mod serve;
-pub mod metrics;
 pub mod ids;
+pub mod metrics;
+pub mod serve;
 
 // A request's way: who may come in → pages and server functions → sessions → one session.
 pub mod access;
-pub mod web;
-pub mod sessions;
 pub mod session;
+pub mod sessions;
+pub mod web;
 
 // What a session owns: Chrome under control, and viewers' hands.
 pub mod browser;
 pub mod input;
 
 // A frame's way: Chrome's commit → picture → newest wins → encoder → every viewer.
-pub mod display;
-pub mod picture;
-pub mod latest;
-pub mod encode;
 pub mod bitrate;
+pub mod display;
+pub mod encode;
+pub mod latest;
 pub mod peer;
+pub mod picture;

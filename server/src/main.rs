@@ -57,5 +57,7 @@ fn run(config: Config) -> Result<(), Failure> {
         // Whoever closed the output knows the address already.
         let _ = writeln!(out, "Farpane is ready. Open {url}").and_then(|()| out.flush());
     };
-    runtime.block_on(serve(config, announce)).map_err(Failure::Serve)
+    runtime
+        .block_on(serve(config, announce))
+        .map_err(Failure::Serve)
 }

@@ -10,7 +10,9 @@ use shared::session::{SessionId, SessionState};
 const FORGET_AFTER: Duration = Duration::from_secs(600);
 
 /// Encoding a frame takes 1 to 20 ms.
-const STAGE_BUCKETS: &[f64] = &[0.000_5, 0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1];
+const STAGE_BUCKETS: &[f64] = &[
+    0.000_5, 0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.025, 0.05, 0.1,
+];
 
 /// Installs the process's recorder; once.
 pub fn install() -> Result<PrometheusHandle, BuildError> {
@@ -21,10 +23,16 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_gauge!("farpane_sessions", "Sessions that run");
     metrics::describe_gauge!("farpane_viewers", "People who watch a session");
     metrics::describe_counter!("farpane_frames_total", "Frames encoded");
-    metrics::describe_counter!("farpane_keyframes_total", "Frames of these that stand alone");
+    metrics::describe_counter!(
+        "farpane_keyframes_total",
+        "Frames of these that stand alone"
+    );
     metrics::describe_counter!("farpane_video_bytes_total", "H.264 bytes encoded");
     metrics::describe_histogram!("farpane_encode_seconds", "Time to encode a frame");
-    metrics::describe_histogram!("farpane_convert_seconds", "Time to compose and convert a picture");
+    metrics::describe_histogram!(
+        "farpane_convert_seconds",
+        "Time to compose and convert a picture"
+    );
     Ok(handle)
 }
 
@@ -32,7 +40,8 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 pub fn render(handle: &PrometheusHandle, sessions: &[(SessionId, SessionState)]) -> String {
     metrics::gauge!("farpane_sessions").set(sessions.len() as f64);
     for (session, state) in sessions {
-        metrics::gauge!("farpane_viewers", "session" => session.to_string()).set(f64::from(state.viewers));
+        metrics::gauge!("farpane_viewers", "session" => session.to_string())
+            .set(f64::from(state.viewers));
     }
     handle.run_upkeep();
     handle.render()

@@ -31,7 +31,9 @@ pub enum ServeError {
     },
     #[error(transparent)]
     Hub(#[from] HubError),
-    #[error("the client is not built: {0} is missing. Build it with `cargo xtask build`, or name its place with --site-root DIR")]
+    #[error(
+        "the client is not built: {0} is missing. Build it with `cargo xtask build`, or name its place with --site-root DIR"
+    )]
     NoClient(PathBuf),
     #[error("metrics cannot be collected: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
@@ -55,17 +57,20 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
         tracing::info!(swept, "what a killed server left behind was removed");
     }
     if !config.chrome_sandbox {
-        tracing::warn!("Chrome runs without its sandbox: a hostile page can reach whatever Chrome's user can");
+        tracing::warn!(
+            "Chrome runs without its sandbox: a hostile page can reach whatever Chrome's user can"
+        );
     }
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::AddrInUse => ServeError::PortTaken(config.listen),
-            _ => ServeError::Listen {
-                address: config.listen,
-                source,
-            },
-        })?;
+    let listener =
+        TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| match source.kind() {
+                std::io::ErrorKind::AddrInUse => ServeError::PortTaken(config.listen),
+                _ => ServeError::Listen {
+                    address: config.listen,
+                    source,
+                },
+            })?;
     config.listen = listener.local_addr().map_err(ServeError::Http)?;
     let hub = Hub::start(HubOptions {
         bind: config.listen.ip(),

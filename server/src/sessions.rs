@@ -60,14 +60,19 @@ impl Sessions {
         if running.closing {
             return Err(ApiError::Full("The server is being stopped.".to_owned()));
         }
-        if running.sessions.len() >= config.max_sessions {
+        if running.alive() >= config.max_sessions {
             return Err(ApiError::Full(format!(
                 "All {} sessions of this server are in use: end one first, or raise --max-sessions.",
                 config.max_sessions
             )));
         }
         let id: SessionId = random_id();
-        let started = Session::start(id.clone(), url, size.unwrap_or(config.size), self.surroundings.clone());
+        let started = Session::start(
+            id.clone(),
+            url,
+            size.unwrap_or(config.size),
+            self.surroundings.clone(),
+        );
         running.sessions.insert(id.clone(), started);
         Ok(Opened { session: id })
     }
@@ -86,7 +91,8 @@ impl Sessions {
     pub fn list(&self) -> Vec<(SessionId, SessionState)> {
         let mut running = self.lock();
         running.forget_ended();
-        let state = |(session, _): &(Session, _)| (session.id().clone(), session.state().borrow().clone());
+        let state =
+            |(session, _): &(Session, _)| (session.id().clone(), session.state().borrow().clone());
         running.sessions.values().map(state).collect()
     }
 
@@ -115,6 +121,12 @@ impl Sessions {
 }
 
 impl Running {
+    /// Sessions that have not ended; one that has may still be tidying up.
+    fn alive(&self) -> usize {
+        let is_alive = |(session, _): &&(Session, _)| !is_over(&session.state().borrow());
+        self.sessions.values().filter(is_alive).count()
+    }
+
     fn forget_ended(&mut self) {
         self.sessions.retain(|id, (_, task)| {
             let ended = task.is_finished();
@@ -124,6 +136,10 @@ impl Running {
             !ended
         });
     }
+}
+
+fn is_over(state: &SessionState) -> bool {
+    matches!(state.phase, Phase::Ended { .. })
 }
 
 impl Backend for Sessions {
@@ -142,8 +158,12 @@ impl Backend for Sessions {
                 viewers: state.viewers,
             }
         };
-        let is_over = |state: &SessionState| matches!(state.phase, Phase::Ended { .. });
-        let list = self.list().into_iter().filter(|(_, state)| !is_over(state)).map(summary).collect();
+        let list = self
+            .list()
+            .into_iter()
+            .filter(|(_, state)| !is_over(state))
+            .map(summary)
+            .collect();
         async { Ok(list) }.boxed()
     }
 
@@ -152,11 +172,16 @@ impl Backend for Sessions {
     }
 
     fn offer(&self, session: SessionId, viewer: ViewerId, sdp: String) -> Reply<Answer> {
-        self.with(session, |session| async move { session.offer(viewer, sdp).await })
+        self.with(session, |session| async move {
+            session.offer(viewer, sdp).await
+        })
     }
 
     fn leave(&self, session: SessionId, viewer: ViewerId) -> Reply<()> {
-        self.with(session, |session| async move { session.leave(viewer).await })
+        self.with(
+            session,
+            |session| async move { session.leave(viewer).await },
+        )
     }
 
     fn updates(&self, session: SessionId, viewer: ViewerId, after: u64) -> Reply<SessionState> {
@@ -180,14 +205,20 @@ impl Backend for Sessions {
         messages: Vec<ClientMessage>,
     ) -> Reply<Vec<ServerMessage>> {
         if messages.len() > MAX_MESSAGES {
-            let sentence = format!("More than {MAX_MESSAGES} messages in one call: send them in several.");
+            let sentence =
+                format!("More than {MAX_MESSAGES} messages in one call: send them in several.");
             return async { Err(ApiError::BadRequest(sentence)) }.boxed();
         }
-        self.with(session, |session| async move { session.input(viewer, messages).await })
+        self.with(session, |session| async move {
+            session.input(viewer, messages).await
+        })
     }
 
     fn control(&self, session: SessionId, control: Control) -> Reply<()> {
-        self.with(session, |session| async move { session.control(control).await })
+        self.with(
+            session,
+            |session| async move { session.control(control).await },
+        )
     }
 
     fn end(&self, session: SessionId) -> Reply<()> {

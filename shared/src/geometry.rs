@@ -42,7 +42,8 @@ impl VideoSize {
     };
 
     pub fn new(width: u16, height: u16) -> Result<VideoSize, BadSize> {
-        let fits = |side: u16| (VideoSize::MIN..=VideoSize::MAX).contains(&side) && side.is_multiple_of(2);
+        let fits =
+            |side: u16| (VideoSize::MIN..=VideoSize::MAX).contains(&side) && side.is_multiple_of(2);
         if fits(width) && fits(height) {
             Ok(VideoSize { width, height })
         } else {

@@ -6,7 +6,10 @@ use axum::http::Uri;
 
 /// Takes as long for a good guess as for a bad one.
 pub fn equal_in_constant_time(secret: &[u8], given: &[u8]) -> bool {
-    let differences = secret.iter().zip(given).fold(0, |seen, (a, b)| seen | (a ^ b));
+    let differences = secret
+        .iter()
+        .zip(given)
+        .fold(0, |seen, (a, b)| seen | (a ^ b));
     secret.len() == given.len() && differences == 0
 }
 
@@ -56,7 +59,10 @@ mod tests {
     fn a_token_must_be_equal_to_its_last_byte() {
         assert!(equal_in_constant_time(b"secret", b"secret"));
         for wrong in ["", "secre", "secreT", "secrets"] {
-            assert!(!equal_in_constant_time(b"secret", wrong.as_bytes()), "{wrong}");
+            assert!(
+                !equal_in_constant_time(b"secret", wrong.as_bytes()),
+                "{wrong}"
+            );
         }
     }
 
@@ -86,7 +92,10 @@ mod tests {
     fn the_token_leaves_the_address() {
         let split = |uri: &str| without_token(&uri.parse().unwrap());
         assert_eq!(split("/?token=t"), Some(("t".to_owned(), "/".to_owned())));
-        assert_eq!(split("/s/1?a=b&token=t"), Some(("t".to_owned(), "/s/1?a=b".to_owned())));
+        assert_eq!(
+            split("/s/1?a=b&token=t"),
+            Some(("t".to_owned(), "/s/1?a=b".to_owned()))
+        );
         assert_eq!(split("//evil.example?token=t").unwrap().1, "/evil.example");
         assert_eq!(split("/?a=b"), None);
     }

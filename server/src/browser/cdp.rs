@@ -50,8 +50,14 @@ impl Cdp {
     /// must be polled; it ends when either side hangs up.
     pub async fn connect(
         url: &str,
-    ) -> Result<(Cdp, mpsc::Receiver<CdpEventMessage>, impl Future<Output = ()> + use<>), CdpError>
-    {
+    ) -> Result<
+        (
+            Cdp,
+            mpsc::Receiver<CdpEventMessage>,
+            impl Future<Output = ()> + use<>,
+        ),
+        CdpError,
+    > {
         let connection = Connection::<CdpEventMessage>::connect(url)
             .await
             .map_err(CdpError::Connect)?;
@@ -107,7 +113,8 @@ async fn drive(
     mut calls: mpsc::Receiver<Call>,
     events: mpsc::Sender<CdpEventMessage>,
 ) {
-    let mut waiting: HashMap<CallId, (MethodId, Option<oneshot::Sender<Response>>)> = HashMap::new();
+    let mut waiting: HashMap<CallId, (MethodId, Option<oneshot::Sender<Response>>)> =
+        HashMap::new();
     let mut told_of_unknown = false;
     loop {
         tokio::select! {

@@ -120,7 +120,9 @@ impl Control {
     fn epitaph(&self, status: Option<std::process::ExitStatus>) -> String {
         use std::os::unix::process::ExitStatusExt;
         match status {
-            Some(status) if status.success() || self.tabs.is_empty() => "The last tab was closed.".to_owned(),
+            Some(status) if status.success() || self.tabs.is_empty() => {
+                "The last tab was closed.".to_owned()
+            }
             Some(status) => match status.signal() {
                 Some(signal) => format!("Chrome was killed (signal {signal})."),
                 None => format!("Chrome ended by itself ({status})."),
@@ -130,19 +132,19 @@ impl Control {
     }
 
     fn take_control(&self) -> Result<(), CdpError> {
-        self.cdp.tell(None, target::SetDiscoverTargetsParams::new(true))?;
+        self.cdp
+            .tell(None, target::SetDiscoverTargetsParams::new(true))?;
         // Downloads would fill the server's disk unseen.
-        let mut downloads = browser::SetDownloadBehaviorParams::new(browser::SetDownloadBehaviorBehavior::Deny);
+        let mut downloads =
+            browser::SetDownloadBehaviorParams::new(browser::SetDownloadBehaviorBehavior::Deny);
         downloads.events_enabled = Some(true);
         self.cdp.tell(None, downloads)?;
         let mut attach = target::SetAutoAttachParams::new(true, false);
         attach.flatten = Some(true);
-        attach.filter = Some(target::TargetFilter::new(vec![
-            target::FilterEntry {
-                exclude: None,
-                r#type: Some("page".to_owned()),
-            },
-        ]));
+        attach.filter = Some(target::TargetFilter::new(vec![target::FilterEntry {
+            exclude: None,
+            r#type: Some("page".to_owned()),
+        }]));
         self.cdp.tell(None, attach)
     }
 
@@ -178,7 +180,8 @@ impl Control {
                     return self.new_tab(&url);
                 };
                 let id = self.active_id();
-                self.cdp.tell(Some(&session), page::NavigateParams::new(url.as_str()))?;
+                self.cdp
+                    .tell(Some(&session), page::NavigateParams::new(url.as_str()))?;
                 if let Some(id) = id {
                     self.tabs.set_loading(&id, true);
                 }
@@ -191,20 +194,28 @@ impl Control {
                 None => Ok(()),
             },
             BrowserCommand::Stop => match self.tabs.active() {
-                Some(page) => self.cdp.tell(Some(&page.session), page::StopLoadingParams::default()),
+                Some(page) => self
+                    .cdp
+                    .tell(Some(&page.session), page::StopLoadingParams::default()),
                 None => Ok(()),
             },
             BrowserCommand::NewTab(url) => self.new_tab(&url),
             BrowserCommand::Activate(id) => {
                 if self.tabs.activate(&id) {
-                    self.cdp.tell(None, target::ActivateTargetParams::new(target::TargetId::from(id.to_string())))?;
+                    self.cdp.tell(
+                        None,
+                        target::ActivateTargetParams::new(target::TargetId::from(id.to_string())),
+                    )?;
                     self.look_at_tabs();
                 }
                 Ok(())
             }
             BrowserCommand::Close(id) => {
                 self.leaving.push(id.clone());
-                self.cdp.tell(None, target::CloseTargetParams::new(target::TargetId::from(id.to_string())))
+                self.cdp.tell(
+                    None,
+                    target::CloseTargetParams::new(target::TargetId::from(id.to_string())),
+                )
             }
             BrowserCommand::AnswerDialog { accept, text } => match self.tabs.active() {
                 Some(page) if page.dialog.is_some() => {
@@ -230,7 +241,8 @@ impl Control {
     }
 
     fn new_tab(&self, url: &AllowedUrl) -> Result<(), CdpError> {
-        self.cdp.tell(None, target::CreateTargetParams::new(url.as_str()))
+        self.cdp
+            .tell(None, target::CreateTargetParams::new(url.as_str()))
     }
 
     fn travel(&mut self, steps: isize) -> Result<(), CdpError> {
@@ -238,9 +250,10 @@ impl Control {
             return Ok(());
         };
         match self.leave_page() {
-            Some(session) => self
-                .cdp
-                .tell(Some(&session), page::NavigateToHistoryEntryParams::new(entry)),
+            Some(session) => self.cdp.tell(
+                Some(&session),
+                page::NavigateToHistoryEntryParams::new(entry),
+            ),
             None => Ok(()),
         }
     }
@@ -251,9 +264,10 @@ impl Control {
         let (id, session) = (page.tab.id.clone(), page.session.clone());
         if page.dialog.is_some() {
             // A failure shows when the next command fails as well.
-            let _ = self
-                .cdp
-                .tell(Some(&session), page::HandleJavaScriptDialogParams::new(false));
+            let _ = self.cdp.tell(
+                Some(&session),
+                page::HandleJavaScriptDialogParams::new(false),
+            );
         }
         if page.tab.trouble == Some(Trouble::Unresponsive) {
             let _ = self
@@ -285,7 +299,9 @@ impl Control {
             }
             CdpEvent::BrowserDownloadWillBegin(event) => {
                 let name: String = event.suggested_filename.chars().take(100).collect();
-                self.tell_viewer(format!("{name} was not saved: downloads are not possible yet."));
+                self.tell_viewer(format!(
+                    "{name} was not saved: downloads are not possible yet."
+                ));
             }
             params => {
                 let page = message
@@ -362,7 +378,12 @@ impl Control {
         let mut intercept = page::SetInterceptFileChooserDialogParams::new(true);
         intercept.cancel = Some(true);
         cdp.tell(Some(session), intercept)?;
-        cdp.tell(Some(session), inspector::EnableParams::default())
+        cdp.tell(Some(session), inspector::EnableParams::default())?;
+        // A window that a page opened does not load before, although Chrome says that it waits for nobody.
+        cdp.tell(
+            Some(session),
+            runtime::RunIfWaitingForDebuggerParams::default(),
+        )
     }
 
     /// The first page shows the first address, further ones get tabs of their own.
@@ -371,7 +392,8 @@ impl Control {
         let first = urls.next().filter(|url| *url != AllowedUrl::blank());
         let sent = first
             .map_or(Ok(()), |url| {
-                self.cdp.tell(Some(session), page::NavigateParams::new(url.as_str()))
+                self.cdp
+                    .tell(Some(session), page::NavigateParams::new(url.as_str()))
             })
             .and_then(|()| urls.try_for_each(|url| self.new_tab(&url)));
         if let Err(error) = sent {
@@ -383,7 +405,8 @@ impl Control {
         let Some(id) = tab_id(target_id) else { return };
         self.leaving.retain(|leaving| *leaving != id);
         if let Some(next) = self.tabs.detach(&id) {
-            let activate = target::ActivateTargetParams::new(target::TargetId::from(next.to_string()));
+            let activate =
+                target::ActivateTargetParams::new(target::TargetId::from(next.to_string()));
             if let Err(error) = self.cdp.tell(None, activate) {
                 tracing::debug!(%error, "the next tab cannot be shown");
             }
@@ -448,7 +471,9 @@ impl Control {
                 let Ok(found) = cdp.call(None, target::GetTargetsParams::default()).await else {
                     return Outcome::Nothing;
                 };
-                let name = |info: target::TargetInfo| Some((tab_id(info.target_id.as_ref())?, info.title, info.url));
+                let name = |info: target::TargetInfo| {
+                    Some((tab_id(info.target_id.as_ref())?, info.title, info.url))
+                };
                 Outcome::Names(found.target_infos.into_iter().filter_map(name).collect())
             }
             .boxed(),
@@ -466,7 +491,8 @@ impl Control {
         let ask = |page: &super::tabs::PageTab| {
             let (cdp, id, session) = (self.cdp.clone(), page.tab.id.clone(), page.session.clone());
             async move {
-                let question = runtime::EvaluateParams::new("document.visibilityState + document.hasFocus()");
+                let question =
+                    runtime::EvaluateParams::new("document.visibilityState + document.hasFocus()");
                 let answer = cdp.call(Some(&session), question);
                 let answer = tokio::time::timeout(LOOK_DEADLINE, answer).await;
                 let said = answer.ok()?.ok()?.result.value?;
@@ -478,7 +504,10 @@ impl Control {
             async move {
                 let answers = futures::future::join_all(answers).await;
                 let who = |wanted: &str| {
-                    let mut found = answers.iter().flatten().filter(|(_, said)| said.starts_with(wanted));
+                    let mut found = answers
+                        .iter()
+                        .flatten()
+                        .filter(|(_, said)| said.starts_with(wanted));
                     // Two windows are both visible: the newer lies above.
                     found.next_back().map(|(id, _)| id.clone())
                 };
@@ -497,7 +526,11 @@ impl Control {
             return;
         };
         // A dialog holds the page up, rightly.
-        if recently || self.checking || page.dialog.is_some() || page.tab.trouble == Some(Trouble::Crashed) {
+        if recently
+            || self.checking
+            || page.dialog.is_some()
+            || page.tab.trouble == Some(Trouble::Crashed)
+        {
             return;
         }
         (self.checked, self.checking) = (Some(now), true);

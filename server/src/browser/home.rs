@@ -114,8 +114,17 @@ impl Home {
                 uid,
                 _lock: lock,
             };
-            for dir in [home.path.clone(), home.profile(), home.default_profile(), home.run(), home.tmp()] {
-                DirBuilder::new().mode(0o700).create(&dir).map_err(at(&dir))?;
+            for dir in [
+                home.path.clone(),
+                home.profile(),
+                home.default_profile(),
+                home.run(),
+                home.tmp(),
+            ] {
+                DirBuilder::new()
+                    .mode(0o700)
+                    .create(&dir)
+                    .map_err(at(&dir))?;
                 home.give(&dir)?;
             }
             return Ok(home);
@@ -265,12 +274,19 @@ mod tests {
     fn homes_are_private_and_removed() {
         let base = tempfile::tempdir().unwrap();
         prepare(base.path()).unwrap();
-        let (one, two) = (Home::create(base.path()).unwrap(), Home::create(base.path()).unwrap());
+        let (one, two) = (
+            Home::create(base.path()).unwrap(),
+            Home::create(base.path()).unwrap(),
+        );
         assert_ne!(one.path(), two.path());
         assert_eq!(fs::metadata(one.path()).unwrap().mode() & 0o777, 0o700);
         let kept = two.path().to_owned();
         drop(one);
-        assert_eq!(sweep(base.path()).unwrap(), 0, "a home in use is left alone");
+        assert_eq!(
+            sweep(base.path()).unwrap(),
+            0,
+            "a home in use is left alone"
+        );
         assert!(kept.exists());
         drop(two);
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);

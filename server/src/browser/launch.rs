@@ -86,7 +86,11 @@ pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
 
 impl Chrome {
     /// Starts Chrome with `wayland` as its only display and waits until it can be controlled.
-    pub async fn launch(options: LaunchOptions, home: Home, wayland: OwnedFd) -> Result<Chrome, LaunchError> {
+    pub async fn launch(
+        options: LaunchOptions,
+        home: Home,
+        wayland: OwnedFd,
+    ) -> Result<Chrome, LaunchError> {
         home.write_to_profile("Local State", local_state().to_string().as_bytes())?;
         home.write_to_profile("Default/Preferences", preferences().to_string().as_bytes())?;
         let small_shm = rustix::fs::statvfs("/dev/shm")
@@ -102,7 +106,11 @@ impl Chrome {
             }))
             // Nothing of the server's own environment is Chrome's business.
             .env_clear()
-            .envs(["PATH", "LANG", "LC_ALL", "TZ"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+            .envs(
+                ["PATH", "LANG", "LC_ALL", "TZ"]
+                    .into_iter()
+                    .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
             .env("HOME", home.path())
             .env("XDG_CONFIG_HOME", home.path())
             .env("XDG_CACHE_HOME", home.tmp())
@@ -149,14 +157,18 @@ impl Chrome {
             _home: home,
         };
         let mut lines = BufReader::new(stderr).lines();
-        chrome.websocket_url = tokio::time::timeout(START_DEADLINE, chrome.read_address(&mut lines))
-            .await
-            .unwrap_or(Err(LaunchError::TooSlow))?;
+        chrome.websocket_url =
+            tokio::time::timeout(START_DEADLINE, chrome.read_address(&mut lines))
+                .await
+                .unwrap_or(Err(LaunchError::TooSlow))?;
         chrome.stderr = Some(lines);
         Ok(chrome)
     }
 
-    async fn read_address(&mut self, lines: &mut Lines<BufReader<ChildStderr>>) -> Result<String, LaunchError> {
+    async fn read_address(
+        &mut self,
+        lines: &mut Lines<BufReader<ChildStderr>>,
+    ) -> Result<String, LaunchError> {
         let mut output = Vec::new();
         while let Ok(Some(line)) = lines.next_line().await {
             if let Some(url) = line.strip_prefix("DevTools listening on ") {

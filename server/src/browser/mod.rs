@@ -35,7 +35,10 @@ pub enum BrowserCommand {
     NewTab(AllowedUrl),
     Activate(TabId),
     Close(TabId),
-    AnswerDialog { accept: bool, text: Option<String> },
+    AnswerDialog {
+        accept: bool,
+        text: Option<String>,
+    },
     /// Input was sent to the page: time to look whether it still answers.
     InputSent,
     /// Another tab may be in front, or a page may have another title.

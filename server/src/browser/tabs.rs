@@ -193,7 +193,10 @@ mod tests {
         let mut tabs = three();
         let entry = |id| (id, format!("https://x/{id}"));
         tabs.set_history(&id("c"), vec![entry(10), entry(11), entry(12)], 1);
-        assert_eq!((tabs.history_entry(-1), tabs.history_entry(1)), (Some(10), Some(12)));
+        assert_eq!(
+            (tabs.history_entry(-1), tabs.history_entry(1)),
+            (Some(10), Some(12))
+        );
         assert_eq!(tabs.history_entry(-2), None);
         let tab = &tabs.active().unwrap().tab;
         assert!(tab.can_go_back && tab.can_go_forward);

@@ -44,11 +44,21 @@ pub struct Typed {
     pub media_port: Option<u16>,
 
     /// Address under which viewers reach this machine, if it is not its own (repeatable)
-    #[arg(long, env = "FARPANE_PUBLIC_IP", value_name = "IP", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "FARPANE_PUBLIC_IP",
+        value_name = "IP",
+        value_delimiter = ','
+    )]
     pub public_ip: Vec<IpAddr>,
 
     /// stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT for the viewers (repeatable)
-    #[arg(long, env = "FARPANE_ICE_SERVER", value_name = "URL", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "FARPANE_ICE_SERVER",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
     pub ice_server: Vec<String>,
 
     /// Chrome's or Chromium's program [default: looked for in the usual places]

@@ -33,7 +33,10 @@ impl Held {
             });
         }
         self.keys.insert(code.to_owned(), evdev);
-        events.push(SeatEvent::Key { evdev, pressed: true });
+        events.push(SeatEvent::Key {
+            evdev,
+            pressed: true,
+        });
         events
     }
 
@@ -86,6 +89,10 @@ impl Held {
             evdev,
             pressed: false,
         };
-        lifted.into_iter().filter(|evdev| !still_held(evdev)).map(up).collect()
+        lifted
+            .into_iter()
+            .filter(|evdev| !still_held(evdev))
+            .map(up)
+            .collect()
     }
 }

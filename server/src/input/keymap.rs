@@ -112,7 +112,14 @@ pub const NUMPAD_ENTER: &str = "NumpadEnter";
 pub fn is_modifier(code: &str) -> bool {
     matches!(
         code,
-        "ShiftLeft" | "ShiftRight" | "ControlLeft" | "ControlRight" | "AltLeft" | "AltRight" | "MetaLeft" | "MetaRight"
+        "ShiftLeft"
+            | "ShiftRight"
+            | "ControlLeft"
+            | "ControlRight"
+            | "AltLeft"
+            | "AltRight"
+            | "MetaLeft"
+            | "MetaRight"
     )
 }
 
@@ -186,7 +193,13 @@ mod tests {
     fn the_key_in_the_same_place_is_preferred() {
         let on_us = stroke_from_char('z', "KeyZ");
         let on_german = stroke_from_char('z', "KeyY");
-        assert_eq!(on_us, Some(Stroke { evdev: 44, shift: false }));
+        assert_eq!(
+            on_us,
+            Some(Stroke {
+                evdev: 44,
+                shift: false
+            })
+        );
         assert_eq!(on_german, on_us, "the character decides");
     }
 

@@ -1,7 +1,7 @@
 //! A viewer's messages → events of the session's seat, with what each viewer holds down.
 
-pub mod keymap;
 mod held;
+pub mod keymap;
 
 use shared::geometry::{PointInVideo, VideoSize};
 use shared::input::Key;
@@ -58,7 +58,11 @@ impl Hands {
                 self.at = at.clamped(size);
                 vec![SeatEvent::PointerMove { at: self.at }]
             }
-            ClientMessage::PointerButton { at, button, pressed } => {
+            ClientMessage::PointerButton {
+                at,
+                button,
+                pressed,
+            } => {
                 finite(&[at.x, at.y])?;
                 if !self.held.button(*button, *pressed) {
                     return Ok(Vec::new());
@@ -86,7 +90,9 @@ impl Hands {
             }
             ClientMessage::Key(key) if key.pressed => self.press(key)?,
             ClientMessage::Key(key) => self.held.lift_key(place(key)),
-            ClientMessage::Text { text } if text.len() > MAX_TEXT => return Err(RefusedInput::LongText),
+            ClientMessage::Text { text } if text.len() > MAX_TEXT => {
+                return Err(RefusedInput::LongText);
+            }
             ClientMessage::Text { text } if text.is_empty() => Vec::new(),
             ClientMessage::Text { text } => vec![SeatEvent::Text(text.clone())],
             ClientMessage::HeldKeys { codes } => self.held.keep_only(codes),
@@ -111,7 +117,8 @@ impl Hands {
         };
         let modifiers = key.modifiers;
         // AltGr makes other characters; where it is reported as Ctrl+Alt it is no shortcut either.
-        let third_level = modifiers.alt_graph || (modifiers.ctrl && modifiers.alt && !character.is_ascii());
+        let third_level =
+            modifiers.alt_graph || (modifiers.ctrl && modifiers.alt && !character.is_ascii());
         let shortcut = (modifiers.ctrl || modifiers.alt || modifiers.meta) && !third_level;
         let stroke = stroke_from_char(character, &key.code);
         if shortcut {
@@ -148,13 +155,24 @@ impl Hands {
             (key.modifiers.meta, META),
             (key.modifiers.shift, SHIFT),
         ];
-        let is_missing = |(on, either): &(bool, [u32; 2])| *on && self.held.down_of(*either).is_empty();
-        let missing: Vec<u32> = wanted.into_iter().filter(is_missing).map(|(_, either)| either[0]).collect();
+        let is_missing =
+            |(on, either): &(bool, [u32; 2])| *on && self.held.down_of(*either).is_empty();
+        let missing: Vec<u32> = wanted
+            .into_iter()
+            .filter(is_missing)
+            .map(|(_, either)| either[0])
+            .collect();
         self.press_between(key, evdev, &missing, true)
     }
 
     /// Brings some modifiers into the state `down`, presses, and brings them back.
-    fn press_between(&mut self, key: &Key, evdev: u32, modifiers: &[u32], down: bool) -> Vec<SeatEvent> {
+    fn press_between(
+        &mut self,
+        key: &Key,
+        evdev: u32,
+        modifiers: &[u32],
+        down: bool,
+    ) -> Vec<SeatEvent> {
         let turn = |pressed| {
             modifiers.iter().map(move |evdev| SeatEvent::Key {
                 evdev: *evdev,
@@ -167,7 +185,10 @@ impl Hands {
 
     /// A key that types nothing: arrows, function keys, modifiers.
     fn press_named(&mut self, key: &Key) -> Result<Vec<SeatEvent>, RefusedInput> {
-        if matches!(key.key.as_str(), "CapsLock" | "NumLock" | "ScrollLock" | "AltGraph" | "Dead" | "Process") {
+        if matches!(
+            key.key.as_str(),
+            "CapsLock" | "NumLock" | "ScrollLock" | "AltGraph" | "Dead" | "Process"
+        ) {
             // Their effect shows in the characters that follow.
             return Ok(Vec::new());
         }
@@ -186,7 +207,11 @@ impl Hands {
 
 /// What tells this key from the others that are held: its place, or its name where a phone gives no place.
 fn place(key: &Key) -> &str {
-    if key.code.is_empty() { &key.key } else { &key.code }
+    if key.code.is_empty() {
+        &key.key
+    } else {
+        &key.code
+    }
 }
 
 fn finite(values: &[f32]) -> Result<(), RefusedInput> {

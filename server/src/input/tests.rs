@@ -23,11 +23,17 @@ fn key(code: &str, key: &str, pressed: bool, modifiers: Modifiers) -> ClientMess
 }
 
 fn down(evdev: u32) -> SeatEvent {
-    SeatEvent::Key { evdev, pressed: true }
+    SeatEvent::Key {
+        evdev,
+        pressed: true,
+    }
 }
 
 fn up(evdev: u32) -> SeatEvent {
-    SeatEvent::Key { evdev, pressed: false }
+    SeatEvent::Key {
+        evdev,
+        pressed: false,
+    }
 }
 
 fn tell(hands: &mut Hands, message: ClientMessage) -> Vec<SeatEvent> {
@@ -52,14 +58,26 @@ fn a_german_y_types_y() {
 #[test]
 fn a_character_on_another_level_borrows_shift_for_itself() {
     let mut hands = Hands::default();
-    let shift = Modifiers { shift: true, ..NONE };
+    let shift = Modifiers {
+        shift: true,
+        ..NONE
+    };
     // Shift+7 is a slash on a German keyboard.
     tell(&mut hands, key("ShiftLeft", "Shift", true, shift));
-    assert_eq!(tell(&mut hands, key("Digit7", "/", true, shift)), [up(42), down(53), down(42)]);
+    assert_eq!(
+        tell(&mut hands, key("Digit7", "/", true, shift)),
+        [up(42), down(53), down(42)]
+    );
     // Caps Lock here is none of Chrome's business there.
     let mut hands = Hands::default();
-    let caps = Modifiers { caps_lock: true, ..NONE };
-    assert_eq!(tell(&mut hands, key("KeyA", "A", true, caps)), [down(42), down(30), up(42)]);
+    let caps = Modifiers {
+        caps_lock: true,
+        ..NONE
+    };
+    assert_eq!(
+        tell(&mut hands, key("KeyA", "A", true, caps)),
+        [down(42), down(30), up(42)]
+    );
 }
 
 #[test]
@@ -69,7 +87,12 @@ fn what_no_key_types_arrives_as_text() {
         let events = tell(&mut hands, key("KeyE", text, true, NONE));
         assert_eq!(events, [SeatEvent::Text(text.to_owned())]);
     }
-    let alt_graph = Modifiers { ctrl: true, alt: true, alt_graph: true, ..NONE };
+    let alt_graph = Modifiers {
+        ctrl: true,
+        alt: true,
+        alt_graph: true,
+        ..NONE
+    };
     assert_eq!(
         tell(&mut hands, key("KeyQ", "@", true, alt_graph)),
         [SeatEvent::Text("@".to_owned())]
@@ -81,15 +104,26 @@ fn a_shortcut_goes_by_its_character_or_its_place() {
     let mut hands = Hands::default();
     let ctrl = Modifiers { ctrl: true, ..NONE };
     tell(&mut hands, key("ControlLeft", "Control", true, ctrl));
-    assert_eq!(tell(&mut hands, key("KeyY", "z", true, ctrl)), [down(44)], "German Ctrl+Z");
-    assert_eq!(tell(&mut hands, key("KeyC", "с", true, ctrl)), [down(46)], "Cyrillic Ctrl+C");
+    assert_eq!(
+        tell(&mut hands, key("KeyY", "z", true, ctrl)),
+        [down(44)],
+        "German Ctrl+Z"
+    );
+    assert_eq!(
+        tell(&mut hands, key("KeyC", "с", true, ctrl)),
+        [down(46)],
+        "Cyrillic Ctrl+C"
+    );
 }
 
 #[test]
 fn a_modifier_that_was_down_before_the_focus_counts() {
     let mut hands = Hands::default();
     let ctrl = Modifiers { ctrl: true, ..NONE };
-    assert_eq!(tell(&mut hands, key("KeyA", "a", true, ctrl)), [down(29), down(30), up(29)]);
+    assert_eq!(
+        tell(&mut hands, key("KeyA", "a", true, ctrl)),
+        [down(29), down(30), up(29)]
+    );
 }
 
 #[test]
@@ -97,7 +131,10 @@ fn the_number_pad_does_what_it_says() {
     let mut hands = Hands::default();
     assert_eq!(tell(&mut hands, key("Numpad7", "7", true, NONE)), [down(8)]);
     tell(&mut hands, key("Numpad7", "7", false, NONE));
-    assert_eq!(tell(&mut hands, key("Numpad7", "Home", true, NONE)), [down(102)]);
+    assert_eq!(
+        tell(&mut hands, key("Numpad7", "Home", true, NONE)),
+        [down(102)]
+    );
 }
 
 #[test]
@@ -117,10 +154,18 @@ fn losing_focus_lifts_keys_and_buttons() {
     let mut hands = Hands::default();
     let at = PointInVideo::new(7.0, 8.0);
     tell(&mut hands, key("KeyA", "a", true, NONE));
-    let press = ClientMessage::PointerButton { at, button: PointerButton::Left, pressed: true };
+    let press = ClientMessage::PointerButton {
+        at,
+        button: PointerButton::Left,
+        pressed: true,
+    };
     tell(&mut hands, press);
     let lifted = tell(&mut hands, ClientMessage::ReleaseAll);
-    let button_up = SeatEvent::PointerButton { at, button: PointerButton::Left, pressed: false };
+    let button_up = SeatEvent::PointerButton {
+        at,
+        button: PointerButton::Left,
+        pressed: false,
+    };
     assert_eq!(lifted, [up(30), button_up]);
     assert_eq!(tell(&mut hands, ClientMessage::ReleaseAll), []);
 }
@@ -130,19 +175,35 @@ fn a_key_missing_from_the_heartbeat_is_lifted() {
     let mut hands = Hands::default();
     tell(&mut hands, key("KeyA", "a", true, NONE));
     tell(&mut hands, key("KeyB", "b", true, NONE));
-    let heartbeat = ClientMessage::HeldKeys { codes: vec!["KeyB".to_owned()] };
+    let heartbeat = ClientMessage::HeldKeys {
+        codes: vec!["KeyB".to_owned()],
+    };
     assert_eq!(tell(&mut hands, heartbeat), [up(30)]);
 }
 
 #[test]
 fn nonsense_is_refused_and_harms_nothing() {
     let mut hands = Hands::default();
-    let nowhere = ClientMessage::PointerMove { sequence: 1, at: PointInVideo::new(f32::NAN, 0.0) };
-    assert_eq!(hands.translate(&nowhere, VideoSize::HD), Err(RefusedInput::NotANumber));
+    let nowhere = ClientMessage::PointerMove {
+        sequence: 1,
+        at: PointInVideo::new(f32::NAN, 0.0),
+    };
+    assert_eq!(
+        hands.translate(&nowhere, VideoSize::HD),
+        Err(RefusedInput::NotANumber)
+    );
     let unknown = key("Nonsense", "Nonsense", true, NONE);
-    assert_eq!(hands.translate(&unknown, VideoSize::HD), Err(RefusedInput::UnknownKey));
-    let long = ClientMessage::Text { text: "x".repeat(MAX_TEXT + 1) };
-    assert_eq!(hands.translate(&long, VideoSize::HD), Err(RefusedInput::LongText));
+    assert_eq!(
+        hands.translate(&unknown, VideoSize::HD),
+        Err(RefusedInput::UnknownKey)
+    );
+    let long = ClientMessage::Text {
+        text: "x".repeat(MAX_TEXT + 1),
+    };
+    assert_eq!(
+        hands.translate(&long, VideoSize::HD),
+        Err(RefusedInput::LongText)
+    );
 }
 
 fn any_key() -> impl Strategy<Value = ClientMessage> {
@@ -157,9 +218,20 @@ fn any_key() -> impl Strategy<Value = ClientMessage> {
         Just(("Numpad7", "Home")),
         Just(("", "Backspace")),
     ];
-    (codes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|((code, name), pressed, shift, ctrl)| {
-        key(code, name, pressed, Modifiers { shift, ctrl, ..NONE })
-    })
+    (codes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |((code, name), pressed, shift, ctrl)| {
+            key(
+                code,
+                name,
+                pressed,
+                Modifiers {
+                    shift,
+                    ctrl,
+                    ..NONE
+                },
+            )
+        },
+    )
 }
 
 proptest! {

@@ -85,7 +85,9 @@ impl<Key: Copy + Eq + Hash> Routes<Key> {
     pub fn find(&self, datagram: &[u8], way: Way) -> Option<Key> {
         match requested_ufrag(datagram) {
             Some(ufrag) => self.by_ufrag.get(ufrag).copied(),
-            None => self.find_by_check(datagram).or_else(|| self.by_way.get(&way).copied()),
+            None => self
+                .find_by_check(datagram)
+                .or_else(|| self.by_way.get(&way).copied()),
         }
     }
 

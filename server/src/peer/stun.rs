@@ -52,7 +52,11 @@ pub fn answered_transaction(datagram: &[u8]) -> Option<TransactionId> {
 fn transaction_of(datagram: &[u8], kind: [u8; 2]) -> Option<TransactionId> {
     let header = datagram.first_chunk::<HEADER>()?;
     let fits = header[..2] == kind && header[4..8] == MAGIC_COOKIE;
-    fits.then(|| *header.last_chunk().expect("a header is longer than the id at its end"))
+    fits.then(|| {
+        *header
+            .last_chunk()
+            .expect("a header is longer than the id at its end")
+    })
 }
 
 /// An answer that says: the request was ours and its integrity is proven.

@@ -110,7 +110,8 @@ impl Session {
     }
 
     pub async fn offer(&self, viewer: ViewerId, sdp: String) -> Result<Answer, ApiError> {
-        self.ask(|reply| Request::Offer { viewer, sdp, reply }).await?
+        self.ask(|reply| Request::Offer { viewer, sdp, reply })
+            .await?
     }
 
     pub async fn present(&self, viewer: ViewerId) -> Result<(), ApiError> {
@@ -135,7 +136,8 @@ impl Session {
     }
 
     pub async fn control(&self, control: Control) -> Result<(), ApiError> {
-        self.ask(|reply| Request::Control { control, reply }).await?
+        self.ask(|reply| Request::Control { control, reply })
+            .await?
     }
 
     pub async fn end(&self) -> Result<(), ApiError> {
@@ -143,10 +145,16 @@ impl Session {
     }
 
     async fn tell(&self, request: Request) -> Result<(), ApiError> {
-        self.requests.send(request).await.map_err(|_| gone(&self.id))
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| gone(&self.id))
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, ApiError> {
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
         self.tell(request(reply)).await?;
         answer.await.map_err(|_| gone(&self.id))
@@ -155,5 +163,7 @@ impl Session {
 
 /// The same sentence wherever a session is looked for and not found.
 pub fn gone(id: &SessionId) -> ApiError {
-    ApiError::NotFound(format!("There is no session {id}: it has ended, or it never was."))
+    ApiError::NotFound(format!(
+        "There is no session {id}: it has ended, or it never was."
+    ))
 }

@@ -103,7 +103,10 @@ mod tests {
         grace.viewers(0, start + 1000 * SECOND);
         grace.viewers(0, start + 1050 * SECOND);
         assert!(!grace.is_over(start + 1059 * SECOND));
-        assert!(grace.is_over(start + 1060 * SECOND), "still nobody does not start it anew");
+        assert!(
+            grace.is_over(start + 1060 * SECOND),
+            "still nobody does not start it anew"
+        );
         grace.viewers(1, start + 1059 * SECOND);
         assert!(!grace.is_over(start + 2000 * SECOND), "resumed");
     }

@@ -170,7 +170,11 @@ impl Run {
                 Life::Starting(starting) => Event::Started(starting.await),
                 Life::Stopped => std::future::pending().await,
                 Life::Running(engine) => {
-                    let Engine { browser_state, display_state, .. } = engine.as_mut();
+                    let Engine {
+                        browser_state,
+                        display_state,
+                        ..
+                    } = engine.as_mut();
                     tokio::select! {
                         Ok(()) = browser_state.changed() => {
                             Event::Browser(browser_state.borrow_and_update().clone())
@@ -210,7 +214,11 @@ impl Run {
     fn start_chrome(&mut self) {
         self.state.phase = Phase::Starting;
         let (surroundings, size, urls) = (self.surroundings.clone(), self.size, self.urls.clone());
-        let (counters, hub, id) = (self.counters.clone(), self.surroundings.hub.clone(), self.id.clone());
+        let (counters, hub, id) = (
+            self.counters.clone(),
+            self.surroundings.hub.clone(),
+            self.id.clone(),
+        );
         let deliver = move |frame: crate::encode::Frame| {
             counters.count(&frame);
             hub.send_frame(&id, frame);
@@ -305,7 +313,9 @@ impl Run {
     fn addresses(&self) -> Vec<AllowedUrl> {
         let search_url = &self.surroundings.config.search_url;
         let tabs = self.state.tabs.iter();
-        let mut urls: Vec<_> = tabs.filter_map(|tab| allowed(&tab.url, search_url).ok()).collect();
+        let mut urls: Vec<_> = tabs
+            .filter_map(|tab| allowed(&tab.url, search_url).ok())
+            .collect();
         if urls.is_empty() {
             urls.push(AllowedUrl::blank());
         }
@@ -323,7 +333,10 @@ impl Run {
             }
             Request::Offer { viewer, sdp, reply } => self.offer(viewer, sdp, reply, now),
             Request::Present { viewer, reply } => {
-                let known = self.viewers.get_mut(&viewer).map(|viewer| viewer.presence.called(now));
+                let known = self
+                    .viewers
+                    .get_mut(&viewer)
+                    .map(|viewer| viewer.presence.called(now));
                 let _ = reply.send(known.ok_or_else(|| no_viewer(&viewer)));
             }
             Request::Leave { viewer } => self.forget(&viewer, now),
@@ -346,7 +359,10 @@ impl Run {
         let viewer: ViewerId = random_id();
         if self.viewers.len() >= MAX_VIEWERS {
             // The one that is gone longest makes room; people who watch keep their place.
-            let absent = self.viewers.iter().filter_map(|(id, viewer)| Some((viewer.presence.until()?, id.clone())));
+            let absent = self
+                .viewers
+                .iter()
+                .filter_map(|(id, viewer)| Some((viewer.presence.until()?, id.clone())));
             if let Some((_, id)) = absent.min_by_key(|(until, _)| *until) {
                 self.forget(&id, now);
             }
@@ -388,9 +404,9 @@ impl Run {
         let hub = self.surroundings.hub.clone();
         let connect = async move {
             let answered = hub.connect(request).await;
-            let answered = answered
-                .map(|sdp| Answer { sdp })
-                .map_err(|error| ApiError::BadRequest(format!("The offer cannot be answered: {error}.")));
+            let answered = answered.map(|sdp| Answer { sdp }).map_err(|error| {
+                ApiError::BadRequest(format!("The offer cannot be answered: {error}."))
+            });
             let _ = reply.send(answered);
         };
         self.pending.push(connect.boxed());
@@ -398,7 +414,10 @@ impl Run {
 
     fn control(&mut self, control: Control) -> Result<(), ApiError> {
         let search_url = &self.surroundings.config.search_url;
-        let check = |url: &str| allowed(url, search_url).map_err(|refused| ApiError::RefusedAddress(refused.to_string()));
+        let check = |url: &str| {
+            allowed(url, search_url)
+                .map_err(|refused| ApiError::RefusedAddress(refused.to_string()))
+        };
         let known_tab = |id| match self.state.tabs.iter().any(|tab| tab.id == id) {
             true => Ok(id),
             false => Err(ApiError::NotFound("That tab is closed already.".to_owned())),
@@ -415,6 +434,11 @@ impl Run {
             }
             Control::ActivateTab { tab } => BrowserCommand::Activate(known_tab(tab)?),
             Control::CloseTab { tab } => BrowserCommand::Close(known_tab(tab)?),
+            Control::AnswerDialog { .. } if self.state.dialog.is_none() => {
+                return Err(ApiError::Conflict(
+                    "No dialog is open: it was answered already.".to_owned(),
+                ));
+            }
             Control::AnswerDialog { accept, text } => BrowserCommand::AnswerDialog { accept, text },
             Control::Restart => return self.restart(),
         };
@@ -434,8 +458,12 @@ impl Run {
                     _ => self.restart(),
                 }
             }
-            (Life::Starting(_), _) => Err(ApiError::Conflict("Chrome is still starting: try again.".to_owned())),
-            (Life::Stopped, _) => Err(ApiError::Conflict("Chrome is not running: restart it first.".to_owned())),
+            (Life::Starting(_), _) => Err(ApiError::Conflict(
+                "Chrome is still starting: try again.".to_owned(),
+            )),
+            (Life::Stopped, _) => Err(ApiError::Conflict(
+                "Chrome is not running: restart it first.".to_owned(),
+            )),
         }
     }
 
@@ -499,7 +527,10 @@ impl Run {
     ) -> Result<Vec<ServerMessage>, ApiError> {
         let viewer = self.viewers.get_mut(id).ok_or_else(|| no_viewer(id))?;
         viewer.presence.called(now);
-        Ok(messages.iter().flat_map(|message| self.input(id, message)).collect())
+        Ok(messages
+            .iter()
+            .flat_map(|message| self.input(id, message))
+            .collect())
     }
 
     /// The one place where a viewer's message is accepted, whichever way it came.
@@ -543,7 +574,10 @@ impl Run {
         let Life::Running(engine) = &self.life else {
             return;
         };
-        let acts = !matches!(message, ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. });
+        let acts = !matches!(
+            message,
+            ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. }
+        );
         let now = Instant::now();
         let due = self
             .last_input_hint
@@ -555,7 +589,8 @@ impl Run {
     }
 
     fn forget_absent(&mut self, now: Instant) {
-        let is_over = |(id, viewer): (&ViewerId, &Viewer)| viewer.presence.is_over(now).then(|| id.clone());
+        let is_over =
+            |(id, viewer): (&ViewerId, &Viewer)| viewer.presence.is_over(now).then(|| id.clone());
         let absent: Vec<_> = self.viewers.iter().filter_map(is_over).collect();
         for id in absent {
             self.forget(&id, now);
@@ -617,7 +652,9 @@ impl Run {
     }
 
     fn send(&self, id: &ViewerId, message: &ServerMessage) {
-        self.surroundings.hub.send_message(id, wire::encode_server(message));
+        self.surroundings
+            .hub
+            .send_message(id, wire::encode_server(message));
     }
 
     async fn end(mut self, reason: &str) {
@@ -641,7 +678,9 @@ impl Run {
 }
 
 fn no_viewer(id: &ViewerId) -> ApiError {
-    ApiError::NotFound(format!("There is no viewer {id} here: join the session again."))
+    ApiError::NotFound(format!(
+        "There is no viewer {id} here: join the session again."
+    ))
 }
 
 /// An error with all its causes, for the log.

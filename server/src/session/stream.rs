@@ -62,7 +62,8 @@ impl StreamCounters {
         let add = |counter: &AtomicU64, amount: u64| {
             counter.fetch_add(amount, Ordering::Relaxed);
         };
-        let micros = |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let micros =
+            |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         add(&self.frames, 1);
         add(&self.keyframes, u64::from(frame.keyframe));
         add(&self.bytes, frame.data.len() as u64);

@@ -25,7 +25,8 @@ pub async fn typed_status(request: Request, next: Next) -> Response {
         if let ApiError::Internal(cause) = &error {
             tracing::error!(cause, "a server function failed");
         }
-        parts.status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        parts.status =
+            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         parts
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
