@@ -66,15 +66,15 @@ test('a colour is picked', async ({ open, run }) => {
 
 test('a suggestion of a datalist is taken', async ({ open, run }) => {
   const viewer = await open('forms.html');
-  await viewer.click(await run.center('fruit'));
-  await run.saw('click', { target: 'fruit' });
   await viewer.remember();
-  await viewer.page.keyboard.type('ap');
-  await run.saw('input', { target: 'fruit', value: 'ap' });
-  const popup = await viewer.changed(BELOW, { width: 40, height: 20 });
-  // The second of two rows.
-  await viewer.click({ x: popup.x + popup.width / 2, y: popup.y + popup.height * 0.75 });
-  await run.saw('input', { target: 'fruit', value: 'apricot' });
+  await viewer.click(await run.center('fruit'));
+  const popup = await viewer.changed(BELOW, { width: 40, height: 60 });
+  // The second of three rows. Chrome takes no suggestion that has only just appeared, so that a double click does not
+  // choose one by accident: a person who is too fast clicks again.
+  await expect(async () => {
+    await viewer.click({ x: popup.x + popup.width / 2, y: popup.y + popup.height / 2 });
+    expect(run.all('input').map(({ value }) => value)).toContain('apricot');
+  }).toPass({ intervals: [200], timeout: 10_000 });
 });
 
 test("a hint shows under the pointer", async ({ open, run }) => {

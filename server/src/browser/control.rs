@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use chromiumoxide::cdp::browser_protocol::{browser, inspector, page, target};
 use chromiumoxide::cdp::js_protocol::runtime;
 use chromiumoxide::cdp::{CdpEvent, CdpEventMessage};
+use chromiumoxide::types::Command;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -23,13 +24,22 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A page is asked whether it still answers at most this often, and only after input.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(2);
 
+/// The page has handled an input by then, or is hanging in it.
+const AFTER_INPUT: Duration = Duration::from_millis(500);
+
+/// A page that is being left and does not answer for this long has its script ended.
+const LEAVE_DEADLINE: Duration = Duration::from_millis(700);
+
+/// Chrome has heard from its display by then which of its windows has the focus.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
 /// A page that does not say at once whether it is in front is not.
 const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a question to Chrome brought.
 enum Outcome {
-    /// Ids and URLs of its entries, and which one is shown.
-    History(TabId, Vec<(i64, String)>, usize),
+    /// Ids of its entries, and which one is shown.
+    History(TabId, Vec<i64>, usize),
     Front(Option<TabId>),
     /// Titles and URLs.
     Names(Vec<(TabId, String, String)>),
@@ -46,11 +56,19 @@ pub struct Control {
     questions: FuturesUnordered<BoxFuture<'static, Outcome>>,
     notice: Option<(u64, String)>,
     looking: Looking,
-    /// The page that is being asked whether it answers, or when one last was.
-    checked: Option<Instant>,
-    checking: bool,
+    look_again: Option<Instant>,
+    checks: Checks,
     /// Pages that are on their way elsewhere: their dialogs are dismissed, or they could hold the person for ever.
     leaving: Vec<TabId>,
+}
+
+/// The question whether the page that got input still answers: one at a time.
+enum Checks {
+    /// Since then nothing was asked.
+    Idle(Option<Instant>),
+    /// To be asked at that time.
+    Due(Instant),
+    Asking,
 }
 
 /// The question which tab is in front: one at a time, asked again when something happened meanwhile.
@@ -71,8 +89,8 @@ impl Control {
             questions: FuturesUnordered::new(),
             notice: None,
             looking: Looking::No,
-            checked: None,
-            checking: false,
+            look_again: None,
+            checks: Checks::Idle(None),
             leaving: Vec::new(),
         }
     }
@@ -90,6 +108,7 @@ impl Control {
         }
         tokio::pin!(connection);
         let reason = loop {
+            let deadline = self.next_deadline();
             tokio::select! {
                 status = chrome.ended() => break self.epitaph(status),
                 // Chrome closes the connection a moment before it ends: its own end says more.
@@ -99,6 +118,7 @@ impl Control {
                 }
                 Some(event) = events.recv() => self.hear(event),
                 Some(outcome) = self.questions.next() => self.learn(outcome),
+                () = wait_until(deadline) => self.be_in_time(Instant::now()),
                 command = commands.recv() => match command {
                     // Nobody needs this Chrome any more.
                     None => break String::new(),
@@ -175,24 +195,26 @@ impl Control {
 
     fn obey(&mut self, command: BrowserCommand) -> Result<(), CdpError> {
         match command {
-            BrowserCommand::Navigate(url) => {
-                let Some(session) = self.leave_page() else {
-                    return self.new_tab(&url);
-                };
-                let id = self.active_id();
-                self.cdp
-                    .tell(Some(&session), page::NavigateParams::new(url.as_str()))?;
-                if let Some(id) = id {
+            BrowserCommand::Navigate(url) => match self.active_id() {
+                Some(id) => {
+                    self.leave_page(page::NavigateParams::new(url.as_str()));
                     self.tabs.set_loading(&id, true);
+                    Ok(())
                 }
+                None => self.new_tab(&url),
+            },
+            BrowserCommand::Back => {
+                self.travel(-1);
                 Ok(())
             }
-            BrowserCommand::Back => self.travel(-1),
-            BrowserCommand::Forward => self.travel(1),
-            BrowserCommand::Reload => match self.leave_page() {
-                Some(session) => self.cdp.tell(Some(&session), page::ReloadParams::default()),
-                None => Ok(()),
-            },
+            BrowserCommand::Forward => {
+                self.travel(1);
+                Ok(())
+            }
+            BrowserCommand::Reload => {
+                self.leave_page(page::ReloadParams::default());
+                Ok(())
+            }
             BrowserCommand::Stop => match self.tabs.active() {
                 Some(page) => self
                     .cdp
@@ -226,7 +248,11 @@ impl Control {
                 _ => Ok(()),
             },
             BrowserCommand::InputSent => {
-                self.check_page();
+                if let Checks::Idle(last) = self.checks {
+                    let soon = Instant::now() + AFTER_INPUT;
+                    let due = last.map_or(soon, |last| soon.max(last + BETWEEN_CHECKS));
+                    self.checks = Checks::Due(due);
+                }
                 Ok(())
             }
             BrowserCommand::LookAtTabs => {
@@ -245,39 +271,39 @@ impl Control {
             .tell(None, target::CreateTargetParams::new(url.as_str()))
     }
 
-    fn travel(&mut self, steps: isize) -> Result<(), CdpError> {
-        let Some(entry) = self.tabs.history_entry(steps) else {
-            return Ok(());
-        };
-        match self.leave_page() {
-            Some(session) => self.cdp.tell(
-                Some(&session),
-                page::NavigateToHistoryEntryParams::new(entry),
-            ),
-            None => Ok(()),
+    fn travel(&mut self, steps: isize) {
+        if let Some(entry) = self.tabs.history_entry(steps) {
+            self.leave_page(page::NavigateToHistoryEntryParams::new(entry));
         }
     }
 
-    /// Makes the active page ready to be left: a dialog is dismissed, a script that never ends is ended.
-    fn leave_page(&mut self) -> Option<TargetSession> {
-        let page = self.tabs.active()?;
+    /// Has the active page do what leads away from it, once it can be left: a dialog is dismissed, and a script that never
+    /// ends is ended first, because afterwards it would hold up the new page, which Chrome runs in the same process.
+    fn leave_page<C: Command + Send + 'static>(&mut self, way: C) {
+        let Some(page) = self.tabs.active() else {
+            return;
+        };
         let (id, session) = (page.tab.id.clone(), page.session.clone());
-        if page.dialog.is_some() {
-            // A failure shows when the next command fails as well.
-            let _ = self.cdp.tell(
-                Some(&session),
-                page::HandleJavaScriptDialogParams::new(false),
-            );
-        }
-        if page.tab.trouble == Some(Trouble::Unresponsive) {
-            let _ = self
-                .cdp
-                .tell(Some(&session), runtime::TerminateExecutionParams::default());
-        }
+        let dialog = page.dialog.is_some();
         if !self.leaving.contains(&id) {
             self.leaving.push(id);
         }
-        Some(session)
+        let cdp = self.cdp.clone();
+        self.questions.push(
+            async move {
+                if dialog {
+                    let dismiss = page::HandleJavaScriptDialogParams::new(false);
+                    // Somebody else may have answered it.
+                    let _ = cdp.call(Some(&session), dismiss).await;
+                }
+                make_answer(&cdp, &session).await;
+                if let Err(error) = cdp.tell(Some(&session), way) {
+                    tracing::debug!(%error, "a page cannot be left");
+                }
+                Outcome::Nothing
+            }
+            .boxed(),
+        );
     }
 
     // Events.
@@ -285,12 +311,7 @@ impl Control {
     fn hear(&mut self, message: CdpEventMessage) {
         match message.params {
             CdpEvent::TargetAttachedToTarget(event) => self.attached(&event),
-            CdpEvent::TargetTargetInfoChanged(event) => {
-                if let Some(id) = tab_id(event.target_info.target_id.as_ref()) {
-                    self.tabs
-                        .rename(&id, &event.target_info.title, &event.target_info.url);
-                }
-            }
+            CdpEvent::TargetTargetInfoChanged(event) => self.target_changed(&event.target_info),
             CdpEvent::TargetTargetDestroyed(event) => self.closed(event.target_id.as_ref()),
             CdpEvent::TargetTargetCrashed(event) => {
                 if let Some(id) = tab_id(event.target_id.as_ref()) {
@@ -311,6 +332,27 @@ impl Control {
                     self.hear_page(id, params);
                 }
             }
+        }
+    }
+
+    /// Comes with every new address, also when the page's own events were lost while its renderer was swapped.
+    fn target_changed(&mut self, info: &target::TargetInfo) {
+        let Some(id) = tab_id(info.target_id.as_ref()) else {
+            return;
+        };
+        let Some(page) = self.tabs.page(&id) else {
+            return;
+        };
+        let (moved, session) = (page.tab.url != info.url, page.session.clone());
+        self.tabs.rename(&id, &info.title, &info.url);
+        if self.tabs.leave_blank(&id, &info.url) {
+            let reset = page::ResetNavigationHistoryParams::default();
+            // Refused: one can go back to a blank page, no more.
+            let _ = self.cdp.tell(Some(&session), reset);
+        }
+        if moved {
+            self.leaving.retain(|leaving| *leaving != id);
+            self.ask_history(id);
         }
     }
 
@@ -451,11 +493,11 @@ impl Control {
             async move {
                 let history = page::GetNavigationHistoryParams::default();
                 match cdp.call(Some(&session), history).await {
-                    Ok(found) => {
-                        let entries = found.entries.into_iter().map(|entry| (entry.id, entry.url));
-                        let current = usize::try_from(found.current_index).unwrap_or(0);
-                        Outcome::History(id, entries.collect(), current)
-                    }
+                    Ok(found) => Outcome::History(
+                        id,
+                        found.entries.iter().map(|entry| entry.id).collect(),
+                        usize::try_from(found.current_index).unwrap_or(0),
+                    ),
                     Err(_) => Outcome::Nothing,
                 }
             }
@@ -487,6 +529,8 @@ impl Control {
             return;
         }
         self.looking = Looking::Yes;
+        self.look_again
+            .get_or_insert_with(|| Instant::now() + LOOK_AGAIN);
         self.ask_names();
         let ask = |page: &super::tabs::PageTab| {
             let (cdp, id, session) = (self.cdp.clone(), page.tab.id.clone(), page.session.clone());
@@ -517,23 +561,37 @@ impl Control {
         );
     }
 
+    fn next_deadline(&self) -> Option<Instant> {
+        let check = match self.checks {
+            Checks::Due(due) => Some(due),
+            Checks::Idle(_) | Checks::Asking => None,
+        };
+        [check, self.look_again].into_iter().flatten().min()
+    }
+
+    fn be_in_time(&mut self, now: Instant) {
+        if let Checks::Due(due) = self.checks
+            && due <= now
+        {
+            self.check_page();
+        }
+        if self.look_again.is_some_and(|again| again <= now) {
+            self.look_at_tabs();
+            // Once more is enough.
+            self.look_again = None;
+        }
+    }
+
     fn check_page(&mut self) {
-        let now = Instant::now();
-        let recently = self
-            .checked
-            .is_some_and(|checked| now.duration_since(checked) < BETWEEN_CHECKS);
+        self.checks = Checks::Idle(Some(Instant::now()));
         let Some(page) = self.tabs.active() else {
             return;
         };
         // A dialog holds the page up, rightly.
-        if recently
-            || self.checking
-            || page.dialog.is_some()
-            || page.tab.trouble == Some(Trouble::Crashed)
-        {
+        if page.dialog.is_some() || page.tab.trouble == Some(Trouble::Crashed) {
             return;
         }
-        (self.checked, self.checking) = (Some(now), true);
+        self.checks = Checks::Asking;
         let (cdp, id, session) = (self.cdp.clone(), page.tab.id.clone(), page.session.clone());
         self.questions.push(
             async move {
@@ -564,30 +622,54 @@ impl Control {
                 }
             }
             Outcome::Answers(id, answers) => {
-                self.checking = false;
+                self.checks = Checks::Idle(Some(Instant::now()));
                 let Some(page) = self.tabs.page(&id) else {
                     return;
                 };
                 match (answers, page.tab.trouble) {
                     (false, None) if page.dialog.is_none() => {
                         self.tabs.set_trouble(&id, Some(Trouble::Unresponsive));
-                        self.wait_for_answer(id);
                     }
-                    (false, Some(Trouble::Unresponsive)) => self.wait_for_answer(id),
                     (true, Some(Trouble::Unresponsive)) => self.tabs.set_trouble(&id, None),
                     _ => {}
+                }
+                // Asked again until it answers, so that its trouble ends when it is over.
+                let page = self.tabs.active();
+                let still =
+                    page.is_some_and(|page| page.tab.trouble == Some(Trouble::Unresponsive));
+                if still {
+                    self.checks = Checks::Due(Instant::now() + BETWEEN_CHECKS);
                 }
             }
             Outcome::Nothing => {}
         }
     }
+}
 
-    /// Keeps asking a page that does not answer, so that its trouble ends when it is over.
-    fn wait_for_answer(&mut self, id: TabId) {
-        self.checked = None;
-        if self.active_id() == Some(id) {
-            self.check_page();
-        }
+/// Ends the script that keeps a page from answering; the page's whole process, if that does not help: a loop of alerts
+/// survives the end of a script.
+async fn make_answer(cdp: &Cdp, session: &TargetSession) {
+    // Chrome's own error, such as that the page is gone, is an answer too.
+    let answers = async || {
+        let question = cdp.call(Some(session), runtime::EvaluateParams::new("0"));
+        tokio::time::timeout(LEAVE_DEADLINE, question).await.is_ok()
+    };
+    if answers().await {
+        return;
+    }
+    let end = cdp.call(Some(session), runtime::TerminateExecutionParams::default());
+    let _ = tokio::time::timeout(LEAVE_DEADLINE, end).await;
+    if !answers().await {
+        let crash = cdp.call(Some(session), page::CrashParams::default());
+        let _ = tokio::time::timeout(LEAVE_DEADLINE, crash).await;
+    }
+}
+
+/// Never, without a time.
+async fn wait_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct PageTab {
     /// Ids of `Page.NavigationEntry`, and which one is shown.
     history: Vec<i64>,
     current: usize,
+    /// It shows the blank page it began with.
+    blank: bool,
 }
 
 impl Tabs {
@@ -47,6 +49,7 @@ impl Tabs {
                     dialog: None,
                     history: Vec::new(),
                     current: 0,
+                    blank: url == "about:blank",
                 });
                 self.rename(&id, title, url);
                 self.active = Some(id);
@@ -108,17 +111,21 @@ impl Tabs {
         }
     }
 
-    /// `entries` are ids and URLs, `current` is the place of the one that is shown.
-    pub fn set_history(&mut self, id: &TabId, entries: Vec<(i64, String)>, current: usize) {
+    /// `current` is the place of the entry that is shown.
+    pub fn set_history(&mut self, id: &TabId, entries: Vec<i64>, current: usize) {
         if let Some(page) = self.page_mut(id) {
-            // The blank page that a tab begins with is nothing to go back to.
-            let begins_blank = entries.first().is_some_and(|(_, url)| url == "about:blank");
-            let hidden = usize::from(begins_blank && current > 0);
-            page.history = entries[hidden..].iter().map(|(id, _)| *id).collect();
-            page.current = current - hidden;
-            page.tab.can_go_back = page.current > 0;
-            page.tab.can_go_forward = page.current + 1 < page.history.len();
+            page.tab.can_go_back = current > 0;
+            page.tab.can_go_forward = current + 1 < entries.len();
+            page.history = entries;
+            page.current = current;
         }
+    }
+
+    /// The page shows something. Says whether the blank page it began with is to be forgotten, once: there is nothing to
+    /// go back to, and a page that is alone in its history may close itself.
+    pub fn leave_blank(&mut self, id: &TabId, url: &str) -> bool {
+        let page = self.page_mut(id);
+        page.is_some_and(|page| url != "about:blank" && std::mem::take(&mut page.blank))
     }
 
     /// The `NavigationEntry` that is `steps` away from the active page's, -1 is back.
@@ -191,8 +198,7 @@ mod tests {
     #[test]
     fn history_knows_where_back_and_forward_lead() {
         let mut tabs = three();
-        let entry = |id| (id, format!("https://x/{id}"));
-        tabs.set_history(&id("c"), vec![entry(10), entry(11), entry(12)], 1);
+        tabs.set_history(&id("c"), vec![10, 11, 12], 1);
         assert_eq!(
             (tabs.history_entry(-1), tabs.history_entry(1)),
             (Some(10), Some(12))
@@ -203,12 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn the_blank_page_of_a_tab_s_beginning_is_nothing_to_go_back_to() {
+    fn the_blank_page_of_a_tab_s_beginning_is_forgotten_once() {
         let mut tabs = three();
-        let entries = vec![(1, "about:blank".to_owned()), (2, "https://x/".to_owned())];
-        tabs.set_history(&id("c"), entries, 1);
-        assert_eq!(tabs.history_entry(-1), None);
-        assert!(!tabs.active().unwrap().tab.can_go_back);
+        assert!(!tabs.leave_blank(&id("a"), "about:blank"));
+        assert!(tabs.leave_blank(&id("a"), "https://x/"));
+        assert!(!tabs.leave_blank(&id("a"), "https://y/"));
     }
 
     #[test]

@@ -89,8 +89,9 @@ pub struct DisplayState {
     pub cursor: Cursor,
     /// The text field that has the focus, if one has.
     pub text_field: Option<TextField>,
-    /// How often a window changed its title: another tab came to the front, or a page got another name.
-    pub titles: u64,
+    /// Grows when a window changes its title or its focus: another tab or window came to the front, or a page got
+    /// another name.
+    pub windows: u64,
     /// The first picture of the page has been published.
     pub drawn: bool,
     /// The display or Chrome is gone, and why, in a sentence.

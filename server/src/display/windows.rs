@@ -173,6 +173,7 @@ impl Compositor {
         let keyboard = self.keys.keyboard.clone();
         if keyboard.current_focus() != wanted {
             keyboard.set_focus(self, wanted, SERIAL_COUNTER.next_serial());
+            self.state.send_modify(|state| state.windows += 1);
         }
     }
 
@@ -240,7 +241,7 @@ impl XdgShellHandler for Compositor {
     }
 
     fn title_changed(&mut self, _toplevel: ToplevelSurface) {
-        self.state.send_modify(|state| state.titles += 1);
+        self.state.send_modify(|state| state.windows += 1);
     }
 
     fn new_popup(&mut self, surface: PopupSurface, positioner: PositionerState) {

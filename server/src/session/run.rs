@@ -36,9 +36,6 @@ const MAX_VIEWERS: usize = 50;
 
 const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 
-/// A page is asked whether it still answers at most this often.
-const INPUT_HINT_EVERY: Duration = Duration::from_secs(1);
-
 /// One person who watches.
 struct Viewer {
     hands: Hands,
@@ -68,9 +65,12 @@ pub struct Run {
     counters: Arc<StreamCounters>,
     last_reading: Reading,
     next_statistics: Instant,
-    last_input_hint: Option<Instant>,
-    /// What the display last said of its windows' titles.
-    titles: u64,
+    /// Chrome has shown a page. Without one it is about to end, and takes no more addresses.
+    had_tabs: bool,
+    /// An address was typed while Chrome was ending: it starts again with it.
+    reopen: bool,
+    /// What the display last said of its windows.
+    windows: u64,
     peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
     heard: mpsc::Receiver<(ViewerId, PeerEvent)>,
     /// Offers that are being answered, Chromes that are being ended.
@@ -120,8 +120,9 @@ impl Run {
             counters,
             last_reading: Reading::default(),
             next_statistics: now,
-            last_input_hint: None,
-            titles: 0,
+            had_tabs: false,
+            reopen: false,
+            windows: 0,
             peer_events,
             heard,
             pending: FuturesUnordered::new(),
@@ -213,6 +214,7 @@ impl Run {
 
     fn start_chrome(&mut self) {
         self.state.phase = Phase::Starting;
+        (self.had_tabs, self.reopen, self.windows) = (false, false, 0);
         let (surroundings, size, urls) = (self.surroundings.clone(), self.size, self.urls.clone());
         let (counters, hub, id) = (
             self.counters.clone(),
@@ -252,6 +254,7 @@ impl Run {
         if let Some(reason) = &browser.gone {
             return self.chrome_gone(reason.clone());
         }
+        self.had_tabs |= !browser.tabs.is_empty();
         let notice = browser.notice.map(|(_, sentence)| sentence);
         self.change(|state| {
             state.tabs = browser.tabs;
@@ -267,8 +270,8 @@ impl Run {
             tracing::debug!(session = %self.id, reason, "the display closed");
             return;
         }
-        if self.titles != display.titles {
-            self.titles = display.titles;
+        if self.windows != display.windows {
+            self.windows = display.windows;
             self.look_at_tabs();
         }
         let drawn = display.drawn && self.state.phase == Phase::Starting;
@@ -289,14 +292,23 @@ impl Run {
 
     fn chrome_gone(&mut self, reason: String) {
         tracing::warn!(session = %self.id, reason, "Chrome is gone");
-        self.urls = self.addresses();
+        if !self.reopen {
+            self.urls = self.addresses();
+        }
         self.stop_chrome();
         for viewer in self.viewers.values_mut() {
             // There is nothing left that could be held.
             viewer.hands = Hands::default();
         }
+        let phase = match self.reopen {
+            true => {
+                self.start_chrome();
+                Phase::Starting
+            }
+            false => Phase::Stopped { reason },
+        };
         self.change(|state| {
-            state.phase = Phase::Stopped { reason };
+            state.phase = phase;
             state.tabs.clear();
             state.active = None;
             state.dialog = None;
@@ -442,7 +454,13 @@ impl Run {
             Control::AnswerDialog { accept, text } => BrowserCommand::AnswerDialog { accept, text },
             Control::Restart => return self.restart(),
         };
+        let ending = self.had_tabs && self.state.tabs.is_empty();
         match (&self.life, command) {
+            (Life::Running(_), BrowserCommand::Navigate(url)) if ending => {
+                self.urls = vec![url];
+                self.reopen = true;
+                Ok(())
+            }
             (Life::Running(engine), command) => engine
                 .browser
                 .send(command)
@@ -570,7 +588,7 @@ impl Run {
     }
 
     /// Lets Chrome's control know that a page has something to answer.
-    fn hint(&mut self, message: &ClientMessage) {
+    fn hint(&self, message: &ClientMessage) {
         let Life::Running(engine) = &self.life else {
             return;
         };
@@ -578,12 +596,8 @@ impl Run {
             message,
             ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. }
         );
-        let now = Instant::now();
-        let due = self
-            .last_input_hint
-            .is_none_or(|last| now.duration_since(last) >= INPUT_HINT_EVERY);
-        if acts && due {
-            self.last_input_hint = Some(now);
+        if acts {
+            // Busy: a later input asks again.
             let _ = engine.browser.send(BrowserCommand::InputSent);
         }
     }
