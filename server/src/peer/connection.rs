@@ -46,6 +46,7 @@ use shared::wire::MAX_CLIENT_MESSAGE;
 use super::estimator::{Observer, Summaries};
 use super::listen::Candidates;
 use super::offer::{Offer, Origin};
+use super::plea::Pleas;
 use super::tap::{self, Seen, Tap};
 use super::{Feedback, PeerError, Transport, lock};
 
@@ -75,6 +76,7 @@ pub struct Connection {
     sender: RTCRtpSenderId,
     ssrc: u32,
     sequence: u16,
+    pleas: Pleas,
     format: Format,
     seen: Arc<Mutex<Seen>>,
     summaries: Summaries,
@@ -169,6 +171,7 @@ impl Connection {
             ssrc,
             // RFC 3550 §5.1: unpredictable; the lower bits of a random SSRC are.
             sequence: (ssrc & 0x7fff) as u16,
+            pleas: Pleas::default(),
             format: Format {
                 payload_type: 0,
                 playout_delay: None,
@@ -276,7 +279,13 @@ impl Connection {
     }
 
     /// One frame, in payloads that all viewers share. `timestamp` is in 1/90000 s.
-    pub fn write_frame(&mut self, payloads: &[Bytes], timestamp: u32, now: Instant) {
+    pub fn write_frame(
+        &mut self,
+        payloads: &[Bytes],
+        timestamp: u32,
+        keyframe: bool,
+        now: Instant,
+    ) {
         let Some(mut sender) = self.rtc.rtp_sender(self.sender) else {
             return;
         };
@@ -303,6 +312,8 @@ impl Connection {
                 tracing::debug!(%error, "a packet was not sent");
             }
         }
+        self.pleas
+            .sent(self.sequence.wrapping_sub(1), keyframe, now);
     }
 
     /// `Err` when the viewer has stopped taking messages.
@@ -428,7 +439,11 @@ impl Connection {
             keyframe_needed,
             reports,
         } = std::mem::take(&mut *lock(&self.seen));
-        if keyframe_needed {
+        let now = Instant::now();
+        for report in reports.iter().filter(|report| report.ssrc == self.ssrc) {
+            self.pleas.reported(report.highest, report.total_lost, now);
+        }
+        if keyframe_needed && self.pleas.is_needed(now) {
             put(Output::Event(Event::KeyframeNeeded));
         }
         let summaries = std::mem::take(&mut *lock(&self.summaries));

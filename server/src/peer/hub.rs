@@ -466,7 +466,7 @@ impl Hub {
         peer.waits_for_keyframe = false;
         let now = Instant::now();
         self.with(key, |connection| {
-            connection.write_frame(payloads, timestamp, now)
+            connection.write_frame(payloads, timestamp, keyframe, now)
         });
     }
 

@@ -19,6 +19,7 @@ mod offer;
 // A peer.
 mod connection;
 mod estimator;
+mod plea;
 mod retransmit;
 mod tap;
 // All peers: which datagram is whose, frame → packets → everybody.

@@ -28,6 +28,12 @@ pub struct Report {
     pub loss: f32,
     /// Unknown until a sender report has been answered.
     pub round_trip: Option<Duration>,
+    /// Which stream it is about.
+    pub ssrc: u32,
+    /// The low half of the highest sequence number that arrived.
+    pub highest: u16,
+    /// Packets that did not arrive, since the beginning.
+    pub total_lost: u32,
 }
 
 /// What has been seen since the hub last looked.
@@ -69,6 +75,9 @@ impl Tap {
                     .extend(report.reports.iter().map(|block| Report {
                         loss: f32::from(block.fraction_lost) / 256.0,
                         round_trip: self.round_trip(block.last_sender_report, block.delay, now),
+                        ssrc: block.ssrc,
+                        highest: block.last_sequence_number as u16,
+                        total_lost: block.total_lost,
                     }));
             }
         }
