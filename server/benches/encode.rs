@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use farpane::bitrate::Bitrate;
 use farpane::encode::h264::{Encoded, H264, Settings};
 use farpane::picture::I420;
-use farpane::picture::convert::{Bgrx, convert};
+use farpane::picture::convert::{Bgrx, Converter};
 use farpane::picture::rect::Rect;
 use shared::geometry::VideoSize;
 
@@ -134,6 +134,7 @@ fn measure(criterion: &mut Criterion, name: &str, size: VideoSize, change: Chang
         frame_rate: 60,
         slices,
     };
+    let mut converter = Converter::default();
     let mut codec = H264::open(settings).expect("openh264 opens");
     let mut number = 0;
     let mut next = |convert_only: bool| {
@@ -143,7 +144,7 @@ fn measure(criterion: &mut Criterion, name: &str, size: VideoSize, change: Chang
             stride: size.usize().0 * 4,
         };
         let began = Instant::now();
-        convert(&mut picture, pixels.part(rect).expect("inside"), rect);
+        converter.convert(&mut picture, pixels.part(rect).expect("inside"), rect);
         if !convert_only {
             let at = Duration::from_micros(16_667) * u32::try_from(number).expect("few frames");
             match codec.encode(&picture, at).expect("encodes") {

@@ -189,9 +189,8 @@ impl Backend for Sessions {
             session.present(viewer).await?;
             let mut state = session.state();
             let news = state.wait_for(|state| state.version > after);
-            match tokio::time::timeout(UPDATES_WAIT, news).await {
-                Ok(Err(_)) => return Err(gone(session.id())),
-                Ok(Ok(_)) | Err(_) => {}
+            if let Ok(Err(_)) = tokio::time::timeout(UPDATES_WAIT, news).await {
+                return Err(gone(session.id()));
             }
             let state = state.borrow().clone();
             Ok(state)
