@@ -146,12 +146,12 @@ fn refuse(refused: Refused, request: &Request) -> Response {
         ),
         Refused::OtherOrigin => (
             StatusCode::FORBIDDEN,
-            "other_origin",
+            "forbidden",
             "Another site's page asked for this, so it was refused.",
         ),
         Refused::OtherHost => (
             StatusCode::FORBIDDEN,
-            "other_host",
+            "forbidden",
             "Without authentication this server answers to localhost only.",
         ),
     };

@@ -16,6 +16,9 @@ pub enum ApiError {
     /// 401: the link's token is missing or no longer valid.
     #[error("{0}")]
     Unauthorized(String),
+    /// 403: another site's page asked, or the server was reached under a name that is not its own.
+    #[error("{0}")]
+    Forbidden(String),
     /// 404: no such session, viewer or tab.
     #[error("{0}")]
     NotFound(String),
@@ -42,6 +45,7 @@ impl ApiError {
         match self {
             ApiError::BadRequest(_) => 400,
             ApiError::Unauthorized(_) => 401,
+            ApiError::Forbidden(_) => 403,
             ApiError::NotFound(_) => 404,
             ApiError::Conflict(_) => 409,
             ApiError::RefusedAddress(_) => 422,

@@ -158,7 +158,9 @@ impl Fit {
     pub fn contain(element_width: f64, element_height: f64, size: VideoSize) -> Option<Fit> {
         let (width, height) = (f64::from(size.width), f64::from(size.height));
         let scale = (element_width / width).min(element_height / height);
-        (scale.is_finite() && scale > 0.0).then(|| Fit {
+        // `min` passes over a NaN, so both sides are asked.
+        let has_area = element_width.is_finite() && element_height.is_finite() && scale > 0.0;
+        has_area.then(|| Fit {
             scale,
             left: (element_width - width * scale) / 2.0,
             top: (element_height - height * scale) / 2.0,

@@ -108,3 +108,39 @@ pub fn register_server_functions() {
     register_explicit::<api::Restart>();
     register_explicit::<api::End>();
 }
+
+#[cfg(test)]
+mod tests {
+    use leptos::server_fn::axum::server_fn_paths;
+
+    #[test]
+    fn every_server_function_has_its_stable_path() {
+        super::register_server_functions();
+        let mut paths: Vec<_> = server_fn_paths().map(|(path, _)| path).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(
+            paths,
+            [
+                "/api/activate_tab",
+                "/api/answer_dialog",
+                "/api/back",
+                "/api/close_tab",
+                "/api/end",
+                "/api/forward",
+                "/api/join",
+                "/api/leave",
+                "/api/navigate",
+                "/api/new_tab",
+                "/api/offer",
+                "/api/open",
+                "/api/reload",
+                "/api/restart",
+                "/api/send_input",
+                "/api/sessions",
+                "/api/stop",
+                "/api/updates",
+            ]
+        );
+    }
+}
