@@ -6,9 +6,12 @@ import type { Run } from '../support/site.mjs';
 
 /** The free area of forms.html below the controls that open popups. */
 const BELOW = { x: 0, y: 88, width: 1280, height: 300 };
+/** A coloured box of that page: once it shows, the page has arrived in the picture. */
+const BASKET = { x: 1000, y: 540 };
 
 test('an option of a select is chosen with the mouse', async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   const pick = await run.center('pick');
   await viewer.remember();
   await viewer.click(pick);
@@ -21,6 +24,7 @@ test('an option of a select is chosen with the mouse', async ({ open, run }) => 
 
 test('an option of a select is chosen with the keyboard', async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   await viewer.remember();
   await viewer.click(await run.center('pick'));
   await viewer.changed(BELOW);
@@ -33,6 +37,7 @@ test('an option of a select is chosen with the keyboard', async ({ open, run }) 
 
 test('a popup goes away with a click beside it', async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   await viewer.remember();
   await viewer.click(await run.center('pick'));
   await viewer.changed(BELOW);
@@ -43,6 +48,7 @@ test('a popup goes away with a click beside it', async ({ open, run }) => {
 
 test('a day is picked from the calendar', async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   const { x, y, width, height } = await run.box('date');
   await viewer.remember();
   await viewer.click({ x: x + width - 20, y: y + height / 2 });
@@ -56,6 +62,7 @@ test('a day is picked from the calendar', async ({ open, run }) => {
 
 test('a colour is picked', async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   await viewer.remember();
   await viewer.click(await run.center('color'));
   const popup = await viewer.changed(BELOW, { width: 150, height: 150 });
@@ -66,6 +73,7 @@ test('a colour is picked', async ({ open, run }) => {
 
 test('a suggestion of a datalist is taken', async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   await viewer.remember();
   await viewer.click(await run.center('fruit'));
   const popup = await viewer.changed(BELOW, { width: 40, height: 60 });
@@ -79,6 +87,7 @@ test('a suggestion of a datalist is taken', async ({ open, run }) => {
 
 test("a hint shows under the pointer", async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   const hint = await run.box('hint');
   await viewer.remember();
   await viewer.moveTo({ x: hint.x + 60, y: hint.y + 30 }, 5);
@@ -87,6 +96,7 @@ test("a hint shows under the pointer", async ({ open, run }) => {
 
 test("the server's files are never shown", async ({ open, run }) => {
   const viewer = await open('forms.html');
+  await viewer.shows(YELLOW, BASKET);
   await viewer.click(await run.center('file'));
   await run.saw('click', { target: 'file' });
   await expect(viewer.notice(/file/i)).toBeVisible();
