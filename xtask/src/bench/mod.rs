@@ -91,6 +91,7 @@ fn on_links(workspace: &Workspace, args: &[String]) -> Result<()> {
         .args(args)
         .current_dir(workspace.end2end())
         .env("TMPDIR", namespaces.folder())
+        .env("LINKS_SCRATCH", &workspace.target)
         .env("LINKS_SERVER_IP", namespaces::SERVER_IP)
         .env("LINKS_PUBLIC_IP", namespaces::LINK_IP_AT_VIEWER)
         .env("LINKS_MEDIA_PORT", rules::MEDIA_PORT.to_string())

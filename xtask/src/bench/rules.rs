@@ -24,7 +24,7 @@ pub fn loss(device: &str, link: &Link) -> String {
     format!(
         "table inet loss {{}}\n\
          flush table inet loss\n\
-         table inet loss {{ chain arrivals {{ type filter hook prerouting priority raw; {rule}; }} }}\n"
+         table inet loss {{ chain arrivals {{ type filter hook prerouting priority raw; {rule}; }}; }}\n"
     )
     .replace("raw; ; }", "raw; }")
 }
@@ -33,7 +33,7 @@ pub fn loss(device: &str, link: &Link) -> String {
 pub fn only_by_relay() -> String {
     format!(
         "table inet detour {{ chain past {{ type filter hook forward priority filter; \
-         meta l4proto udp drop; tcp dport {MEDIA_PORT} drop; tcp sport {MEDIA_PORT} drop; }} }}\n"
+         meta l4proto udp drop; tcp dport {MEDIA_PORT} drop; tcp sport {MEDIA_PORT} drop; }}; }}\n"
     )
 }
 
