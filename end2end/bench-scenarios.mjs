@@ -29,9 +29,10 @@ const FULL_HD = { width: 1920, height: 1080 };
 
 const decibels = (/** @type {number} */ value) => (Number.isNaN(value) ? 'no picture' : `${value.toFixed(1)} dB`);
 const millis = (/** @type {number} */ value) => (Number.isFinite(value) ? `${value.toFixed(0)} ms` : 'never');
+const times = (/** @type {number} */ value) => (Number.isFinite(value) ? `× ${value.toFixed(2)}` : 'unknown');
 const whole = (/** @type {number} */ value) => (Number.isNaN(value) ? 'no picture' : String(value));
 const seconds = (/** @type {number} */ value) => (Number.isFinite(value) ? `${(value / 1000).toFixed(1)} s` : 'never');
-const megabits = (/** @type {number} */ value) => `${(value / 1e6).toFixed(1)} Mb/s`;
+const megabits = (/** @type {number} */ value) => (Number.isNaN(value) ? 'unknown' : `${(value / 1e6).toFixed(1)} Mb/s`);
 const mebibytes = (/** @type {number} */ value) => `${(value / 2 ** 20).toFixed(0)} MiB`;
 
 /**
@@ -336,7 +337,7 @@ export const SCENARIOS = [
         limited('first new picture after', firstShown, '≤', 200, millis),
         limited('frames per second in the first second', framesPerSecond(frames, again, again + 1000), '≥', 50, (fps) => fps.toFixed(1)),
         spreadOf('age of the picture in the first second', ageSpread(first), { p95: 150 }),
-        limited('quantizer of the first 3 s against the 3 s before', after / before, '≤', 1.1, (ratio) => `× ${ratio.toFixed(2)}`),
+        limited('quantizer of the first 3 s against the 3 s before', after / before, '≤', 1.1, times),
         told('frames per second before', framesPerSecond(frames, from, idle), framesPerSecond(frames, from, idle).toFixed(1)),
         told('rate before and after', [rate(stage.traffic, from, idle), rate(stage.traffic, again, to)], `${megabits(rate(stage.traffic, from, idle))}, ${megabits(rate(stage.traffic, again, to))}`),
       ];
@@ -373,8 +374,8 @@ export const SCENARIOS = [
       return [
         spreadOf('age of the picture at first', first),
         spreadOf('age of the picture at last', last),
-        limited('last p50 against first', last.p50 / first.p50, '≤', 1.1, (ratio) => `× ${ratio.toFixed(2)}`),
-        limited('memory of the server, last against first', late / early, '≤', 1.1, (ratio) => `× ${ratio.toFixed(2)}`),
+        limited('last p50 against first', last.p50 / first.p50, '≤', 1.1, times),
+        limited('memory of the server, last against first', late / early, '≤', 1.1, times),
         told('… first and last', [early, late], `${mebibytes(early)}, ${mebibytes(late)}`),
       ];
     },

@@ -51,18 +51,18 @@ export class Link {
   close() {
     process.stdin.destroy();
   }
+}
 
-  /**
-   * Bytes that have come over the link, lost ones too, as a program in the viewer's namespace sees them.
-   * @param {number} pid
-   */
-  bytes(pid) {
-    const line = readFileSync(`/proc/${pid}/net/dev`, 'utf8')
-      .split('\n')
-      .find((line) => line.trim().startsWith(`${this.viewerDevice}:`));
-    if (!line) throw new Error(`process ${pid} is not in the viewer's namespace`);
-    return Number(line.trim().split(/[:\s]+/)[1]);
-  }
+/**
+ * Bytes that have come in over a device, as that process sees it: lost ones too, which are dropped only later.
+ * @param {number} pid
+ * @param {string} device
+ */
+export function bytesReceived(pid, device) {
+  const lines = readFileSync(`/proc/${pid}/net/dev`, 'utf8').split('\n');
+  const line = lines.find((line) => line.trim().startsWith(`${device}:`));
+  if (!line) throw new Error(`process ${pid} has no ${device}`);
+  return Number(line.trim().split(/[:\s]+/)[1]);
 }
 
 /**

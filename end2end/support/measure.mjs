@@ -1,4 +1,4 @@
-// A viewer's page and its server → figures. What both benchmarks share.
+// A viewer's page and its server → figures. Used by the benchmarks.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { spread } from './figures.mjs';

@@ -10,7 +10,8 @@ const COLORS = ['#0a6ebd', '#c2410c'];
  * @typedef {object} Plot
  * @property {string} title
  * @property {number} seconds
- * @property {{ name: string, age: Points, rate: Points }[]} lines ages in milliseconds, rates in bits per second
+ * @property {{ name: string, age: Points, rate: Points }[]} lines ages in milliseconds,
+ *   `NaN` where there is none, and rates in bits per second
  * @property {Points} capacity the link's rate from each moment on; `NaN` without limit
  * @property {{ from: number, to: number, what: string }[]} bands
  */
@@ -20,9 +21,15 @@ function escaped(text) {
   return text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }
 
-/** @param {Points} points */
+/**
+ * Interrupted where there is no value.
+ * @param {Points} points
+ */
 function path(points) {
-  return points.map(([x, y], at) => `${at === 0 ? 'M' : 'L'}${x.toFixed(1)} ${y.toFixed(1)}`).join('');
+  const known = (/** @type {[number, number] | undefined} */ point) => point !== undefined && !Number.isNaN(point[1]);
+  return points
+    .map(([x, y], at) => (known(points[at]) ? `${known(points[at - 1]) ? 'L' : 'M'}${x.toFixed(1)} ${y.toFixed(1)}` : ''))
+    .join('');
 }
 
 /** @param {Plot} plot */
@@ -66,7 +73,7 @@ export function svg({ title, seconds, lines, capacity, bands }) {
     out.push(`<text x="${x(second).toFixed(1)}" y="${height - 22}" text-anchor="middle" fill="#555">${Number(second.toFixed(1))} s</text>`);
   }
   out.push(`<text x="${WIDTH - RIGHT}" y="${TOP - 6}" text-anchor="end" fill="#555">age of the picture on the screen</text>`);
-  out.push(`<text x="${WIDTH - RIGHT}" y="${rateTop - 6}" text-anchor="end" fill="#555">rate on the link (grey: its capacity)</text>`);
+  out.push(`<text x="${WIDTH - RIGHT}" y="${rateTop - 6}" text-anchor="end" fill="#555">rate on the link (lost packets too; grey: capacity)</text>`);
 
   capacity.forEach(([from, bits], at) => {
     const to = capacity[at + 1]?.[0] ?? seconds;

@@ -1,13 +1,16 @@
 // A server with one session, and a viewer who watches it over a link: what each scenario plays on.
 
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { LAUNCH } from './chromium.mjs';
+import { bytesReceived } from './link.mjs';
 import { PATIENCE, newWindow, reset } from './measure.mjs';
+import { clockTicks, descendants, processOf } from './processes.mjs';
 import { SAMPLE_MILLIS } from './series.mjs';
 import { Server, freePort } from './server.mjs';
 import { Site } from './site.mjs';
@@ -35,6 +38,14 @@ export class Stage {
     this.frames = /** @type {Frame[]} */ ([]);
     this.session = '';
     this.closers = /** @type {(() => unknown)[]} */ ([]);
+    this.began = { at: performance.now(), ticks: busyTicks(), own: ownTicks() };
+  }
+
+  /** Processor time per second that the rest of the machine has taken so far, in cores. Only before `strike`. */
+  otherCores() {
+    const seconds = (performance.now() - this.began.at) / 1000;
+    const others = busyTicks() - this.began.ticks - (ownTicks() - this.began.own);
+    return Math.max(others / clockTicks() / seconds, 0);
   }
 
   /**
@@ -77,23 +88,24 @@ export class Stage {
     });
     this.browser = browser;
     this.closers.push(() => browser.close());
-    if (link) this.watchTraffic(link);
+    if (link) {
+      // Any program in that namespace will do, as long as it lives as long as we.
+      const entered = [`--net=${link.viewerNamespace}`, '--', 'sh', '-c', 'echo inside; exec cat'];
+      const witness = spawn('nsenter', entered, { stdio: ['pipe', 'pipe', 'inherit'] });
+      this.closers.push(() => witness.kill());
+      await once(witness.stdout, 'data');
+      this.watchTraffic(Number(witness.pid), link.viewerDevice);
+    } else {
+      this.watchTraffic(process.pid, 'lo');
+    }
   }
 
-  /** @param {Link} link */
-  watchTraffic(link) {
-    // Any program in that namespace will do, as long as it lives as long as we.
-    const witness = spawn('nsenter', [`--net=${link.viewerNamespace}`, '--', 'cat'], { stdio: ['pipe', 'ignore', 'inherit'] });
-    this.closers.push(() => witness.kill());
-    const { pid } = witness;
-    if (pid === undefined) throw new Error('nsenter did not start');
-    const timer = setInterval(() => {
-      try {
-        this.traffic.push({ at: Date.now(), bytes: link.bytes(pid) });
-      } catch {
-        // It has not entered yet.
-      }
-    }, SAMPLE_MILLIS);
+  /**
+   * @param {number} pid a process in the viewer's namespace
+   * @param {string} device
+   */
+  watchTraffic(pid, device) {
+    const timer = setInterval(() => this.traffic.push({ at: Date.now(), bytes: bytesReceived(pid, device) }), SAMPLE_MILLIS);
     this.closers.push(() => clearInterval(timer));
   }
 
@@ -144,7 +156,7 @@ export class Stage {
   async become(phase) {
     const { server, run } = this.ready();
     const before = run.all('phase').length;
-    await server.call('navigate', { session: this.session, url: `${run.url('scenery.html')}#${phase}` });
+    await server.call('navigate', { session: this.session, url: `${run.url('scenery.html')}#${phase}-${before}` });
     const event = await until(
       () => run.all('phase', { phase }).find((event) => run.all('phase').indexOf(event) >= before),
       () => `the page did not become ${phase}`,
@@ -202,6 +214,18 @@ export class Stage {
     for (const close of this.closers.reverse()) await close();
     this.closers = [];
   }
+}
+
+/** Ticks of all processors, ever, that were not idle. */
+function busyTicks() {
+  const [user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).slice(1).map(Number);
+  return user + nice + system + irq + softirq;
+}
+
+/** Ticks of all that this program has started and that still runs. */
+function ownTicks() {
+  const own = processOf(process.pid);
+  return [...(own ? [own] : []), ...descendants(process.pid)].reduce((sum, { ticks }) => sum + ticks, 0);
 }
 
 /**

@@ -92,6 +92,7 @@ fn on_links(workspace: &Workspace, args: &[String]) -> Result<()> {
         .current_dir(workspace.end2end())
         .env("TMPDIR", namespaces.folder())
         .env("LINKS_SCRATCH", &workspace.target)
+        .env("LINKS_HERE", std::env::current_dir().unwrap_or_default())
         .env("LINKS_SERVER_IP", namespaces::SERVER_IP)
         .env("LINKS_PUBLIC_IP", namespaces::LINK_IP_AT_VIEWER)
         .env("LINKS_MEDIA_PORT", rules::MEDIA_PORT.to_string())
