@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::browser::address::AllowedUrl;
 use crate::browser::home::{Home, HomeError};
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
-use crate::browser::{Browser, BrowserState, CdpError};
+use crate::browser::{Browser, BrowserState};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::encode::{EncodeError, Encoder, EncoderOptions, Frame};
 use crate::latest::Latest;
@@ -30,8 +30,6 @@ pub enum EngineError {
     Home(#[from] HomeError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
-    #[error(transparent)]
-    Control(#[from] CdpError),
     #[error(transparent)]
     Display(#[from] DisplayError),
     #[error(transparent)]
@@ -70,8 +68,8 @@ impl Engine {
             size,
             sandbox: config.chrome_sandbox,
         };
-        let chrome = Chrome::launch(options, home, wayland).await?;
-        let browser = Browser::control(chrome, urls).await?;
+        let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
+        let browser = Browser::control(chrome, pipe, urls).await?;
         let (mut browser_state, mut display_state) = (browser.state(), display.state());
         // What they say already counts as news.
         browser_state.mark_changed();

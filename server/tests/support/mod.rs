@@ -66,6 +66,7 @@ impl Chrome {
             .env("LANG", "C.UTF-8")
             .env("HOME", home.path())
             .env("XDG_RUNTIME_DIR", &runtime)
+            .env("TMPDIR", &runtime)
             .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

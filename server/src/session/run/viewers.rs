@@ -1,0 +1,156 @@
+//! What viewers do and what becomes of it: the one place where an input is accepted.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use shared::error::ApiError;
+use shared::message::{ClientMessage, ServerMessage};
+use shared::session::ViewerId;
+use shared::wire;
+
+use super::{Life, Run, Viewer};
+use crate::browser::BrowserCommand;
+use crate::peer::PeerEvent;
+
+impl Run {
+    pub(super) fn hear(&mut self, id: ViewerId, event: PeerEvent) {
+        let Some(viewer) = self.viewers.get_mut(&id) else {
+            // Forgotten meanwhile.
+            return;
+        };
+        match event {
+            PeerEvent::Connected { transport } => {
+                tracing::info!(session = %self.id, viewer = %id, ?transport, "a viewer is connected");
+                viewer.presence.connected();
+                self.request_keyframe();
+            }
+            PeerEvent::KeyframeNeeded => self.request_keyframe(),
+            PeerEvent::ChannelOpen => {
+                viewer.channel_open = true;
+                self.send(&id, &ServerMessage::State(Box::new(self.state.clone())));
+            }
+            PeerEvent::Message { bytes } => self.message(&id, bytes),
+            // The seam for adaptation: bitrate stays at its ceiling for now.
+            PeerEvent::Feedback(_) => {}
+            PeerEvent::Disconnected { reason } => {
+                tracing::info!(session = %self.id, viewer = %id, reason, "a viewer is disconnected");
+                viewer.presence.disconnected(Instant::now());
+                viewer.channel_open = false;
+                let lifted = viewer.hands.release_all();
+                self.play(lifted);
+            }
+        }
+    }
+
+    pub(super) fn message(&mut self, id: &ViewerId, bytes: Bytes) {
+        let answers = match wire::decode_client(&bytes) {
+            Ok(message) => self.input(id, &message),
+            Err(error) => vec![ServerMessage::Refused {
+                reason: format!("What was sent cannot be read: {error}."),
+            }],
+        };
+        for answer in answers {
+            self.send(id, &answer);
+        }
+    }
+
+    pub(super) fn input_by_call(
+        &mut self,
+        id: &ViewerId,
+        messages: Vec<ClientMessage>,
+        now: Instant,
+    ) -> Result<Vec<ServerMessage>, ApiError> {
+        let viewer = self.viewers.get_mut(id).ok_or_else(|| no_viewer(id))?;
+        viewer.presence.called(now);
+        Ok(messages
+            .iter()
+            .flat_map(|message| self.input(id, message))
+            .collect())
+    }
+
+    /// The one place where a viewer's message is accepted, whichever way it came.
+    pub(super) fn input(&mut self, id: &ViewerId, message: &ClientMessage) -> Vec<ServerMessage> {
+        let Some(viewer) = self.viewers.get_mut(id) else {
+            return Vec::new();
+        };
+        if let ClientMessage::Ping { number } = message {
+            return vec![ServerMessage::Pong { number: *number }];
+        }
+        match viewer.hands.translate(message, self.size) {
+            Ok(events) => {
+                self.play(events);
+                self.hint(message);
+                Vec::new()
+            }
+            Err(refused) => vec![ServerMessage::Refused {
+                reason: refused.to_string(),
+            }],
+        }
+    }
+
+    pub(super) fn play(&self, events: Vec<crate::display::SeatEvent>) {
+        if let Life::Running(engine) = &self.life {
+            for event in events {
+                engine.display.send(event);
+            }
+        }
+    }
+
+    /// Chrome's control does not see which tab is in front, nor what it is called; its window's title does.
+    pub(super) fn look_at_tabs(&self) {
+        if let Life::Running(engine) = &self.life {
+            // Busy: the next event of a page makes it look again.
+            let _ = engine.browser.send(BrowserCommand::LookAtTabs);
+        }
+    }
+
+    /// Lets Chrome's control know that a page has something to answer.
+    pub(super) fn hint(&self, message: &ClientMessage) {
+        let Life::Running(engine) = &self.life else {
+            return;
+        };
+        let acts = !matches!(
+            message,
+            ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. }
+        );
+        if acts {
+            // Busy: a later input asks again.
+            let _ = engine.browser.send(BrowserCommand::InputSent);
+        }
+    }
+
+    pub(super) fn forget_absent(&mut self, now: Instant) {
+        let is_over =
+            |(id, viewer): (&ViewerId, &Viewer)| viewer.presence.is_over(now).then(|| id.clone());
+        let absent: Vec<_> = self.viewers.iter().filter_map(is_over).collect();
+        for id in absent {
+            self.forget(&id, now);
+        }
+    }
+
+    pub(super) fn forget(&mut self, id: &ViewerId, now: Instant) {
+        if let Some(mut viewer) = self.viewers.remove(id) {
+            self.play(viewer.hands.release_all());
+            self.surroundings.hub.disconnect(id);
+            self.viewers_changed(now);
+        }
+    }
+
+    pub(super) fn viewers_changed(&mut self, now: Instant) {
+        let count = self.viewers.len();
+        self.grace.viewers(count, now);
+        self.change(|state| state.viewers = u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn request_keyframe(&self) {
+        if let Life::Running(engine) = &self.life {
+            engine.encoder.request_keyframe();
+        }
+    }
+}
+
+pub(super) fn no_viewer(id: &ViewerId) -> ApiError {
+    ApiError::NotFound(format!(
+        "There is no viewer {id} here: join the session again."
+    ))
+}
