@@ -62,9 +62,9 @@ fn perform(task: Task) -> Result<()> {
             product::serve(&workspace, &args)
         }
         Task::Bench(args) => {
-            let workspace = Workspace::find(false)?;
             let bench = Bench::read(&args);
             bench.check()?;
+            let workspace = Workspace::find(false)?;
             if bench.wants_build() {
                 setup::prepare(&workspace, Purpose::Bench)?;
                 build::all(&workspace)?;
