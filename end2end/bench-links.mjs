@@ -47,6 +47,7 @@ const { values: options } = parseArgs({
  * @property {number} to
  * @property {import('./support/series.mjs').Frame[]} frames
  * @property {import('./support/series.mjs').Traffic[]} traffic
+ * @property {{ at: number, bits: number }[]} estimates
  * @property {{ at: number, what: string }[]} moments
  * @property {number} otherCores what the rest of the machine did meanwhile
  * @property {{ at: number, conditions: import('./support/link.mjs').Conditions }[]} link
@@ -103,10 +104,10 @@ async function play(scenario, mode, link) {
     await stage.strike();
   }
   if (otherCores > QUIET_CORES) say(`  ${otherCores.toFixed(1)} cores were busy with something else`);
-  const { frames, traffic, moments } = stage;
+  const { frames, traffic, estimates, moments } = stage;
   // Without a link, what comes before the clock's first frame is another measurement.
   const first = scenario.link ? moments.find(({ what }) => what === 'connected') : frames[0];
-  return { mode: mode.name, figures, trouble, from: first?.at ?? from, to, frames, traffic, moments, otherCores, link: link.history };
+  return { mode: mode.name, figures, trouble, from: first?.at ?? from, to, frames, traffic, estimates, moments, otherCores, link: link.history };
 }
 
 /**
@@ -132,12 +133,13 @@ function plot(scenario, played) {
     seconds,
     capacity: scenario.link ? capacity : [],
     bands: [...bands, ...still],
-    lines: played.map(({ mode, from, frames, traffic, moments }) => ({
+    lines: played.map(({ mode, from, frames, traffic, estimates, moments }) => ({
       name: mode,
       age: ageOverTime(withRestarts(frames, moments), from, from + seconds * 1000, step).map(([second, age]) => [
         second,
         stillAt(moments, from + second * 1000 - step / 2) ? NaN : age,
       ]),
+      estimate: estimates.filter(({ at }) => at >= from).map(({ at, bits }) => [(at - from) / 1000, bits]),
       rate: rateOverTime(traffic, from, from + seconds * 1000, step),
     })),
   });

@@ -46,7 +46,9 @@ const mebibytes = (/** @type {number} */ value) => `${(value / 2 ** 20).toFixed(
  */
 function limited(what, value, sign, limit, say) {
   const holds = sign === '≤' ? value <= limit : value >= limit;
-  return { what, wanted: `${sign} ${say(limit)}`, measured: say(value), value, holds };
+  const figure = { what, wanted: `${sign} ${say(limit)}`, measured: say(value), value };
+  // What is not known neither holds nor fails.
+  return say(value) === 'unknown' ? figure : { ...figure, holds };
 }
 
 /**
@@ -117,6 +119,15 @@ async function stillPicture(stage, afterMillis) {
   const { at, picture } = await stage.become('still');
   await stage.last(Math.max(at + afterMillis - Date.now(), 0) / 1000);
   return (await stage.likeness(picture)) ?? { psnr: NaN, smears: NaN };
+}
+
+/**
+ * The last that was told by then.
+ * @param {Stage} stage
+ * @param {number} at
+ */
+function estimateAt(stage, at) {
+  return stage.estimates.findLast((estimate) => estimate.at <= at)?.bits ?? NaN;
 }
 
 /** @type {Conditions} */
@@ -338,6 +349,7 @@ export const SCENARIOS = [
         limited('frames per second in the first second', framesPerSecond(frames, again, again + 1000), '≥', 50, (fps) => fps.toFixed(1)),
         spreadOf('age of the picture in the first second', ageSpread(first), { p95: 150 }),
         limited('quantizer of the first 3 s against the 3 s before', after / before, '≤', 1.1, times),
+        limited('estimate after against before', estimateAt(stage, again + 500) / estimateAt(stage, idle), '≥', 0.9, times),
         told('frames per second before', framesPerSecond(frames, from, idle), framesPerSecond(frames, from, idle).toFixed(1)),
         told('rate before and after', [rate(stage.traffic, from, idle), rate(stage.traffic, again, to)], `${megabits(rate(stage.traffic, from, idle))}, ${megabits(rate(stage.traffic, again, to))}`),
       ];

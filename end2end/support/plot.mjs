@@ -10,8 +10,8 @@ const COLORS = ['#0a6ebd', '#c2410c'];
  * @typedef {object} Plot
  * @property {string} title
  * @property {number} seconds
- * @property {{ name: string, age: Points, rate: Points }[]} lines ages in milliseconds,
- *   `NaN` where there is none, and rates in bits per second
+ * @property {{ name: string, age: Points, rate: Points, estimate: Points }[]} lines ages in milliseconds,
+ *   `NaN` where there is none; rates, and what the server believes of the link, in bits per second
  * @property {Points} capacity the link's rate from each moment on; `NaN` without limit
  * @property {{ from: number, to: number, what: string }[]} bands
  */
@@ -73,13 +73,15 @@ export function svg({ title, seconds, lines, capacity, bands }) {
     out.push(`<text x="${x(second).toFixed(1)}" y="${height - 22}" text-anchor="middle" fill="#555">${Number(second.toFixed(1))} s</text>`);
   }
   out.push(`<text x="${WIDTH - RIGHT}" y="${TOP - 6}" text-anchor="end" fill="#555">age of the picture on the screen</text>`);
-  out.push(`<text x="${WIDTH - RIGHT}" y="${rateTop - 6}" text-anchor="end" fill="#555">rate on the link (lost packets too; grey: capacity)</text>`);
+  out.push(`<text x="${WIDTH - RIGHT}" y="${rateTop - 6}" text-anchor="end" fill="#555">rate on the link (lost packets too; grey: capacity; dotted: estimate)</text>`);
 
   capacity.forEach(([from, bits], at) => {
     const to = capacity[at + 1]?.[0] ?? seconds;
     if (Number.isFinite(bits)) out.push(`<path d="M${x(from).toFixed(1)} ${rateY(bits).toFixed(1)}H${x(Math.min(to, seconds)).toFixed(1)}" stroke="#999" stroke-width="2" stroke-dasharray="5 3"/>`);
   });
-  lines.forEach(({ age, rate }, at) => {
+  lines.forEach(({ age, rate, estimate }, at) => {
+    const believed = path(estimate.map(([second, bits]) => [x(second), rateY(bits)]));
+    out.push(`<path d="${believed}" fill="none" stroke="${COLORS[at]}" stroke-width="1" stroke-dasharray="2 2"/>`);
     for (const points of [age.map(([second, value]) => [x(second), ageY(value)]), rate.map(([second, value]) => [x(second), rateY(value)])]) {
       out.push(`<path d="${path(/** @type {Points} */ (points))}" fill="none" stroke="${COLORS[at]}" stroke-width="1.3"/>`);
     }

@@ -16,6 +16,7 @@ import { Server, freePort } from './server.mjs';
 import { Site } from './site.mjs';
 import { until } from './until.mjs';
 
+const ESTIMATE_MILLIS = 500;
 /** Around the video: the page's own bars. */
 const AROUND = { width: 120, height: 180 };
 
@@ -36,6 +37,8 @@ export class Stage {
     this.traffic = /** @type {Traffic[]} */ ([]);
     this.moments = /** @type {{ at: number, what: string }[]} */ ([]);
     this.frames = /** @type {Frame[]} */ ([]);
+    /** Bits per second that the server believes the link carries; empty while it does not tell. */
+    this.estimates = /** @type {{ at: number, bits: number }[]} */ ([]);
     this.session = '';
     this.closers = /** @type {(() => unknown)[]} */ ([]);
     this.began = { at: performance.now(), ticks: busyTicks(), own: ownTicks() };
@@ -136,7 +139,16 @@ export class Stage {
       PATIENCE,
     );
     this.mark('connected');
+    const timer = setInterval(() => this.noteEstimate(server), ESTIMATE_MILLIS);
+    this.closers.push(() => clearInterval(timer));
     return Date.now();
+  }
+
+  /** @param {Server} server */
+  async noteEstimate(server) {
+    const reply = await fetch(server.url('/metrics'), { headers: server.bearer }).catch(() => null);
+    const value = /^farpane_estimate_bits_per_second(?:\{[^}]*\})? (\S+)$/m.exec((await reply?.text().catch(() => '')) ?? '');
+    if (value) this.estimates.push({ at: Date.now(), bits: Number(value[1]) });
   }
 
   /** From now on each frame's age is read. */
