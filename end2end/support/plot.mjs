@@ -43,7 +43,7 @@ export function svg({ title, seconds, lines, capacity, bands }) {
     return TOP + PANEL * (1 - (clamp(Math.log(age), low, high) - low) / (high - low));
   };
   const rates = [...lines.flatMap(({ rate }) => rate), ...capacity].map(([, bits]) => bits).filter(Number.isFinite);
-  const top = niceAbove(Math.max(1e5, ...rates));
+  const top = niceAbove(Math.max(1e5, ...rates) * 1.05);
   const rateTop = TOP + PANEL + GAP;
   const rateY = (/** @type {number} */ bits) => rateTop + PANEL * (1 - clamp(bits / top, 0, 1));
 
@@ -90,10 +90,10 @@ export function svg({ title, seconds, lines, capacity, bands }) {
 }
 
 /**
- * The next of 1, 2, 5, 10, 20, …
+ * The next of 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, …
  * @param {number} value
  */
 function niceAbove(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((nice) => nice >= value * 0.999) ?? 10 * power;
+  return [1, 1.5, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((nice) => nice >= value * 0.999) ?? 10 * power;
 }
