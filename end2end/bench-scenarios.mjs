@@ -293,6 +293,7 @@ export const SCENARIOS = [
         limited('frames per second shown', framesPerSecond(frames, from, to), '≥', 25, (fps) => fps.toFixed(1)),
         told('longest freeze', longestFreeze(frames, from, to), millis(longestFreeze(frames, from, to))),
         spreadOf('age of the picture', ageSpread(within(frames, from, to))),
+        told('page loaded → connected', stage.connectedAfterMillis, seconds(stage.connectedAfterMillis)),
         limited(`smeared blocks 1 s after it became still, worst of ${looks.length}`, smears, '≤', 0, whole),
         told('… luma PSNR', psnr, decibels(psnr)),
         used(stage, from, to, undefined),

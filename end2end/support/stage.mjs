@@ -40,6 +40,8 @@ export class Stage {
     /** Bits per second that the server believes the link carries; empty while it does not tell. */
     this.estimates = /** @type {{ at: number, bits: number }[]} */ ([]);
     this.session = '';
+    /** From the loaded page to the connected peer. */
+    this.connectedAfterMillis = NaN;
     this.closers = /** @type {(() => unknown)[]} */ ([]);
     this.began = { at: performance.now(), ticks: busyTicks(), own: ownTicks() };
   }
@@ -133,11 +135,13 @@ export class Stage {
     this.viewer.setDefaultTimeout(3 * PATIENCE);
     this.viewer.setDefaultNavigationTimeout(3 * PATIENCE);
     await this.viewer.goto(server.url(`/s/${this.session}`));
+    const began = performance.now();
     await until(
       () => this.page().evaluate(() => window.instruments.peers.some((peer) => peer.connectionState === 'connected')),
       () => 'the viewer does not connect',
-      PATIENCE,
+      3 * PATIENCE,
     );
+    this.connectedAfterMillis = performance.now() - began;
     this.mark('connected');
     const timer = setInterval(() => this.noteEstimate(server), ESTIMATE_MILLIS);
     this.closers.push(() => clearInterval(timer));
