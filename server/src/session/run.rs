@@ -411,6 +411,8 @@ impl Run {
             feed: self.id.clone(),
             viewer,
             offer: sdp,
+            ceiling: self.surroundings.config.bitrate,
+            adapt: true,
             events: self.peer_events.clone(),
         };
         let hub = self.surroundings.hub.clone();

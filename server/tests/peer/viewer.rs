@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use farpane::bitrate::Bitrate;
 use farpane::peer::{Hub, PeerError, PeerEvent, PeerRequest};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
@@ -187,6 +188,8 @@ impl Viewer {
             feed: feed.clone(),
             viewer: self.id.clone(),
             offer: offer.sdp,
+            ceiling: Bitrate::kbps(4000),
+            adapt: true,
             events,
         };
         let answer = hub.connect(request).await?;

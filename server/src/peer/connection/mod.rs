@@ -3,8 +3,7 @@
 //! Nothing here reads a clock or touches a socket: time and datagrams come in, datagrams and events go out.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rtc::data_channel::RTCDataChannelId;
@@ -18,11 +17,11 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use shared::message::channel;
 
-use super::estimator::Summaries;
+use super::flow::{Flow, SharedFlow};
 use super::offer::Origin;
+use super::pacer::Pacer;
 use super::plea::Pleas;
-use super::tap::Seen;
-use super::{Feedback, Transport, lock};
+use super::{Estimate, Feedback, Transport, lock};
 
 mod negotiate;
 mod setup;
@@ -36,6 +35,11 @@ const MAX_CHANNELS: usize = 8;
 /// Messages that a viewer has not taken yet. The largest is a session's state, some kilobytes.
 const MAX_UNTAKEN: usize = 4 * 1024 * 1024;
 
+/// RTP header with its extensions, SRTP tag, UDP and IPv4 headers, beside the payload.
+const OVERHEAD: usize = 66;
+/// While nothing may leave, a frame that comes now waits for an unknown time; reports are awaited for so long.
+const BLOCKED: Duration = Duration::from_secs(1);
+
 /// One peer, answering an offer.
 pub struct Connection {
     rtc: RTCPeerConnection,
@@ -46,8 +50,8 @@ pub struct Connection {
     sequence: u16,
     pleas: Pleas,
     format: Format,
-    seen: Arc<Mutex<Seen>>,
-    summaries: Summaries,
+    flow: SharedFlow,
+    pacer: Pacer<Waiting>,
     control: Option<RTCDataChannelId>,
     moves: Option<RTCDataChannelId>,
     channels: usize,
@@ -70,6 +74,15 @@ enum Phase {
 struct Format {
     payload_type: u8,
     playout_delay: Option<u8>,
+}
+
+/// A packet of a frame that has not left yet.
+struct Waiting {
+    payload: Bytes,
+    timestamp: u32,
+    first: bool,
+    last: bool,
+    keyframe: bool,
 }
 
 /// What comes out of [`Connection::poll`].
@@ -120,11 +133,6 @@ impl Connection {
         self.phase == Phase::Connected
     }
 
-    /// How frames leave, once something has left.
-    pub fn transport(&self) -> Option<Transport> {
-        self.transport
-    }
-
     pub fn read(&mut self, datagram: BytesMut, transport: TransportContext, now: Instant) {
         // It never fails: what cannot be read is dropped, and logged by `rtc`.
         let _ = self.rtc.handle_read(TaggedBytesMut {
@@ -134,42 +142,114 @@ impl Connection {
         });
     }
 
-    /// One frame, in payloads that all viewers share. `timestamp` is in 1/90000 s.
-    pub fn write_frame(
-        &mut self,
-        payloads: &[Bytes],
-        timestamp: u32,
-        keyframe: bool,
-        now: Instant,
-    ) {
+    /// One frame, in payloads that all viewers share; it leaves as soon as the way carries it. `timestamp` is in
+    /// 1/90000 s.
+    pub fn queue_frame(&mut self, payloads: &[Bytes], timestamp: u32, keyframe: bool) {
+        for (index, payload) in payloads.iter().enumerate() {
+            let waiting = Waiting {
+                payload: payload.clone(),
+                timestamp,
+                first: index == 0,
+                last: index + 1 == payloads.len(),
+                keyframe,
+            };
+            self.pacer.push(payload.len() + OVERHEAD, waiting);
+        }
+    }
+
+    /// Drops the frames of which nothing has left yet. The viewer needs a keyframe afterwards.
+    pub fn skip(&mut self) {
+        let begun = self.pacer.front().filter(|packet| !packet.first);
+        let begun = begun.map(|packet| packet.timestamp);
+        self.pacer.retain(|packet| Some(packet.timestamp) == begun);
+    }
+
+    /// How long a frame that comes now waits here before it leaves.
+    pub fn backlog(&self, now: Instant) -> Duration {
+        let pace = lock(&self.flow).pace(now);
+        match pace.room {
+            // Until a report says that something has arrived.
+            0 => self.pacer.backlog(&pace, now).max(BLOCKED),
+            _ => self.pacer.backlog(&pace, now),
+        }
+    }
+
+    /// How long what waits here already takes to leave.
+    pub fn queued(&self) -> Duration {
+        self.time_for(self.pacer.bytes())
+    }
+
+    /// How long this many bytes take on the way to the viewer.
+    pub fn time_for(&self, bytes: usize) -> Duration {
+        lock(&self.flow).estimate().time_for(bytes)
+    }
+
+    /// Lets go what may go now.
+    fn pump(&mut self, now: Instant) {
+        if !self.is_connected() {
+            return;
+        }
+        let train = {
+            let mut flow = lock(&self.flow);
+            flow.repeats.handle_timeout(now);
+            self.pacer.spend(std::mem::take(&mut flow.beside));
+            let has_any = !self.pacer.is_empty();
+            has_any.then(|| flow.begin_train(now)).flatten()
+        };
+        if let Some(bytes) = train {
+            self.send_train(bytes, now);
+        }
+        loop {
+            let pace = lock(&self.flow).pace(now);
+            let Some(packet) = self.pacer.take(&pace, now) else {
+                break;
+            };
+            self.write(packet, now);
+        }
+    }
+
+    fn send_train(&mut self, mut bytes: usize, now: Instant) {
+        while bytes > 0
+            && let Some(packet) = self.pacer.take_at_once()
+        {
+            bytes = bytes.saturating_sub(packet.payload.len() + OVERHEAD);
+            self.write(packet, now);
+        }
+        lock(&self.flow).repeats.pad(bytes, now);
+    }
+
+    fn write(&mut self, waiting: Waiting, now: Instant) {
         let Some(mut sender) = self.rtc.rtp_sender(self.sender) else {
             return;
         };
-        for (index, payload) in payloads.iter().enumerate() {
-            let mut header = rtp::Header {
-                version: 2,
-                marker: index + 1 == payloads.len(),
-                payload_type: self.format.payload_type,
-                sequence_number: self.sequence,
-                timestamp,
-                ssrc: self.ssrc,
-                ..rtp::Header::default()
-            };
-            if let Some(id) = self.format.playout_delay {
-                // Refused only for ids above 14, which browsers do not choose.
-                let _ = header.set_extension(id, NO_PLAYOUT_DELAY.clone());
-            }
-            self.sequence = self.sequence.wrapping_add(1);
-            let packet = rtp::Packet {
-                header,
-                payload: payload.clone(),
-            };
-            if let Err(error) = sender.write_rtp(now, packet) {
-                tracing::debug!(%error, "a packet was not sent");
-            }
+        let sequence_number = self.sequence;
+        self.sequence = sequence_number.wrapping_add(1);
+        let mut header = rtp::Header {
+            version: 2,
+            marker: waiting.last,
+            payload_type: self.format.payload_type,
+            sequence_number,
+            timestamp: waiting.timestamp,
+            ssrc: self.ssrc,
+            ..rtp::Header::default()
+        };
+        if let Some(id) = self.format.playout_delay {
+            // Refused only for ids above 14, which browsers do not choose.
+            let _ = header.set_extension(id, NO_PLAYOUT_DELAY.clone());
         }
-        self.pleas
-            .sent(self.sequence.wrapping_sub(1), keyframe, now);
+        if waiting.first && waiting.keyframe {
+            lock(&self.flow).repeats.keyframe_begins();
+        }
+        let packet = rtp::Packet {
+            header,
+            payload: waiting.payload,
+        };
+        if let Err(error) = sender.write_rtp(now, packet) {
+            tracing::debug!(%error, "a packet was not sent");
+        }
+        if waiting.last {
+            self.pleas.sent(sequence_number, waiting.keyframe, now);
+        }
     }
 
     /// `Err` when the viewer has stopped taking messages.
@@ -193,12 +273,19 @@ impl Connection {
     }
 
     /// When [`Connection::handle_timeout`] must be called next.
-    pub fn deadline(&mut self) -> Option<Instant> {
-        self.rtc.poll_timeout()
+    pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
+        let ours = self.is_connected().then(|| {
+            let flow = lock(&self.flow);
+            let paced = self.pacer.due(&flow.pace(now), now);
+            paced.into_iter().chain(flow.repeats.due()).min()
+        });
+        let rtc = self.rtc.poll_timeout();
+        rtc.into_iter().chain(ours.flatten()).min()
     }
 
     /// Takes everything that has come of the calls before.
-    pub fn poll(&mut self, mut put: impl FnMut(Output)) {
+    pub fn poll(&mut self, now: Instant, mut put: impl FnMut(Output)) {
+        self.pump(now);
         loop {
             let mut idle = true;
             while let Some(datagram) = self.rtc.poll_write() {
@@ -224,7 +311,7 @@ impl Connection {
                 break;
             }
         }
-        self.take_feedback(&mut put);
+        self.take_feedback(now, &mut put);
     }
 
     /// Everything but STUN goes over the selected candidate pair.
@@ -290,30 +377,44 @@ impl Connection {
         }
     }
 
-    fn take_feedback(&mut self, put: &mut impl FnMut(Output)) {
-        let Seen {
-            keyframe_needed,
-            reports,
-        } = std::mem::take(&mut *lock(&self.seen));
-        let now = Instant::now();
-        for report in reports.iter().filter(|report| report.ssrc == self.ssrc) {
+    fn take_feedback(&mut self, now: Instant, put: &mut impl FnMut(Output)) {
+        let (asked, hopeless, reports, estimate) = {
+            let mut flow = lock(&self.flow);
+            let reports_arrivals = flow.is_reported;
+            (
+                std::mem::take(&mut flow.keyframe_needed),
+                flow.repeats.take_hopeless(reports_arrivals, now),
+                std::mem::take(&mut flow.reports),
+                std::mem::take(&mut flow.has_news).then(|| self.estimate(&flow, now)),
+            )
+        };
+        for report in &reports {
             self.pleas.reported(report.highest, report.total_lost, now);
         }
-        if keyframe_needed && self.pleas.is_needed(now) {
+        let is_coming = self.pacer.front().is_some_and(|packet| packet.keyframe);
+        if (hopeless || asked && self.pleas.is_needed(now)) && !is_coming {
             put(Output::Event(Event::KeyframeNeeded));
         }
-        let summaries = std::mem::take(&mut *lock(&self.summaries));
         let reports = reports.into_iter().map(|report| Feedback {
             loss: Some(report.loss),
             round_trip: report.round_trip,
-            transport: None,
+            estimate: None,
         });
-        let summaries = summaries.into_iter().map(|summary| Feedback {
-            transport: Some(summary),
+        let estimate = estimate.map(|estimate| Feedback {
+            estimate: Some(estimate),
             ..Feedback::default()
         });
-        for feedback in reports.chain(summaries) {
+        for feedback in reports.chain(estimate) {
             put(Output::Event(Event::Feedback(feedback)));
+        }
+    }
+
+    fn estimate(&self, flow: &Flow, now: Instant) -> Estimate {
+        Estimate {
+            bitrate: flow.estimate(),
+            backlog: self.pacer.backlog(&flow.pace(now), now),
+            queue: flow.queue(),
+            acked: flow.acked(now),
         }
     }
 

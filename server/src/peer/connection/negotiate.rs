@@ -1,7 +1,7 @@
 //! Offer → answer, at first and again when ICE restarts.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use rtc::peer_connection::RTCPeerConnectionBuilder;
@@ -12,29 +12,35 @@ use rtc::peer_connection::transport::RTCIceCandidateInit;
 use rtc::shared::error::Error;
 
 use super::setup::{
-    add_video, host_candidates, interceptors, media, settings, with_public_candidates,
+    Ssrcs, add_video, host_candidates, interceptors, media, settings, with_public_candidates,
 };
 use super::{Connection, Format, PLAYOUT_DELAY_URI, Phase};
 use crate::peer::PeerError;
-use crate::peer::estimator::Summaries;
+use crate::peer::flow::Flow;
 use crate::peer::listen::Candidates;
 use crate::peer::offer::Offer;
+use crate::peer::pacer::Pacer;
 use crate::peer::plea::Pleas;
 
 impl Connection {
     /// Takes some milliseconds for keys and a certificate.
-    pub fn answer(offer: &Offer, local: &Candidates) -> Result<(Connection, String), PeerError> {
-        let (seen, summaries) = (Arc::default(), Summaries::default());
+    pub fn answer(
+        offer: &Offer,
+        local: &Candidates,
+        flow: Flow,
+        now: Instant,
+    ) -> Result<(Connection, String), PeerError> {
+        let flow = Arc::new(Mutex::new(flow));
         let set_up = || -> Result<_, Error> {
-            let now = Instant::now();
+            let ssrcs = Ssrcs::random()?;
             let mut rtc = RTCPeerConnectionBuilder::new()
                 .with_configuration(RTCConfigurationBuilder::new().build())
                 .with_setting_engine(settings())
                 .with_media_engine(media()?)
-                .with_interceptor_registry(interceptors(&seen, &summaries))
+                .with_interceptor_registry(interceptors(&flow, ssrcs.first))
                 .build(now)?;
-            let (sender, ssrc) = add_video(&mut rtc)?;
-            Ok((rtc, sender, ssrc))
+            let sender = add_video(&mut rtc, &ssrcs)?;
+            Ok((rtc, sender, ssrcs.first))
         };
         let (rtc, sender, ssrc) = set_up().map_err(|e| PeerError::Setup(e.to_string()))?;
         let mut connection = Connection {
@@ -50,8 +56,8 @@ impl Connection {
                 payload_type: 0,
                 playout_delay: None,
             },
-            seen,
-            summaries,
+            flow,
+            pacer: Pacer::new(now),
             control: None,
             moves: None,
             channels: 0,
@@ -73,6 +79,8 @@ impl Connection {
         let answer = self.negotiate(offer, &[])?;
         if self.phase == Phase::Connected && self.ufrag() != before {
             self.phase = Phase::Restarting;
+            // Nothing of it would arrive, and a keyframe follows.
+            self.pacer.retain(|_| false);
         }
         Ok(answer)
     }

@@ -1,14 +1,13 @@
 //! What every connection is made of: settings, codecs, interceptors, the video track, candidates.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rtc::ice::network_type::NetworkType;
 use rtc::ice::tcp_type::TcpType;
 use rtc::interceptor::{
-    CongestionControlBuilder, NackResponderBuilder, ReceiverReportBuilder, Registry,
-    SenderReportBuilder, Slot, TwccSenderBuilder,
+    CongestionControlBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot,
+    TwccSenderBuilder,
 };
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::RTCPeerConnection;
@@ -31,13 +30,13 @@ use rtc::shared::error::Error;
 use shared::wire::MAX_CLIENT_MESSAGE;
 
 use super::PLAYOUT_DELAY_URI;
-use crate::peer::estimator::{Observer, Summaries};
-use crate::peer::tap::{self, Seen, Tap};
+use crate::peer::estimator::Observer;
+use crate::peer::flow::SharedFlow;
+use crate::peer::numbered::WithRepetitions;
+use crate::peer::tap::{self, Tap};
 
 /// Constrained baseline in fragments: what the encoder makes, and every browser takes.
 const H264_FORMAT: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-/// Packets kept for repetition: 2 s of a keyframe and the frames after it, at a few Mb/s. A power of two, as `rtc` wants it.
-const HISTORY: u16 = 2048;
 /// No answer to ICE checks for this long: perhaps only the viewer's network changed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(5);
 /// … and for this long after that: it is gone. Long enough for an ICE restart from another network.
@@ -118,34 +117,45 @@ pub(super) fn rtcp_feedback() -> Vec<RTCPFeedback> {
     feedback.to_vec()
 }
 
-/// No pacer and no estimator of `rtc`'s: they held frames back for more than a second.
-pub(super) fn interceptors(seen: &Arc<Mutex<Seen>>, summaries: &Summaries) -> Registry {
+/// The pacing is done before packets come here: only video waits, and data, RTCP and repetitions pass it.
+pub(super) fn interceptors(flow: &SharedFlow, ssrc: u32) -> Registry {
     let observer = Observer {
-        summaries: summaries.clone(),
+        flow: flow.clone(),
+        ssrc,
     };
+    let feedback = CongestionControlBuilder::new(observer).build();
+    let numbers = TwccSenderBuilder::new().build();
     Registry::new()
-        .with(
-            Slot::CongestionControl,
-            CongestionControlBuilder::new(observer).build(),
-        )
-        .with(Slot::TwccSender, TwccSenderBuilder::new().build())
-        .with(tap::SLOT, Tap::new(seen.clone()))
-        .with(
-            Slot::NackResponder,
-            NackResponderBuilder::new().with_size(HISTORY).build(),
-        )
+        .with(Slot::CongestionControl, WithRepetitions(feedback))
+        .with(Slot::TwccSender, WithRepetitions(numbers))
+        .with(tap::SLOT, Tap::new(flow.clone(), ssrc))
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
 }
 
-pub(super) fn add_video(rtc: &mut RTCPeerConnection) -> Result<(RTCRtpSenderId, u32), Error> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| Error::Other(error.to_string()))?;
-    let [a, b, c, d, e, f, g, h] = random;
-    let (ssrc, rtx) = (
-        u32::from_be_bytes([a, b, c, d]),
-        u32::from_be_bytes([e, f, g, h]),
-    );
+/// What the two streams are called.
+pub(super) struct Ssrcs {
+    /// Of first transmissions.
+    pub(super) first: u32,
+    pub(super) repetitions: u32,
+}
+
+impl Ssrcs {
+    pub(super) fn random() -> Result<Ssrcs, Error> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| Error::Other(error.to_string()))?;
+        let [a, b, c, d, e, f, g, h] = random;
+        Ok(Ssrcs {
+            first: u32::from_be_bytes([a, b, c, d]),
+            repetitions: u32::from_be_bytes([e, f, g, h]),
+        })
+    }
+}
+
+pub(super) fn add_video(
+    rtc: &mut RTCPeerConnection,
+    ssrcs: &Ssrcs,
+) -> Result<RTCRtpSenderId, Error> {
     let track = MediaStreamTrack::new(
         "farpane".to_owned(),
         "page".to_owned(),
@@ -153,8 +163,10 @@ pub(super) fn add_video(rtc: &mut RTCPeerConnection) -> Result<(RTCRtpSenderId, 
         RtpCodecKind::Video,
         vec![RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters {
-                ssrc: Some(ssrc),
-                rtx: Some(RTCRtpRtxParameters { ssrc: rtx }),
+                ssrc: Some(ssrcs.first),
+                rtx: Some(RTCRtpRtxParameters {
+                    ssrc: ssrcs.repetitions,
+                }),
                 ..RTCRtpCodingParameters::default()
             },
             codec: RTCRtpCodec {
@@ -167,7 +179,7 @@ pub(super) fn add_video(rtc: &mut RTCPeerConnection) -> Result<(RTCRtpSenderId, 
             ..RTCRtpEncodingParameters::default()
         }],
     );
-    Ok((rtc.add_track(track)?, ssrc))
+    rtc.add_track(track)
 }
 
 /// UDP, and TCP on the same port that waits to be called.

@@ -81,12 +81,9 @@ impl Hub {
         match said {
             FromLink::Closed(id) => self.forget_link(id),
             FromLink::Drained(id) => {
-                let peer = self.links.get(&id).and_then(|open| open.peer);
-                if let Some(key) = peer
-                    && let Some(peer) = self.peers.get_mut(&key)
-                    && std::mem::take(&mut peer.behind)
-                {
-                    self.want_keyframe(key);
+                if let Some(key) = self.links.get(&id).and_then(|open| open.peer) {
+                    // It may send again, and may be wanted to.
+                    self.with(key, |_| ());
                 }
             }
             FromLink::Datagram(id, datagram) => {

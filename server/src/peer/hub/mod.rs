@@ -21,6 +21,7 @@ use super::routes::Routes;
 use super::tcp::{FromLink, LinkId};
 use super::{PeerError, PeerEvent, Shared, lock};
 use crate::encode::Frame;
+use crate::gate::Gate;
 use feeds::Feed;
 use links::OpenLink;
 use peers::Peer;
@@ -47,6 +48,14 @@ pub enum Order {
     Message {
         viewer: ViewerId,
         message: Vec<u8>,
+    },
+    OpenFeed {
+        feed: SessionId,
+        gate: Arc<Gate>,
+    },
+    Lead {
+        feed: SessionId,
+        viewer: ViewerId,
     },
     /// Something waits in [`Shared`].
     Look,
@@ -199,7 +208,11 @@ impl Hub {
                 .map_or(peer.deadline, |at| at.min(peer.deadline))
         });
         let strangers = self.links.values().filter(|link| link.peer.is_none());
-        let all = peers.chain(strangers.map(|link| link.speak_by));
+        let behind = self.peers.keys();
+        let behind = behind.filter_map(|key| self.catch_up_at(*key, now));
+        let all = peers
+            .chain(strangers.map(|link| link.speak_by))
+            .chain(behind);
         all.min()
             .unwrap_or(now + Duration::from_secs(3600))
             .max(now + SHORTEST_TIMER)
@@ -215,6 +228,15 @@ impl Hub {
             .collect();
         for key in due {
             self.with(key, |connection| connection.handle_timeout(now));
+        }
+        let behind: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.is_behind)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in behind {
+            self.catch_up(key, now);
         }
         let late: Vec<_> = self
             .peers
@@ -252,6 +274,8 @@ impl Hub {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Look => {}
+            Order::OpenFeed { feed, gate } => self.open_feed(feed, &gate),
+            Order::Lead { feed, viewer } => self.lead(&feed, viewer),
             Order::Restart {
                 viewer,
                 offer,

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use shared::session::{SessionId, ViewerId};
 use tokio::sync::mpsc;
 
-use super::feeds::Feed;
 use super::{Hub, PeerKey};
 use crate::peer::connection::{Connection, Event, Output};
 use crate::peer::offer::Offer;
@@ -29,8 +28,9 @@ pub(super) struct Peer {
     pub(super) events: mpsc::Sender<(ViewerId, PeerEvent)>,
     /// Cannot decode anything but a keyframe.
     pub(super) waits_for_keyframe: bool,
-    /// Its TCP connection could not take a frame; a keyframe is asked for when it can again.
-    pub(super) behind: bool,
+    /// It cannot go on, or its link could not take a frame: a keyframe is asked for when it can.
+    pub(super) is_behind: bool,
+    pub(super) keyframe_asked: Option<Instant>,
     pub(super) give_up_at: Option<Instant>,
     pub(super) deadline: Instant,
     /// The last accepted way over TCP leads to these.
@@ -81,18 +81,15 @@ impl Hub {
         self.next_key += 1;
         self.routes.add_ufrag(ufrag, key);
         self.by_viewer.insert(viewer.clone(), key);
-        let feed_state = self.feeds.entry(feed.clone()).or_insert_with(|| Feed {
-            peers: Vec::new(),
-            last_timestamp: 0,
-        });
-        feed_state.peers.push(key);
+        self.feeds.entry(feed.clone()).or_default().peers.push(key);
         let peer = Peer {
             feed,
             viewer,
             connection,
             events,
             waits_for_keyframe: true,
-            behind: false,
+            is_behind: false,
+            keyframe_asked: None,
             give_up_at: Some(now + CONNECT_WITHIN),
             deadline: now,
             links: Vec::new(),
@@ -110,7 +107,7 @@ impl Hub {
         // Goodbye; whatever else comes out of it is of no interest any more.
         let _ = catch_unwind(AssertUnwindSafe(|| {
             peer.connection.close();
-            peer.connection.poll(|output| {
+            peer.connection.poll(Instant::now(), |output| {
                 if let Output::Datagram(datagram) = output {
                     self.send(&datagram.message, &datagram.transport);
                 }
@@ -121,12 +118,13 @@ impl Hub {
             self.by_viewer.remove(&peer.viewer);
             lock(&self.shared.open).remove(&peer.viewer);
         }
-        if let Entry::Occupied(mut feed) = self.feeds.entry(peer.feed) {
+        if let Entry::Occupied(mut feed) = self.feeds.entry(peer.feed.clone()) {
             feed.get_mut().peers.retain(|held| *held != key);
-            if feed.get().peers.is_empty() {
+            if feed.get().is_over() {
                 feed.remove();
             }
         }
+        self.set_gate(&peer.feed, Instant::now());
         for id in peer.links {
             self.forget_link(id);
         }
@@ -153,18 +151,18 @@ impl Hub {
         act: impl FnOnce(&mut Connection) -> T,
     ) -> Option<T> {
         let peer = self.peers.get_mut(&key)?;
-        let mut outputs = Vec::new();
+        let (now, mut outputs) = (Instant::now(), Vec::new());
         let acted = catch_unwind(AssertUnwindSafe(|| {
             let value = act(&mut peer.connection);
-            peer.connection.poll(|output| outputs.push(output));
-            (value, peer.connection.deadline())
+            peer.connection.poll(now, |output| outputs.push(output));
+            (value, peer.connection.deadline(now))
         }));
         let Ok((value, deadline)) = acted else {
             self.remove(key, Some("the connection failed inside the server"));
             return None;
         };
         // Far away when there is none: whatever sets a timer comes through here.
-        peer.deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+        peer.deadline = deadline.unwrap_or(now + Duration::from_secs(3600));
         for output in outputs {
             match output {
                 Output::Datagram(datagram) => {
@@ -177,6 +175,10 @@ impl Hub {
                 }
                 Output::Event(event) => self.take_event(key, event),
             }
+        }
+        self.catch_up(key, now);
+        if let Some(feed) = self.peers.get(&key).map(|peer| peer.feed.clone()) {
+            self.set_gate(&feed, now);
         }
         Some(value)
     }
@@ -191,7 +193,7 @@ impl Hub {
                 self.want_keyframe(key);
             }
             Event::Moved(transport) => self.tell(key, PeerEvent::Connected { transport }, false),
-            Event::KeyframeNeeded => self.tell(key, PeerEvent::KeyframeNeeded, false),
+            Event::KeyframeNeeded => self.ask_for_keyframe(key, Instant::now()),
             Event::ControlOpen => {
                 if let Some(peer) = self.peers.get(&key) {
                     lock(&self.shared.open).insert(peer.viewer.clone());
