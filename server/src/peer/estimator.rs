@@ -20,8 +20,16 @@ impl BandwidthEstimator for Observer {
         if reports.is_empty() {
             return;
         }
-        let outcomes: Vec<_> = reports.iter().map(outcome).collect();
         let mut flow = lock(&self.flow);
+        let outcome = |report: &PacketReport| Outcome {
+            departure: report.departure,
+            // A packet that arrived at an unknown time is of no use to anybody.
+            arrival: report.arrival.filter(|_| report.arrived),
+            bytes: report.size,
+            is_ambiguous: report.ssrc == self.ssrc
+                && flow.repeats.left_twice(report.rtp_sequence_number),
+        };
+        let outcomes: Vec<_> = reports.iter().map(outcome).collect();
         for report in reports.iter().filter(|report| report.arrived) {
             let is_repetition = report.ssrc != self.ssrc;
             flow.repeats
@@ -32,14 +40,5 @@ impl BandwidthEstimator for Observer {
 
     fn target_bitrate(&self) -> f64 {
         0.0
-    }
-}
-
-fn outcome(report: &PacketReport) -> Outcome {
-    Outcome {
-        departure: report.departure,
-        // A packet that arrived at an unknown time is of no use to anybody.
-        arrival: report.arrival.filter(|_| report.arrived),
-        bytes: report.size,
     }
 }

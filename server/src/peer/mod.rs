@@ -28,6 +28,7 @@ mod pacer;
 mod plea;
 mod repeat;
 mod retransmit;
+mod tail;
 mod tap;
 // All peers: which datagram is whose, frame → packets → everybody.
 mod hub;

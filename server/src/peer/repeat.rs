@@ -43,6 +43,7 @@ struct Sent {
     repeated_at: Option<Instant>,
     missed_at: Option<Instant>,
     arrived: bool,
+    left_twice: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +54,7 @@ pub struct Repeats {
     last_sent: Option<Instant>,
     tail_repetitions: u32,
     tail_due: Option<Instant>,
+    tail_wanted: Option<Instant>,
     highest_arrived: Option<Index>,
     /// What came before the newest keyframe is of no use any more.
     keyframe: Index,
@@ -72,6 +74,7 @@ impl Repeats {
             last_sent: None,
             tail_repetitions: 0,
             tail_due: None,
+            tail_wanted: None,
             highest_arrived: None,
             keyframe: 0,
             awaited: VecDeque::new(),
@@ -104,6 +107,7 @@ impl Repeats {
             repeated_at: None,
             missed_at: None,
             arrived: false,
+            left_twice: false,
         });
         if self.kept.len() > KEPT {
             self.kept.pop_front();
@@ -111,6 +115,7 @@ impl Repeats {
         }
         self.last_sent = Some(now);
         self.tail_repetitions = 0;
+        self.tail_wanted = None;
         self.tail_due = Some(now + self.silence(0));
     }
 
@@ -217,10 +222,25 @@ impl Repeats {
         if has_last || !has_any || self.tail_repetitions >= TAIL_REPETITIONS {
             self.tail_due = None;
         } else {
-            self.repeat(last, now);
+            self.tail_wanted = Some(now);
             self.tail_repetitions += 1;
             self.tail_due = Some(now + self.silence(self.tail_repetitions));
         }
+    }
+
+    /// When the last packet is to leave once more, as it was; `sequence` is the one that whoever asks has.
+    pub fn take_tail(&mut self, sequence: u16) -> Option<Instant> {
+        let index = self.index(sequence)?;
+        let wanted = self.tail_wanted.take()?;
+        self.get(index)?.left_twice = true;
+        Some(wanted)
+    }
+
+    /// When such a packet came says nothing about the way.
+    pub fn left_twice(&self, sequence: u16) -> bool {
+        let at = self.index(sequence).map(|index| index - self.first);
+        let sent = at.and_then(|at| self.kept.get(usize::try_from(at).ok()?));
+        sent.is_some_and(|sent| sent.left_twice)
     }
 
     /// `true` once when what is missing will not come any more. `reports`: the receiver tells what arrives.
@@ -343,17 +363,18 @@ mod tests {
         repeats.arrived(8, false);
         let mut now = start;
         let mut times = Vec::new();
-        for number in 0..4u16 {
+        for _ in 0..4 {
             now = repeats.due().unwrap();
+            assert_eq!(repeats.take_tail(9), None);
             repeats.handle_timeout(now);
-            assert_eq!(repeated(&mut repeats), [9]);
-            repeats.numbered(number, 9);
+            assert_eq!(repeats.take_tail(9), Some(now));
             times.push((now - start).as_millis());
         }
+        assert!(repeats.left_twice(9) && !repeats.left_twice(8));
         assert_eq!(times, [45, 135, 315, 675]);
-        repeats.arrived(3, true);
+        repeats.arrived(9, false);
         repeats.handle_timeout(now + 400 * MS);
-        assert!(repeated(&mut repeats).is_empty());
+        assert_eq!(repeats.take_tail(9), None);
         assert_eq!(repeats.due(), None);
     }
 
@@ -363,7 +384,7 @@ mod tests {
         let mut times = 0;
         while let Some(due) = repeats.due() {
             repeats.handle_timeout(due);
-            times += repeated(&mut repeats).len();
+            times += usize::from(repeats.take_tail(2).is_some());
         }
         assert_eq!(times, TAIL_REPETITIONS as usize);
     }
@@ -421,6 +442,8 @@ mod tests {
                 }
                 repeats.handle_timeout(now);
                 repeats.take_hopeless(number % 3 == 0, now);
+                repeats.take_tail(number);
+                repeats.left_twice(number);
                 while let Some(again) = repeats.take() {
                     repeats.numbered(number, again.packet.header.sequence_number);
                 }

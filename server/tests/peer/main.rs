@@ -3,6 +3,8 @@
 // clippy knows `#[test]` functions as tests, but not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod links;
+mod relay;
 mod viewer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -69,6 +71,19 @@ impl Stage {
             y.fill(luma);
             u.fill(90);
             v.fill(240 - luma / 2);
+            0..height
+        });
+    }
+
+    /// A strip of something that no encoder makes small, some kilobytes.
+    fn paint_noise(&self, seed: u8) {
+        self.latest.publish(Instant::now(), |canvas| {
+            let (height, stride) = (48, canvas.stride());
+            let mut random = u32::from(seed) + 1;
+            for luma in canvas.planes_mut().0[..height * stride].iter_mut() {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *luma = (random >> 24) as u8;
+            }
             0..height
         });
     }

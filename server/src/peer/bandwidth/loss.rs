@@ -76,6 +76,7 @@ mod tests {
             departure: start + Duration::from_millis(index),
             arrival: (!lost(index)).then(|| Duration::from_millis(50 + index)),
             bytes: 1200,
+            is_ambiguous: false,
         });
         each.collect()
     }

@@ -66,6 +66,8 @@ pub struct Outcome {
     /// By the receiver's clock, which began at any time; `None` if it did not arrive.
     pub arrival: Option<Duration>,
     pub bytes: usize,
+    /// It left more than once, so nobody knows which one came.
+    pub is_ambiguous: bool,
 }
 
 /// One that arrived.
@@ -218,7 +220,8 @@ impl Bandwidth {
         let mut reached = None;
         for outcome in outcomes {
             reached = self.prober.reported(outcome, self.target, now).or(reached);
-            let Some(arrival) = outcome.arrival else {
+            let arrival = outcome.arrival.filter(|_| !outcome.is_ambiguous);
+            let Some(arrival) = arrival else {
                 continue;
             };
             let packet = Arrived {

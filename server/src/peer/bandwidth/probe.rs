@@ -148,6 +148,7 @@ mod tests {
             departure,
             arrival: Some(Duration::from_secs_f64(f64::from(index) * 9600.0 / link)),
             bytes: 1200,
+            is_ambiguous: false,
         };
         for index in 0..7 {
             assert_eq!(prober.reported(&outcome(at, index), 1e6, at), None);

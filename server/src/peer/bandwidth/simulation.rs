@@ -199,6 +199,7 @@ impl World {
             departure: self.at(self.now),
             arrival,
             bytes,
+            is_ambiguous: false,
         });
     }
 
@@ -396,6 +397,7 @@ proptest! {
                 departure: start + Duration::from_millis(left),
                 arrival: came.map(Duration::from_millis),
                 bytes,
+                is_ambiguous: false,
             };
             bandwidth.on_outcomes(&[outcome, outcome], now);
             let pace = bandwidth.pace(now);

@@ -33,6 +33,7 @@ use super::PLAYOUT_DELAY_URI;
 use crate::peer::estimator::Observer;
 use crate::peer::flow::SharedFlow;
 use crate::peer::numbered::WithRepetitions;
+use crate::peer::tail::{self, Tail};
 use crate::peer::tap::{self, Tap};
 
 /// Constrained baseline in fragments: what the encoder makes, and every browser takes.
@@ -126,6 +127,7 @@ pub(super) fn interceptors(flow: &SharedFlow, ssrc: u32) -> Registry {
     let feedback = CongestionControlBuilder::new(observer).build();
     let numbers = TwccSenderBuilder::new().build();
     Registry::new()
+        .with(tail::SLOT, Tail::new(flow.clone(), ssrc))
         .with(Slot::CongestionControl, WithRepetitions(feedback))
         .with(Slot::TwccSender, WithRepetitions(numbers))
         .with(tap::SLOT, Tap::new(flow.clone(), ssrc))
