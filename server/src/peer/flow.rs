@@ -22,6 +22,8 @@ pub struct Flow {
     /// Transport-wide feedback came since somebody looked, or ever.
     pub has_news: bool,
     pub is_reported: bool,
+    /// By receiver reports, which say how long they were held; about once a second.
+    told_round_trip: Option<Duration>,
     /// Bytes that left without waiting in the pacer.
     pub beside: usize,
 }
@@ -37,6 +39,7 @@ impl Flow {
             reports: Vec::new(),
             has_news: false,
             is_reported: false,
+            told_round_trip: None,
             beside: 0,
         }
     }
@@ -83,8 +86,18 @@ impl Flow {
         self.has_news = true;
         self.is_reported = true;
         self.bandwidth.on_outcomes(outcomes, now);
-        // Includes what the browser collects before it reports, so the shortest one is taken.
-        if let Some(round_trip) = self.bandwidth.round_trip() {
+        self.measure();
+    }
+
+    pub fn told_round_trip(&mut self, round_trip: Duration) {
+        self.told_round_trip = Some(round_trip);
+        self.measure();
+    }
+
+    /// What the bandwidth's side measures includes what the browser collects before it reports.
+    fn measure(&mut self) {
+        let measured = self.bandwidth.round_trip().into_iter();
+        if let Some(round_trip) = measured.chain(self.told_round_trip).min() {
             self.repeats.measured(round_trip);
         }
     }

@@ -99,8 +99,8 @@ impl Tap {
                         highest,
                         total_lost: block.total_lost,
                     });
-                    if let Some(round_trip) = round_trip.filter(|_| !flow.is_reported) {
-                        flow.repeats.measured(round_trip);
+                    if let Some(round_trip) = round_trip {
+                        flow.told_round_trip(round_trip);
                     }
                 }
             }
