@@ -20,6 +20,7 @@ pub mod input;
 pub mod bitrate;
 pub mod display;
 pub mod encode;
+pub mod gate;
 pub mod latest;
 pub mod peer;
 pub mod picture;
