@@ -27,6 +27,10 @@ impl Bitrate {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
+    pub fn part(self, part: f64) -> Bitrate {
+        Bitrate((f64::from(self.0) * part) as u32)
+    }
+
     /// What flows in this time.
     pub fn bytes_in(self, time: Duration) -> u64 {
         (f64::from(self.0) * time.as_secs_f64() / 8.0) as u64

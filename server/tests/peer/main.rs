@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use farpane::bitrate::Bitrate;
 use farpane::encode::{Encoder, EncoderOptions};
+use farpane::gate::Gate;
 use farpane::latest::Latest;
 use farpane::peer::{Estimate, Hub, HubOptions, PeerError, PeerEvent, PeerRequest, Transport};
 use shared::geometry::VideoSize;
@@ -50,12 +51,18 @@ impl Stage {
             size: VideoSize::HD,
             bitrate: Bitrate::kbps(4000),
             frame_rate: 60,
+            adapt: true,
         };
-        let encoder = Encoder::start(options, latest.clone(), {
+        let gate = Arc::new(Gate::new({
+            let latest = latest.clone();
+            move || latest.nudge()
+        }));
+        let encoder = Encoder::start(options, latest.clone(), gate.clone(), {
             let (hub, feed) = (hub.clone(), feed.clone());
             move |frame| hub.send_frame(&feed, frame)
         })
         .unwrap();
+        hub.open_feed(feed.clone(), gate).await.unwrap();
         Stage {
             hub,
             feed,

@@ -20,6 +20,7 @@ use std::{
 
 use farpane::{
     display::{Display, DisplayOptions, DisplayState, SeatEvent},
+    gate::Gate,
     latest::{Latest, Wake},
     picture::I420,
 };
@@ -168,7 +169,8 @@ impl Screen {
             size,
             frame_rate: 60,
         };
-        let (display, wayland) = Display::start(options, latest.clone()).unwrap();
+        let (display, wayland) =
+            Display::start(options, latest.clone(), Arc::new(Gate::new(|| {}))).unwrap();
         let chrome = Chrome::start(wayland, html);
         let seen = Arc::new(Seen {
             picture: Mutex::new((I420::black(size), 0)),
