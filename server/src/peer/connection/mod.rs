@@ -411,6 +411,7 @@ impl Connection {
             ..Feedback::default()
         });
         for feedback in reports.chain(estimate) {
+            tracing::trace!(?feedback, "what the viewer's browser says");
             put(Output::Event(Event::Feedback(feedback)));
         }
     }
