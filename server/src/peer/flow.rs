@@ -89,6 +89,10 @@ impl Flow {
         self.measure();
     }
 
+    pub fn moved(&mut self, now: Instant) {
+        self.bandwidth.moved(now);
+    }
+
     pub fn told_round_trip(&mut self, round_trip: Duration) {
         self.told_round_trip = Some(round_trip);
         self.measure();

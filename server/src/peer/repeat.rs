@@ -18,6 +18,9 @@ const AWAITED: usize = 1024;
 /// Silence after which the last packet is repeated, if no round trip is known or it is short. Twice the time between
 /// frames: while the page moves, the next frame tells what is missing.
 const SILENCE: Duration = Duration::from_millis(45);
+/// … when frames come less often than that, so much longer than the time between the last two; up to a limit.
+const BETWEEN_FRAMES: f64 = 1.5;
+const LONGEST_BETWEEN: Duration = Duration::from_millis(120);
 /// Browsers collect what arrived for so long before they say so.
 const LONGEST_SILENCE: Duration = Duration::from_millis(400);
 /// About five seconds: who says nothing for so long has gone, or comes back by another way.
@@ -52,6 +55,7 @@ pub struct Repeats {
     first: Index,
     /// The newest packet of all left then, and was repeated so often.
     last_sent: Option<Instant>,
+    between_frames: Duration,
     tail_repetitions: u32,
     tail_due: Option<Instant>,
     tail_wanted: Option<Instant>,
@@ -72,6 +76,7 @@ impl Repeats {
             kept: VecDeque::new(),
             first: 0,
             last_sent: None,
+            between_frames: Duration::ZERO,
             tail_repetitions: 0,
             tail_due: None,
             tail_wanted: None,
@@ -101,6 +106,14 @@ impl Repeats {
                 return;
             }
             Some(_) => {}
+        }
+        let timestamp = |sent: &Sent| sent.packet.header.timestamp;
+        if self.kept.back().map(timestamp) != Some(packet.header.timestamp) {
+            let since = self
+                .last_sent
+                .map(|at| now.saturating_duration_since(at))
+                .filter(|between| *between <= LONGEST_BETWEEN);
+            self.between_frames = since.unwrap_or_default();
         }
         self.kept.push_back(Sent {
             packet,
@@ -283,7 +296,8 @@ impl Repeats {
     /// How long it is quiet before the last packet is repeated (again).
     fn silence(&self, repetitions: u32) -> Duration {
         let round_trip = self.round_trip.unwrap_or_default().mul_f64(1.25);
-        let first = SILENCE.max(round_trip);
+        let expected = self.between_frames.mul_f64(BETWEEN_FRAMES);
+        let first = SILENCE.max(round_trip).max(expected);
         (first * (1 << repetitions.min(4))).min(LONGEST_SILENCE.max(round_trip))
     }
 
@@ -376,6 +390,23 @@ mod tests {
         repeats.handle_timeout(now + 400 * MS);
         assert_eq!(repeats.take_tail(9), None);
         assert_eq!(repeats.due(), None);
+    }
+
+    #[test]
+    fn a_page_that_moves_slowly_costs_no_repetitions() {
+        let start = Instant::now();
+        let mut repeats = Repeats::new();
+        for frame in 0..10u16 {
+            let now = start + 70 * MS * u32::from(frame);
+            repeats.handle_timeout(now);
+            assert_eq!(
+                repeats.take_tail(frame.wrapping_sub(1)).is_some(),
+                frame == 1
+            );
+            let mut packet = packet(frame);
+            packet.header.timestamp = u32::from(frame);
+            repeats.sent(packet, now);
+        }
     }
 
     #[test]

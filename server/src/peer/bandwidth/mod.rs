@@ -39,6 +39,7 @@ const SMALL_QUEUE: Duration = Duration::from_millis(12);
 const HIGH_QUEUE: Duration = Duration::from_millis(50);
 /// A queue of this height is cut although it does not grow; if that does not help, the way became longer.
 const FULL_QUEUE: Duration = Duration::from_millis(100);
+const STAYS_AGAIN: Duration = Duration::from_millis(600);
 const FULL_FOR: Duration = Duration::from_secs(2);
 /// A sender below this part of the estimate hardly fills a queue.
 const LITTLE: f64 = 0.5;
@@ -99,6 +100,7 @@ pub struct Bandwidth {
     trend: Trend,
     loss: Loss,
     prober: Prober,
+    moved_at: Option<Instant>,
     /// Trains leave queues behind that are no news, until then.
     echo_until: Option<Instant>,
     last_report: Option<Instant>,
@@ -123,6 +125,7 @@ impl Bandwidth {
             trend: Trend::default(),
             loss: Loss::default(),
             prober: Prober::new(now),
+            moved_at: None,
             echo_until: None,
             last_report: None,
             last_cut: None,
@@ -186,6 +189,18 @@ impl Bandwidth {
         self.land(now.checked_sub(FORGOTTEN));
     }
 
+    /// Packets go another way now: what is known of the delays of the old one means nothing.
+    pub fn moved(&mut self, now: Instant) {
+        self.moved_at = Some(now);
+        self.queue = Queue::default();
+        self.trend.forget();
+        self.delivery = Delivery::default();
+        self.round_trip = RoundTrip::default();
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
+        self.hold = None;
+    }
+
     /// Bytes of a train of packets that should leave together now, with something useful or, for want of that, with
     /// something again. Ask only when there is a frame to send: an idle page must not cost anything.
     pub fn train(&self, now: Instant) -> Option<usize> {
@@ -220,7 +235,9 @@ impl Bandwidth {
         let mut reached = None;
         for outcome in outcomes {
             reached = self.prober.reported(outcome, self.target, now).or(reached);
-            let arrival = outcome.arrival.filter(|_| !outcome.is_ambiguous);
+            let is_old = self.moved_at.is_some_and(|at| outcome.departure < at);
+            let arrival = outcome.arrival;
+            let arrival = arrival.filter(|_| !outcome.is_ambiguous && !is_old);
             let Some(arrival) = arrival else {
                 continue;
             };
@@ -265,20 +282,21 @@ impl Bandwidth {
         let Some(speed) = self.delivery.speed(SPEED_WINDOW, SPEED_PACKETS) else {
             return false;
         };
-        if since(self.last_cut, now) < CUT_AGAIN || !self.is_congested(standing, speed) {
+        if since(self.last_cut, now) < CUT_AGAIN || !self.is_congested(standing, speed, now) {
             return false;
         }
         self.cut_to(speed.delivered * CUT, now)
     }
 
-    fn is_congested(&self, standing: Duration, speed: Speed) -> bool {
+    fn is_congested(&self, standing: Duration, speed: Speed, now: Instant) -> bool {
         let stretched = speed.delivered / speed.sent.max(1.0);
         if speed.sent < LITTLE * self.target {
             return standing > HIGH_QUEUE && stretched < 0.85 && speed.packets >= 2 * SPEED_PACKETS;
         }
         let grows = self.trend.usage() == Usage::Over && standing > SMALL_QUEUE;
         let jumps = standing > HIGH_QUEUE && stretched < 0.9;
-        let stays = standing > FULL_QUEUE && stretched < 1.05;
+        let stays =
+            standing > FULL_QUEUE && stretched < 1.05 && since(self.last_cut, now) > STAYS_AGAIN;
         grows || jumps || stays
     }
 

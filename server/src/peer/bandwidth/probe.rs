@@ -9,6 +9,13 @@ use super::Outcome;
 
 /// How much more is tried at once.
 const STEP: f64 = 2.5;
+/// … where a train has promised too much before: a link that lets bursts by does so every time.
+const CAREFUL_STEP: f64 = 1.5;
+/// A queue that grows within this time after a raise gives the train the lie.
+const LIE: Duration = Duration::from_millis(1200);
+/// A raise that was good for so long makes up for it.
+const PROVEN: Duration = Duration::from_millis(600);
+const AFTER_LIE: Duration = Duration::from_millis(2300);
 /// A train lasts so long at the rate that is tried; longer ones fill the queues of slow links, shorter ones pass through
 /// those that let bursts by.
 const LENGTH: Duration = Duration::from_millis(15);
@@ -32,6 +39,8 @@ const ENOUGH: usize = 5;
 pub struct Prober {
     next: Instant,
     train: Option<Train>,
+    step: f64,
+    raised_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -51,21 +60,26 @@ impl Prober {
         Prober {
             next: now + AFTER_CUT,
             train: None,
+            step: STEP,
+            raised_at: None,
         }
     }
 
     /// Bytes of the train that may leave now.
     pub fn wanted(&self, target: f64, ceiling: f64, now: Instant) -> Option<usize> {
         let is_time = self.train.is_none() && now >= self.next;
-        let bytes = goal(target, ceiling) * LENGTH.as_secs_f64() / 8.0;
+        let bytes = self.goal(target, ceiling) * LENGTH.as_secs_f64() / 8.0;
         is_time.then_some(bytes.clamp(SHORTEST, LONGEST) as usize)
     }
 
     /// All packets of the train left at the same instant, by which they are known.
     pub fn sent(&mut self, target: f64, ceiling: f64, departed: Instant) {
+        if self.raised_at.is_some_and(|at| departed > at + PROVEN) {
+            self.step = STEP;
+        }
         self.train = Some(Train {
             departed,
-            goal: goal(target, ceiling),
+            goal: self.goal(target, ceiling),
             packets: 0,
             bytes: 0,
             first_bytes: 0,
@@ -80,7 +94,15 @@ impl Prober {
     }
 
     pub fn cut(&mut self, now: Instant) {
-        self.next = self.next.max(now + AFTER_CUT);
+        let is_lie = self.raised_at.take().is_some_and(|at| now < at + LIE);
+        let wait = match is_lie {
+            true => AFTER_LIE,
+            false => AFTER_CUT,
+        };
+        if is_lie {
+            self.step = CAREFUL_STEP;
+        }
+        self.next = self.next.max(now + wait);
     }
 
     /// Something that was reported, in the order in which it left. A rate in bits per second if a train reached it.
@@ -108,12 +130,19 @@ impl Prober {
         });
         self.train = None;
         let gained = reached.filter(|reached| *reached > target * GAIN);
+        if gained.is_some() {
+            self.raised_at = Some(now);
+        }
         self.next = now
             + match gained {
                 Some(_) => AFTER_SUCCESS,
                 None => AFTER_FAILURE,
             };
         gained
+    }
+
+    fn goal(&self, target: f64, ceiling: f64) -> f64 {
+        (target * self.step).min(ceiling * 1.2)
     }
 
     /// Gives a train up that nobody reports.
@@ -125,10 +154,6 @@ impl Prober {
             self.next = now + AFTER_FAILURE;
         }
     }
-}
-
-fn goal(target: f64, ceiling: f64) -> f64 {
-    (target * STEP).min(ceiling * 1.2)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ struct Link {
     jitter: Duration,
     loss: f64,
     report_every: Duration,
+    /// Bytes that a link which was idle lets by at once, as token buckets do.
+    bucket: f64,
 }
 
 impl Link {
@@ -35,6 +37,7 @@ impl Link {
             jitter: Duration::ZERO,
             loss: 0.0,
             report_every: 100 * MS,
+            bucket: 0.0,
         }
     }
 
@@ -181,7 +184,9 @@ impl World {
         self.bandwidth.sent(bytes, self.at(self.now));
         let now = self.now.as_secs_f64();
         let rate = self.link.rate(self.now);
-        let begins = self.busy_until.max(now);
+        // A full bucket: as if the link had begun earlier.
+        let saved = self.link.bucket * 8.0 / rate.max(1.0);
+        let begins = self.busy_until.max(now - saved);
         let is_lost = rate == 0.0
             || begins - now > self.link.queue.as_secs_f64()
             || self.random() < self.link.loss;
@@ -189,7 +194,7 @@ impl World {
         if !is_lost {
             self.busy_until = begins + bytes as f64 * 8.0 / rate;
             let jitter = self.link.jitter.mul_f64(self.random());
-            let came = Duration::from_secs_f64(self.busy_until) + self.link.delay + jitter;
+            let came = Duration::from_secs_f64(self.busy_until.max(now)) + self.link.delay + jitter;
             arrival = Some(came);
             if last && let Some(frame) = self.frames.iter_mut().rev().find(|f| f.0 == drawn) {
                 frame.1 = Some(came);
@@ -343,6 +348,25 @@ fn an_idle_page_and_a_quiet_one_change_nothing() {
 }
 
 #[test]
+fn a_longer_way_is_no_congestion() {
+    let mut world = World::new(Link::of(20.0), 6.0);
+    world.run(10.0, Page::Scrolls);
+    world.link.delay = 90 * MS;
+    world.bandwidth.moved(world.at(world.now));
+    world.run(20.0, Page::Scrolls);
+    assert!(world.estimates.iter().all(|mbps| *mbps == 6.0));
+    // Longer without anybody telling.
+    world.link.delay = 210 * MS;
+    world.run(40.0, Page::Scrolls);
+    assert!(
+        world.mean_estimate(20.0, 40.0) > 4.0,
+        "{}",
+        world.mean_estimate(20.0, 40.0)
+    );
+    assert!(world.mbps() > 5.4, "{}", world.mbps());
+}
+
+#[test]
 fn an_outage_leaves_the_estimate_and_no_backlog() {
     let mut link = Link::changing(vec![(0.0, 10e6), (10.0, 0.0), (12.0, 10e6)]);
     link.queue = 500 * MS;
@@ -357,6 +381,47 @@ fn an_outage_leaves_the_estimate_and_no_backlog() {
     assert!(sent(10.0, 12.0) < 40, "{}", sent(10.0, 12.0));
 }
 
+#[test]
+fn a_link_that_lets_bursts_by_is_not_taken_for_a_wide_one() {
+    for bucket in [10e3, 16e3, 32e3] {
+        let mut link = Link::of(1.5);
+        link.bucket = bucket;
+        let mut world = World::new(link, 6.0);
+        world.run(60.0, Page::Scrolls);
+        assert!(
+            world.age(3.0, 60.0, 0.95) < 120.0,
+            "{}",
+            world.age(3.0, 60.0, 0.95)
+        );
+        let mut link = Link::changing(vec![(0.0, 10e6), (10.0, 1e6), (25.0, 10e6)]);
+        link.bucket = bucket;
+        let mut world = World::new(link, 10.0);
+        world.run(32.0, Page::Scrolls);
+        assert!(world.age(12.0, 25.0, 0.95) < 150.0);
+        assert!(world.mean_estimate(30.0, 32.0) > 8.0);
+    }
+}
+
+#[test]
+fn a_radio_that_is_narrow_jitters_and_loses_is_used() {
+    for (mbps, jitter, loss, delay) in [
+        (3.0, 15, 0.0, 20),
+        (3.0, 5, 0.1, 50),
+        (1.5, 30, 0.0, 10),
+        (1.5, 0, 0.03, 50),
+    ] {
+        let mut link = Link::of(mbps);
+        link.jitter = jitter * MS;
+        link.loss = loss;
+        link.delay = delay * MS;
+        let mut world = World::new(link, 6.0);
+        world.run(60.0, Page::Scrolls);
+        let mean = world.mean_estimate(3.0, 60.0);
+        assert!((0.75 * mbps..1.15 * mbps).contains(&mean), "{mean}");
+        assert!(world.age(3.0, 60.0, 0.95) < 150.0);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
@@ -368,7 +433,7 @@ proptest! {
         let mut rates = rates;
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
         let link = Link {
-            rates, queue: queue * MS, delay: delay * MS, jitter: jitter * MS, loss, report_every: every * MS,
+            rates, queue: queue * MS, delay: delay * MS, jitter: jitter * MS, loss, report_every: every * MS, bucket: 0.0,
         };
         let mut world = World::new(link, ceiling);
         for (until, page) in [(3.0, Page::Scrolls), (4.0, Page::Still), (6.0, Page::Types), (10.0, Page::Scrolls)] {

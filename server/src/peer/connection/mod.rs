@@ -56,6 +56,8 @@ pub struct Connection {
     moves: Option<RTCDataChannelId>,
     channels: usize,
     transport: Option<Transport>,
+    /// Our address and theirs, of what left last.
+    way: Option<(SocketAddr, SocketAddr)>,
     phase: Phase,
 }
 
@@ -317,6 +319,10 @@ impl Connection {
     /// Everything but STUN goes over the selected candidate pair.
     fn note_transport(&mut self, datagram: &TaggedBytesMut, put: &mut impl FnMut(Output)) {
         let is_stun = datagram.message.first().is_none_or(|first| *first < 4);
+        let way = (datagram.transport.local_addr, datagram.transport.peer_addr);
+        if !is_stun && self.way.replace(way).is_some_and(|before| before != way) {
+            lock(&self.flow).moved(datagram.now);
+        }
         let transport = Some(transport_of(&datagram.transport));
         if is_stun || transport == self.transport {
             return;
@@ -405,6 +411,7 @@ impl Connection {
             ..Feedback::default()
         });
         for feedback in reports.chain(estimate) {
+            tracing::trace!(?feedback, "what the viewer's browser says");
             put(Output::Event(Event::Feedback(feedback)));
         }
     }

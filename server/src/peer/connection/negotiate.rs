@@ -62,6 +62,7 @@ impl Connection {
             moves: None,
             channels: 0,
             transport: None,
+            way: None,
             phase: Phase::Connecting,
         };
         let answer = connection.negotiate(offer, &local.host)?;
