@@ -9,7 +9,8 @@ use bytes::Bytes;
 use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
-use crate::latest::{Latest, Taken, Wake};
+use crate::latest::{Latest, Taken, Wake, merged};
+use crate::mark::{Answered, Made};
 use crate::picture::I420;
 
 pub mod h264;
@@ -52,8 +53,21 @@ pub struct Frame {
     /// What composing and converting cost.
     pub convert: Duration,
     pub encode: Duration,
+    pub encoded_at: Instant,
     /// Pictures that were replaced by this one before they were encoded.
     pub replaced: u32,
+    /// Inputs that it is the first to show.
+    pub marks: Vec<Answered>,
+}
+
+impl Frame {
+    pub fn made(&self) -> Made {
+        Made {
+            convert: self.convert,
+            encode_began: self.encoded_at - self.encode,
+            encoded_at: self.encoded_at,
+        }
+    }
 }
 
 /// Handle of the encoder's thread; dropping it stops and joins the thread.
@@ -218,9 +232,13 @@ impl Work {
     }
 
     fn owe(&mut self, taken: Taken) {
-        let before = self.owed.take().map_or(0, |owed| owed.replaced + 1);
+        let (before, marks) = match self.owed.take() {
+            Some(owed) => (owed.replaced + 1, owed.marks),
+            None => (0, Vec::new()),
+        };
         self.owed = Some(Taken {
             replaced: taken.replaced + before,
+            marks: merged(marks, taken.marks),
             ..taken
         });
     }
@@ -255,15 +273,19 @@ impl Work {
                     drawn_at: began,
                     convert: Duration::ZERO,
                     replaced: 0,
+                    marks: Vec::new(),
                 });
+                let encoded_at = Instant::now();
                 Ok(Some(Frame {
                     data,
                     keyframe,
                     size: self.settings.size,
                     drawn_at: taken.drawn_at,
                     convert: taken.convert,
-                    encode: began.elapsed(),
+                    encode: encoded_at - began,
+                    encoded_at,
                     replaced: taken.replaced,
+                    marks: taken.marks,
                 }))
             }
         }

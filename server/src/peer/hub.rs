@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rtc::shared::TransportContext;
+use shared::message::ServerMessage;
 use shared::session::{SessionId, ViewerId};
+use shared::wire;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,7 +28,9 @@ use super::routes::Routes;
 use super::stun::{asked_transaction, is_binding_success};
 use super::tcp::{FromLink, Link, LinkId};
 use super::{PeerError, PeerEvent, Shared, Transport, lock};
+use crate::clock;
 use crate::encode::Frame;
+use crate::mark::Untold;
 
 /// What handles ask of the hub.
 pub enum Order {
@@ -88,6 +92,8 @@ struct Peer {
     deadline: Instant,
     /// The last accepted way over TCP leads to these.
     links: Vec<LinkId>,
+    /// Inputs that a frame shows which has not left yet.
+    untold: Untold,
 }
 
 struct OpenLink {
@@ -173,7 +179,7 @@ async fn serve(
         by_ends: HashMap::new(),
         from_links,
         next_key: 0,
-        epoch: Instant::now(),
+        epoch: clock::epoch(),
     };
     let mut accept_at = Instant::now();
     loop {
@@ -376,6 +382,7 @@ impl Hub {
             give_up_at: Some(now + CONNECT_WITHIN),
             deadline: now,
             links: Vec::new(),
+            untold: Untold::default(),
         };
         self.peers.insert(key, peer);
         self.with(key, |connection| connection.handle_timeout(now));
@@ -444,15 +451,16 @@ impl Hub {
         feed.last_timestamp = timestamp;
         let payloads = packetize(&frame.data);
         for key in feed.peers.clone() {
-            self.send_frame_to(key, &payloads, timestamp, frame.keyframe);
+            self.send_frame_to(key, &payloads, timestamp, frame);
         }
     }
 
-    fn send_frame_to(&mut self, key: PeerKey, payloads: &[Bytes], timestamp: u32, keyframe: bool) {
+    fn send_frame_to(&mut self, key: PeerKey, payloads: &[Bytes], timestamp: u32, frame: &Frame) {
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
         };
-        if !peer.connection.is_connected() || (peer.waits_for_keyframe && !keyframe) {
+        peer.untold.add(&peer.viewer, &frame.marks);
+        if !peer.connection.is_connected() || (peer.waits_for_keyframe && !frame.keyframe) {
             return;
         }
         if peer.connection.transport() == Some(Transport::Tcp) {
@@ -464,10 +472,17 @@ impl Hub {
             }
         }
         peer.waits_for_keyframe = false;
+        let shown = peer.untold.take();
         let now = Instant::now();
         self.with(key, |connection| {
-            connection.write_frame(payloads, timestamp, keyframe, now)
+            connection.write_frame(payloads, timestamp, frame.keyframe, now)
         });
+        let sent_at = Instant::now();
+        for answered in shown {
+            let marked = answered.told(timestamp, frame.made(), sent_at, self.epoch);
+            let message = wire::encode_server(&ServerMessage::Marked(marked));
+            self.with(key, |connection| connection.write_message(message, sent_at));
+        }
     }
 
     fn read_udp(&mut self, socket: usize) {
