@@ -30,12 +30,9 @@ fn millis(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1} ms"))
 }
 
-/// The parts of the bar: what each is for, and its length in milliseconds.
-fn parts(latency: &Latency) -> Vec<(&'static str, f64)> {
-    let stages = Stage::ALL.into_iter().zip(latency.stages().0);
-    let known = stages.filter_map(|(stage, median)| Some((stage.label(), median?)));
-    let unknown = latency.remainder().filter(|left| *left >= 0.05);
-    known.chain(unknown.map(|left| ("unknown", left))).collect()
+/// What no known stage accounts for, unless it is written as 0.0 ms.
+fn remainder(latency: &Latency) -> Option<f64> {
+    latency.remainder().filter(|left| *left >= 0.05)
 }
 
 /// What is not told by the figures themselves.
@@ -55,10 +52,15 @@ fn note(latency: &Latency) -> String {
 #[component]
 pub fn LatencySection() -> impl IntoView {
     let latency = Watch::current().latency;
+    let stages = Memo::new(move |_| latency.with(Latency::stages));
+    let remainder = Memo::new(move |_| latency.with(remainder));
+    let is_measured = Memo::new(move |_| latency.with(|latency| latency.quantile(0.5).is_some()));
     let total = move |share| move || latency.with(|latency| millis(latency.quantile(share)));
     let path = move || latency.with(|latency| sparkline::path(&latency.medians(), LENGTH, 50.0));
     let bar = move || {
-        let parts = latency.with(parts);
+        let known = Stage::ALL.into_iter().zip(stages.get().0);
+        let known = known.filter_map(|(stage, median)| Some((stage.label(), median?)));
+        let unknown = remainder.get().map(|left| ("unknown", left));
         let part = |(label, length): (&'static str, f64)| {
             view! {
                 <span
@@ -67,15 +69,14 @@ pub fn LatencySection() -> impl IntoView {
                 ></span>
             }
         };
-        parts.into_iter().map(part).collect_view()
+        known.chain(unknown).map(part).collect_view()
     };
     let legend = Stage::ALL.map(|stage| {
         let median = move || {
-            let (median, measured) =
-                latency.with(|latency| (latency.stages().0[stage as usize], latency.quantile(0.5)));
-            match (median, measured) {
-                (None, Some(_)) => "unknown".to_owned(),
-                (median, _) => millis(median),
+            let median = stages.get().0[stage as usize];
+            match median {
+                None if is_measured.get() => "unknown".to_owned(),
+                median => millis(median),
             }
         };
         view! {
@@ -86,9 +87,8 @@ pub fn LatencySection() -> impl IntoView {
             </li>
         }
     });
-    let remainder = move || {
-        let left = latency.with(|latency| latency.remainder().filter(|left| *left >= 0.05));
-        left.map(|left| {
+    let unknown = move || {
+        remainder.get().map(|left| {
             view! {
                 <li>
                     <i class="stage-unknown"></i>
@@ -115,7 +115,7 @@ pub fn LatencySection() -> impl IntoView {
             <div class="bar" aria-hidden="true">
                 {bar}
             </div>
-            <ul>{legend.into_iter().collect_view()} {remainder}</ul>
+            <ul>{legend.into_iter().collect_view()} {unknown}</ul>
             <p class="note">{move || latency.with(note)}</p>
         </section>
     }
