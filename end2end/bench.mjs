@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { LAUNCH, VIEWPORT } from './support/chromium.mjs';
-import { longestGap, spread, table } from './support/figures.mjs';
+import { longestGap, percentile, spread, table } from './support/figures.mjs';
 import { installInstruments } from './support/instruments.mjs';
 import { clockTicks, descendants, processOf, pssBytes } from './support/processes.mjs';
 import { Server } from './support/server.mjs';
@@ -49,6 +49,7 @@ const say = (/** @type {string} */ text) => options.json || process.stderr.write
 async function newWindow(browser, server) {
   const context = await browser.newContext({ viewport: VIEWPORT });
   await context.request.get(server.entry.href);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   await context.addInitScript(installInstruments);
   await context.addInitScript(installStopwatch, WATCH);
   return context.newPage();
@@ -101,8 +102,12 @@ async function show(run, server, session, url) {
 async function pressed(page, act) {
   await reset(page, 'color');
   let lost = 0;
+  let began = performance.now();
   for (let number = 0; number < WARM_UP + SAMPLES; number++) {
-    if (number === WARM_UP) await reset(page, 'color');
+    if (number === WARM_UP) {
+      await reset(page, 'color');
+      began = performance.now();
+    }
     await act();
     // Irregular, so that no timer of anybody's is hit in step; and nobody asks the page in the meantime.
     await pause(150 + Math.random() * 250);
@@ -116,7 +121,34 @@ async function pressed(page, act) {
     ...spread(answers.map(({ waited }) => waited)),
     dispatch: spread(answers.map(({ dispatch }) => dispatch)),
     lost,
+    told: await told(page, began),
   };
+}
+
+/**
+ * What the product itself says of the inputs since then: its panel's own figures, copied as a person would.
+ * @param {Page} page
+ * @param {number} began
+ */
+async function told(page, began) {
+  const press = (/** @type {string} */ name) =>
+    page.getByRole('button', { name, exact: true }).evaluate((button) => /** @type {HTMLElement} */ (button).click());
+  // The last inputs are reported with the next second.
+  await pause(2000);
+  await press('Statistics');
+  await press('Copy as JSON');
+  await page.getByText('Copied.').waitFor();
+  const copied = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()));
+  await press('Statistics');
+  const seconds = (performance.now() - began) / 1000 - 1;
+  /** @type {{ seconds_ago: number, total_millis: number, stages_millis: Record<string, number | null> }[]} */
+  const own = copied.input_to_picture.measurements;
+  const recent = own.filter(({ seconds_ago }) => seconds_ago <= seconds);
+  const stages = Object.keys(copied.input_to_picture.stages_millis).map((stage) => {
+    const known = recent.flatMap(({ stages_millis }) => stages_millis[stage] ?? []);
+    return [stage, percentile(known, 0.5)];
+  });
+  return { ...spread(recent.map(({ total_millis }) => total_millis)), stages: Object.fromEntries(stages) };
 }
 
 /**
@@ -311,6 +343,26 @@ if (options.json) {
         ['server memory (PSS) with 0 / 1 / 2 sessions', `${mega(memory.idle)} / ${mega(memory.oneSession)} / ${mega(memory.twoSessions)} MB`, '≤ 60 + 25 MB per session'],
         ['page opened → first picture, session running, p50', `${open.fresh.p50.toFixed(0)} ms (cached ${open.cached.p50.toFixed(0)})`, '≤ 500 ms'],
         ['Start → first picture, Chrome cold, p50', `${start.p50.toFixed(0)} ms`, '≤ 1500 ms'],
+      ],
+    ),
+  );
+  const kinds = /** @type {const} */ ([
+    ['click', latency.click],
+    ['key', latency.key],
+    ['click on a page that never rests', latency.clickOnBusyPage],
+  ]);
+  const one = (/** @type {number} */ millis) => (Number.isNaN(millis) ? 'unknown' : millis.toFixed(1));
+  console.log('\nThe same by the product itself, by stage; both from the event on.\n');
+  console.log(
+    table(
+      ['', ...kinds.map(([kind]) => kind)],
+      [
+        ['by this program, p50 / p95', ...kinds.map(([, { p50, p95, dispatch }]) => pair({ p50: p50 + dispatch.p50, p95: p95 + dispatch.p50 }))],
+        ['by the product, p50 / p95', ...kinds.map(([, { told }]) => pair(told))],
+        ...Object.keys(latency.click.told.stages).map((stage) => [
+          `… ${stage}, ms`,
+          ...kinds.map(([, { told }]) => one(told.stages[stage])),
+        ]),
       ],
     ),
   );

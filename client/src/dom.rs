@@ -6,8 +6,16 @@ use futures::channel::oneshot;
 use leptos::prelude::{IntervalHandle, set_interval_with_handle, set_timeout};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::convert::FromWasmAbi;
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{AddEventListenerOptions, EventTarget, Window};
+
+#[wasm_bindgen]
+extern "C" {
+    /// `performance.now()`: milliseconds since the page began, on the clock of `Event.timeStamp`.
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    pub fn now() -> f64;
+}
 
 /// A DOM listener that is removed on drop.
 pub struct Listener {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use shared::geometry::VideoSize;
 
+use crate::mark::Answered;
 use crate::picture::I420;
 
 /// The picture as Chrome last drew it, and which rows the encoder has not seen yet.
@@ -30,7 +31,29 @@ struct Fresh {
     convert: Duration,
     /// Pictures merged into this one before the encoder came for it.
     replaced: u32,
+    /// Inputs that this one shows, and those it was merged with.
+    marks: Vec<Answered>,
 }
+
+/// What drawing a picture did.
+pub struct Drawn {
+    /// Rows that changed, even at both ends; empty means nothing changed.
+    pub rows: Range<usize>,
+    /// Inputs that the picture shows.
+    pub marks: Vec<Answered>,
+}
+
+impl From<Range<usize>> for Drawn {
+    fn from(rows: Range<usize>) -> Drawn {
+        Drawn {
+            rows,
+            marks: Vec::new(),
+        }
+    }
+}
+
+/// Inputs whose picture waits for the encoder: more only wait for one that hangs.
+const MOST_MARKS: usize = 64;
 
 /// What the encoder took.
 #[derive(Clone, Debug)]
@@ -43,6 +66,8 @@ pub struct Taken {
     pub replaced: u32,
     /// How many of its rows may have changed.
     pub rows: usize,
+    /// Inputs that it shows.
+    pub marks: Vec<Answered>,
 }
 
 /// Why [`Latest::wait`] came back.
@@ -70,11 +95,11 @@ impl Latest {
         })
     }
 
-    /// `draw` changes the canvas and says which rows it touched (even at both ends; empty means nothing changed).
-    pub fn publish(&self, drawn_at: Instant, draw: impl FnOnce(&mut I420) -> Range<usize>) {
+    /// `draw` changes the canvas and says which rows it touched, and which inputs that shows.
+    pub fn publish<D: Into<Drawn>>(&self, drawn_at: Instant, draw: impl FnOnce(&mut I420) -> D) {
         let mut state = self.lock();
         let began = Instant::now();
-        let rows = draw(&mut state.canvas);
+        let Drawn { rows, marks } = draw(&mut state.canvas).into();
         if rows.is_empty() {
             return;
         }
@@ -85,12 +110,14 @@ impl Latest {
                 drawn_at,
                 convert,
                 replaced: 0,
+                marks,
             },
             Some(older) => Fresh {
                 rows: older.rows.start.min(rows.start)..older.rows.end.max(rows.end),
                 drawn_at,
                 convert,
                 replaced: older.replaced + 1,
+                marks: merged(older.marks, marks),
             },
         });
         drop(state);
@@ -145,6 +172,7 @@ impl Latest {
                     drawn_at: fresh.drawn_at,
                     convert: fresh.convert,
                     replaced: fresh.replaced,
+                    marks: fresh.marks,
                 });
             }
             if std::mem::take(&mut state.nudged) {
@@ -170,6 +198,13 @@ impl Latest {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// An input of a picture that was replaced is shown by the newer one.
+pub fn merged(mut older: Vec<Answered>, newer: Vec<Answered>) -> Vec<Answered> {
+    let room = MOST_MARKS.saturating_sub(older.len());
+    older.extend(newer.into_iter().take(room));
+    older
 }
 
 #[cfg(test)]

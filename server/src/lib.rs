@@ -16,6 +16,10 @@ pub mod web;
 pub mod browser;
 pub mod input;
 
+// What goes with an input, and then with the frame that shows it; and what its times count from.
+pub mod clock;
+pub mod mark;
+
 // A frame's way: Chrome's commit → picture → newest wins → encoder → every viewer.
 pub mod bitrate;
 pub mod display;

@@ -89,7 +89,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
         chrome,
         runtime_dir,
     });
-    let router = web::router(sessions.clone(), access, metrics);
+    let router = web::router(sessions.clone(), access, metrics.clone());
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate()).map_err(ServeError::Signals)?,
         signal(SignalKind::interrupt()).map_err(ServeError::Signals)?,
@@ -97,6 +97,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     announce(&url);
     let served = tokio::select! {
         served = std::future::IntoFuture::into_future(axum::serve(listener, router)) => served.map_err(ServeError::Http),
+        () = metrics::keep_small(metrics) => Ok(()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };

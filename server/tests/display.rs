@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::time::{Duration, Instant};
+
 use farpane::display::SeatEvent;
-use shared::{geometry::PointInVideo, session::Cursor};
+use shared::{geometry::PointInVideo, latency::InputId, session::Cursor};
 use support::{BLUE, GREEN, RED, Screen, WHITE, near, until};
 
 // linux/input-event-codes.h
@@ -14,6 +16,13 @@ const KEY_C: u32 = 46;
 const KEY_V: u32 = 47;
 const KEY_DOWN: u32 = 108;
 const KEY_LEFTSHIFT: u32 = 42;
+
+/// Longer than the display waits for an answer to an input.
+const PATIENCE_WITH_AN_INPUT: Duration = Duration::from_millis(600);
+/// Numbers of inputs that only end the waiting for others.
+const LATER: u32 = 1000;
+/// Longer than a page without a frame counts as moving.
+const AT_REST: Duration = Duration::from_millis(100);
 
 /// A page whose script calls `paint(colour)`; red until then.
 fn page(body: &str, script: &str) -> String {
@@ -63,6 +72,80 @@ fn keys_arrive_with_their_modifiers() {
     screen.key(KEY_LEFTSHIFT, false);
     screen.tap(KEY_A);
     screen.wait_colour("the page after a", 640, 360, GREEN);
+}
+
+#[test]
+fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
+    let screen = Screen::open(&page(
+        "",
+        "addEventListener('keydown', e => { if (e.key == 'c') paint('#0f0'); if (e.key == 'v') paint('#00f') })",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    // It changes nothing, and nobody waits for it any more when something changes.
+    screen.key(KEY_A, true);
+    screen.mark(1);
+    screen.key(KEY_A, false);
+    std::thread::sleep(PATIENCE_WITH_AN_INPUT);
+    for (input, key, colour) in [(2, KEY_C, GREEN), (3, KEY_V, BLUE)] {
+        let told = Instant::now();
+        screen.key(key, true);
+        screen.mark(input);
+        screen.key(key, false);
+        screen.wait_colour("its effect", 640, 360, colour);
+        let answers = screen.answers();
+        let (answered, middle) = answers.last().unwrap();
+        assert_eq!(answered.mark.input, InputId(input));
+        assert!(near(*middle, colour), "{middle:?}");
+        assert!(told <= answered.seated_at && answered.seated_at < answered.drawn_at);
+        // Until the page is at rest again: what a page in motion shows is another question.
+        std::thread::sleep(AT_REST);
+    }
+    let inputs: Vec<_> = screen
+        .answers()
+        .iter()
+        .map(|(answered, _)| answered.mark.input.0)
+        .collect();
+    assert_eq!(inputs, [2, 3]);
+}
+
+#[test]
+fn on_a_page_that_never_rests_the_mark_arrives_with_the_effect_too() {
+    let screen = Screen::open(&page(
+        "<div id=box style='position:absolute;left:0;top:0;width:50px;height:50px;background:#fff'></div>",
+        "let steps = 0; (function next() { box.style.left = (steps += 5) % 1000 + 'px'; requestAnimationFrame(next) })();
+         addEventListener('keydown', e => { if (e.key == 'c') paint('#0f0'); if (e.key == 'v') paint('#00f') })",
+    ));
+    screen.wait_colour("the page", 640, 360, RED);
+    let mut wrong = Vec::new();
+    for input in 0..20u32 {
+        let (key, colour) = match input % 2 {
+            0 => (KEY_C, GREEN),
+            _ => (KEY_V, BLUE),
+        };
+        screen.key(key, true);
+        screen.mark(input);
+        screen.key(key, false);
+        screen.wait_colour("its effect", 640, 360, colour);
+        let own = || -> Vec<_> {
+            let answers = screen.answers().into_iter();
+            let own = answers.filter(|(answered, _)| answered.mark.input == InputId(input));
+            own.map(|(_, middle)| near(middle, colour)).collect()
+        };
+        // When a later input has been answered, nothing more is told of this one.
+        screen.mark(LATER + input);
+        until("an answer to the later one", || {
+            let mut answers = screen.answers().into_iter();
+            answers.find(|(answered, _)| answered.mark.input == InputId(LATER + input))
+        });
+        // The last one told of an input counts.
+        if own().last() != Some(&true) {
+            wrong.push(input);
+        }
+    }
+    assert!(
+        wrong.len() <= 5,
+        "told of {wrong:?} before they could be seen"
+    );
 }
 
 #[test]

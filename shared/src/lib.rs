@@ -11,6 +11,8 @@ pub mod input;
 // What travels on a data channel, and its bytes.
 pub mod message;
 pub mod wire;
+// How long an input takes to be seen.
+pub mod latency;
 // What a server function takes and gives.
 pub mod api;
 pub mod error;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::PointInVideo;
 use crate::input::{Key, PointerButton};
+use crate::latency::{InputId, Marked, Measurement};
 use crate::session::{Cursor, SessionState};
 
 /// Labels of the two data channels, both opened by the viewer.
@@ -14,6 +15,17 @@ pub mod channel {
     /// Unordered, never resent: pointer moves, where only the newest counts.
     pub const MOVES: &str = "moves";
 }
+
+/// What a data channel carries from the viewer: a message, and a name if what it does is to be measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Answered by [`ServerMessage::Marked`], once a frame shows what came of it.
+    pub input: Option<InputId>,
+    pub message: ClientMessage,
+}
+
+/// Measurements in one [`ClientMessage::Measured`]: more inputs a second than a hand makes.
+pub const MOST_MEASUREMENTS: usize = 128;
 
 /// Viewer → server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +64,10 @@ pub enum ClientMessage {
     Ping {
         number: u32,
     },
+    /// What the last second's inputs took to be seen, at most [`MOST_MEASUREMENTS`].
+    Measured {
+        measurements: Vec<Measurement>,
+    },
 }
 
 /// Server → viewer, on [`channel::CONTROL`].
@@ -62,7 +78,11 @@ pub enum ServerMessage {
     Statistics(ServerStatistics),
     Pong {
         number: u32,
+        /// When it was answered: microseconds of the server's own clock, which began at some moment and never jumps.
+        server_micros: u64,
     },
+    /// The frame that is on its way shows an input of this viewer.
+    Marked(Marked),
     /// The viewer sent something that could not be done; a sentence for the person.
     Refused {
         reason: String,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::message::{ClientMessage, ServerMessage};
+use crate::message::{ServerMessage, Stamped};
 
 /// Grows when a message changes its shape. Server and client are shipped together, so a mismatch means a stale page.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// A viewer's message is small; the longest is pasted text.
 pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
@@ -22,7 +22,7 @@ pub enum WireError {
     Malformed,
 }
 
-pub fn encode_client(message: &ClientMessage) -> Vec<u8> {
+pub fn encode_client(message: &Stamped) -> Vec<u8> {
     encode(message)
 }
 
@@ -31,7 +31,7 @@ pub fn encode_server(message: &ServerMessage) -> Vec<u8> {
 }
 
 /// Never panics, whatever the bytes.
-pub fn decode_client(bytes: &[u8]) -> Result<ClientMessage, WireError> {
+pub fn decode_client(bytes: &[u8]) -> Result<Stamped, WireError> {
     if bytes.len() > MAX_CLIENT_MESSAGE {
         return Err(WireError::TooLong);
     }
@@ -64,6 +64,8 @@ mod tests {
     use super::*;
     use crate::geometry::PointInVideo;
     use crate::input::{Key, Modifiers, PointerButton};
+    use crate::latency::{InputId, Measurement, Stages};
+    use crate::message::ClientMessage;
     use proptest::prelude::*;
 
     fn client_message() -> impl Strategy<Value = ClientMessage> {
@@ -103,12 +105,27 @@ mod tests {
                 .prop_map(|codes| ClientMessage::HeldKeys { codes }),
             Just(ClientMessage::ReleaseAll),
             any::<u32>().prop_map(|number| ClientMessage::Ping { number }),
+            proptest::collection::vec(any::<u32>(), 0..4).prop_map(|totals| {
+                let measurement = |total| Measurement {
+                    total,
+                    stages: Stages::default(),
+                };
+                let measurements = totals.into_iter().map(measurement).collect();
+                ClientMessage::Measured { measurements }
+            }),
         ]
+    }
+
+    fn stamped() -> impl Strategy<Value = Stamped> {
+        (any::<Option<u32>>(), client_message()).prop_map(|(input, message)| Stamped {
+            input: input.map(InputId),
+            message,
+        })
     }
 
     proptest! {
         #[test]
-        fn what_was_sent_is_what_arrives(message in client_message()) {
+        fn what_was_sent_is_what_arrives(message in stamped()) {
             prop_assert_eq!(decode_client(&encode_client(&message)), Ok(message));
         }
 
@@ -119,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_message_is_refused(message in client_message(), cut in 1usize..8) {
+        fn a_cut_message_is_refused(message in stamped(), cut in 1usize..8) {
             let bytes = encode_client(&message);
             let kept = bytes.len().saturating_sub(cut);
             prop_assert!(decode_client(&bytes[..kept]).is_err());

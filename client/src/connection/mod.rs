@@ -5,7 +5,7 @@
 // What the components see of it.
 pub mod watch;
 // One peer's life.
-mod frames;
+pub(crate) mod frames;
 mod peer;
 // When and what to send otherwise.
 mod backoff;
@@ -23,15 +23,18 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::IceServer;
 use shared::error::ApiError;
-use shared::message::{ClientMessage, ServerMessage};
+use shared::message::{ClientMessage, MOST_MEASUREMENTS, ServerMessage, Stamped};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use wasm_bindgen::JsValue;
 use web_sys::{
-    Blob, BlobPropertyBag, HtmlVideoElement, MediaStream, MediaStreamTrack, RtcPeerConnectionState,
+    Blob, BlobPropertyBag, Event, HtmlVideoElement, MediaStream, MediaStreamTrack,
+    RtcPeerConnectionState,
 };
 
 use crate::api;
 use crate::dom::{said, sleep};
+use crate::stats::meter::Meter;
+use crate::stats::way::Act;
 use backoff::Backoff;
 use outbox::Outbox;
 use peer::{Arrivals, Peer, PeerEvent};
@@ -60,6 +63,8 @@ pub struct Connection {
     seat: RefCell<Option<Seat>>,
     peer: RefCell<Option<Rc<Peer>>>,
     outbox: RefCell<Outbox>,
+    /// What inputs take to be seen.
+    meter: Rc<Meter>,
     polling: Cell<bool>,
     closed: Cell<bool>,
 }
@@ -71,6 +76,7 @@ impl Connection {
             session: watch.session(),
             watch,
             stream: MediaStream::new()?,
+            meter: Meter::new(video.clone()),
             video,
             seat: RefCell::default(),
             peer: RefCell::default(),
@@ -84,11 +90,63 @@ impl Connection {
 
     /// Sends now, in the caller's own turn: a DOM handler's message leaves before the handler returns.
     pub fn send(self: &Rc<Self>, message: ClientMessage) {
-        let direct = self.outbox.borrow().is_idle()
-            && (self.peer.borrow().as_ref()).is_some_and(|peer| peer.send(&message));
+        self.send_stamped(Stamped {
+            input: None,
+            message,
+        });
+    }
+
+    /// Sends what the person did with this event, and measures when that is seen.
+    pub fn act(self: &Rc<Self>, act: Act, event: &Event, message: ClientMessage) {
+        let happened = event.time_stamp();
+        let input = self.meter.name(act, happened);
+        let direct = self.send_stamped(Stamped { input, message });
+        if let (Some(input), true) = (input, direct) {
+            self.meter.sent(input, happened);
+        }
+    }
+
+    /// `false` if no data channel took it: then it waits for a server function, if it may, and is not measured.
+    fn send_stamped(self: &Rc<Self>, stamped: Stamped) -> bool {
+        let direct = self.outbox.borrow().is_idle() && self.send_directly(&stamped);
         if !direct && !self.closed.get() && self.seat.borrow().is_some() {
-            self.outbox.borrow_mut().push(message);
+            self.outbox.borrow_mut().push(stamped.message);
             self.post();
+        }
+        direct
+    }
+
+    fn send_directly(&self, stamped: &Stamped) -> bool {
+        let peer = self.peer.borrow();
+        peer.as_ref().is_some_and(|peer| peer.send(stamped))
+    }
+
+    /// What may as well be lost, for it is about this very moment.
+    fn mention(&self, message: ClientMessage) {
+        self.send_directly(&Stamped {
+            input: None,
+            message,
+        });
+    }
+
+    /// A second is over: tells what its inputs took to be seen, and asks the server for the time.
+    pub fn measure(&self) {
+        let second = self.meter.take_second();
+        if !second.measurements.is_empty() {
+            let newest = second.measurements.iter().copied();
+            let measurements = newest.take(MOST_MEASUREMENTS).collect();
+            self.mention(ClientMessage::Measured { measurements });
+        }
+        self.watch.latency.update(|latency| {
+            latency.push(second.measurements, second.offset, second.is_blind);
+        });
+        self.ping();
+    }
+
+    fn ping(&self) {
+        let open = (self.peer.borrow().as_ref()).is_some_and(|peer| peer.is_open());
+        if open && let Some(number) = self.meter.ping() {
+            self.mention(ClientMessage::Ping { number });
         }
     }
 
@@ -141,6 +199,7 @@ impl Connection {
             .map(Rc::new)
             .map_err(not_possible)?;
         *self.peer.borrow_mut() = Some(peer.clone());
+        self.meter.forget();
 
         let (seat, offer) = join(self.take_seat(), peer.prepare()).await;
         let (seat, offer) = (seat?, offer.map_err(not_possible)?);
@@ -199,7 +258,8 @@ impl Connection {
                     self.lost();
                     return;
                 }
-                PeerEvent::State(_) | PeerEvent::ControlOpened => {}
+                PeerEvent::ControlOpened => self.ping(),
+                PeerEvent::State(_) => {}
             }
         }
     }
@@ -254,6 +314,11 @@ impl Connection {
     fn take_message(&self, message: ServerMessage) {
         match message {
             ServerMessage::State(state) => self.take_state(*state),
+            ServerMessage::Marked(marked) => self.meter.marked(marked),
+            ServerMessage::Pong {
+                number,
+                server_micros,
+            } => self.meter.pong(number, server_micros),
             other => self.watch.take_message(other),
         }
     }

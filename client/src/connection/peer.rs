@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures::channel::mpsc::UnboundedSender;
 use js_sys::{Array, Reflect, Uint8Array};
 use shared::api::IceServer;
-use shared::message::{ClientMessage, ServerMessage, channel};
+use shared::message::{ClientMessage, ServerMessage, Stamped, channel};
 use shared::wire;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -135,12 +135,12 @@ impl Peer {
     }
 
     /// `false` if no channel can take it now.
-    pub fn send(&self, message: &ClientMessage) -> bool {
+    pub fn send(&self, stamped: &Stamped) -> bool {
         if !self.is_open() {
             return false;
         }
-        let bytes = wire::encode_client(message);
-        let unreliable = matches!(message, ClientMessage::PointerMove { .. })
+        let bytes = wire::encode_client(stamped);
+        let unreliable = matches!(stamped.message, ClientMessage::PointerMove { .. })
             && self.moves.ready_state() == RtcDataChannelState::Open;
         if unreliable {
             if self.moves.buffered_amount() > WAITING_MOVES {

@@ -6,6 +6,7 @@ use shared::message::{ServerMessage, ServerStatistics};
 use shared::session::{Cursor, SessionId, SessionState, Tab};
 
 use crate::stats::history::History;
+use crate::stats::latency::Latency;
 
 /// Where the way to the session is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub struct Watch {
     /// A refusal worth showing until it is dismissed.
     pub refusal: RwSignal<Option<String>>,
     pub history: RwSignal<History>,
+    pub latency: RwSignal<Latency>,
     /// The server's newest second that no sample has taken yet.
     pub server: StoredValue<Option<ServerStatistics>>,
 }
@@ -46,6 +48,7 @@ impl Watch {
             cursor: RwSignal::new(Cursor::default()),
             refusal: RwSignal::new(None),
             history: RwSignal::new(History::default()),
+            latency: RwSignal::new(Latency::default()),
             server: StoredValue::new(None),
         }
     }
@@ -81,7 +84,8 @@ impl Watch {
             ServerMessage::Cursor(cursor) => self.take_cursor(cursor),
             ServerMessage::Statistics(second) => self.server.set_value(Some(second)),
             ServerMessage::Refused { reason } => self.refusal.set(Some(reason)),
-            ServerMessage::Pong { .. } => {}
+            // The connection's own.
+            ServerMessage::Pong { .. } | ServerMessage::Marked(_) => {}
         }
     }
 

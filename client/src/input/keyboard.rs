@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use shared::input::Modifiers;
 use shared::message::ClientMessage;
-use web_sys::{CompositionEvent, InputEvent, KeyboardEvent};
+use web_sys::{CompositionEvent, Event, InputEvent, KeyboardEvent};
 
 use crate::dom::{Listener, listen};
 use crate::input::keys::{HeldKeys, Press, Verdict};
 use crate::input::{Desk, focus};
+use crate::stats::way::Act;
 
 #[derive(Default)]
 pub(super) struct Keyboard {
@@ -37,7 +38,13 @@ impl Keyboard {
             Verdict::Send(keys) => {
                 event.prevent_default();
                 for key in keys {
-                    desk.send(ClientMessage::Key(key));
+                    // What changes the picture is a key that goes down, and no modifier alone.
+                    let is_seen = key.pressed && !is_modifier(&key.key);
+                    let message = ClientMessage::Key(key);
+                    match is_seen {
+                        true => desk.act(Act::Key, event, message),
+                        false => desk.send(message),
+                    }
                 }
             }
             Verdict::Compose => {}
@@ -65,21 +72,29 @@ pub(super) fn listeners(desk: &Rc<Desk>, keyboard: &Rc<Keyboard>) -> Vec<Listene
         on_key("keyup", HeldKeys::up),
         listen(&desk.field, "input", move |event: InputEvent| {
             if !event.is_composing() {
-                send_text(&on_input);
+                send_text(&on_input, &event);
             }
         }),
         // Browsers differ in whether an `input` follows; whoever comes second finds the field empty.
-        listen(&desk.field, "compositionend", move |_: CompositionEvent| {
-            send_text(&on_composed);
-        }),
+        listen(
+            &desk.field,
+            "compositionend",
+            move |event: CompositionEvent| {
+                send_text(&on_composed, &event);
+            },
+        ),
     ]
 }
 
-fn send_text(desk: &Desk) {
+fn is_modifier(key: &str) -> bool {
+    matches!(key, "Shift" | "Control" | "Alt" | "AltGraph" | "Meta")
+}
+
+fn send_text(desk: &Desk, event: &Event) {
     let text = desk.field.value();
     if !text.is_empty() {
         desk.field.set_value("");
-        desk.send(ClientMessage::Text { text });
+        desk.act(Act::Text, event, ClientMessage::Text { text });
     }
 }
 

@@ -23,6 +23,7 @@ use web_sys::{Event, HtmlElement, HtmlTextAreaElement, HtmlVideoElement, MouseEv
 use crate::connection::Connection;
 use crate::connection::watch::Watch;
 use crate::dom::{Interval, Listener, every, listen, window};
+use crate::stats::way::Act;
 use keyboard::Keyboard;
 
 /// The server lifts a key that no heartbeat mentions any more.
@@ -102,6 +103,11 @@ fn releases(desk: &Rc<Desk>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
 impl Desk {
     fn send(&self, message: ClientMessage) {
         self.connection.send(message);
+    }
+
+    /// What was done with this event; how long it takes to be seen is measured.
+    fn act(&self, act: Act, event: &Event, message: ClientMessage) {
+        self.connection.act(act, event, message);
     }
 
     /// `None` before anything is known of the picture, or while it has no area.

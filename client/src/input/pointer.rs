@@ -8,6 +8,7 @@ use web_sys::{Event, PointerEvent};
 
 use crate::dom::{Listener, listen};
 use crate::input::{Desk, buttons};
+use crate::stats::way::Act;
 
 /// What the viewer's own browser would do with a click: focus, drag, scroll, menu, history.
 const OWN_ACTIONS: [&str; 6] = [
@@ -40,7 +41,7 @@ pub(super) fn listeners(desk: &Rc<Desk>) -> Vec<Listener> {
         on("pointermove", follow),
         on("pointercancel", |desk, event| {
             if let Some(at) = desk.point(event) {
-                press(desk, at, 0);
+                press(desk, event, at, 0);
             }
         }),
     ];
@@ -57,18 +58,23 @@ fn follow(desk: &Desk, event: &PointerEvent) {
     };
     if event.buttons() == desk.buttons.get() {
         let sequence = desk.next_sequence();
-        desk.send(ClientMessage::PointerMove { sequence, at });
+        desk.act(
+            Act::Move,
+            event,
+            ClientMessage::PointerMove { sequence, at },
+        );
     } else {
-        press(desk, at, event.buttons());
+        press(desk, event, at, event.buttons());
     }
 }
 
-fn press(desk: &Desk, at: PointInVideo, now: u16) {
+fn press(desk: &Desk, event: &PointerEvent, at: PointInVideo, now: u16) {
     for (button, pressed) in buttons::changes(desk.buttons.replace(now), now) {
-        desk.send(ClientMessage::PointerButton {
+        let message = ClientMessage::PointerButton {
             at,
             button,
             pressed,
-        });
+        };
+        desk.act(Act::Button, event, message);
     }
 }

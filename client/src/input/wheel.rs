@@ -8,6 +8,7 @@ use web_sys::WheelEvent;
 use crate::dom::{Listener, listen};
 use crate::input::Desk;
 use crate::input::turn::Turn;
+use crate::stats::way::Act;
 
 pub(super) fn listener(desk: &Rc<Desk>) -> Listener {
     let desk = desk.clone();
@@ -26,11 +27,12 @@ pub(super) fn listener(desk: &Rc<Desk>) -> Listener {
                 .and_then(|delta| delta.as_f64()),
         };
         let (delta_x, delta_y) = turn.pixels(f64::from(desk.picture.client_height()));
-        desk.send(ClientMessage::Wheel {
+        let message = ClientMessage::Wheel {
             at,
             delta_x,
             delta_y,
             notched: turn.is_notched(),
-        });
+        };
+        desk.act(Act::Wheel, &event, message);
     })
 }

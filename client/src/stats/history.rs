@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use crate::stats::latency::{Latency, Summary};
 use crate::stats::reading::Sample;
 
 /// Seconds that the plots show.
 pub const LENGTH: usize = 60;
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     samples: VecDeque<Sample>,
 }
@@ -31,8 +32,18 @@ impl History {
         self.samples.iter().map(of).collect()
     }
 
-    pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("numbers and texts have a JSON form")
+    /// For a bug report, together with what inputs took to be seen.
+    pub fn to_json(&self, latency: &Latency) -> String {
+        #[derive(Serialize)]
+        struct Report<'a> {
+            input_to_picture: Summary,
+            samples: &'a VecDeque<Sample>,
+        }
+        let report = Report {
+            input_to_picture: latency.summary(),
+            samples: &self.samples,
+        };
+        serde_json::to_string_pretty(&report).expect("numbers and texts have a JSON form")
     }
 }
 
@@ -66,6 +77,8 @@ mod tests {
     fn it_is_json() {
         let mut history = History::default();
         history.push(sample(1));
-        assert!(history.to_json().contains("\"frames_per_second\": 0.0"));
+        let json = history.to_json(&Latency::default());
+        assert!(json.contains("\"frames_per_second\": 0.0"));
+        assert!(json.contains("\"p50_millis\": null"));
     }
 }

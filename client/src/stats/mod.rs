@@ -1,8 +1,16 @@
-//! What the stream looks like from here, each second: `getStats` → [`reading`] → [`history`] → the Statistics panel.
+//! What the stream looks like from here, each second, for the Statistics panel: `getStats` → [`reading`] → [`history`];
+//! inputs and frames → [`way`] → [`latency`].
 
+// What `getStats` says.
 pub mod history;
 pub mod reading;
 mod report;
+// How long an input takes to be seen.
+pub mod clock;
+pub mod latency;
+pub mod meter;
+pub mod way;
+// How it is shown.
 pub mod sparkline;
 
 use std::rc::Rc;
@@ -23,6 +31,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub fn sample(connection: Rc<Connection>, watch: Watch) -> Interval {
     let last = Rc::new(std::cell::RefCell::new(None::<Reading>));
     every(PERIOD, move || {
+        connection.measure();
         let (connection, last) = (connection.clone(), last.clone());
         spawn_local(async move {
             let Some(now) = connection

@@ -11,6 +11,7 @@ mod cursor;
 mod picture;
 // What lies over it when there is something to say.
 mod dialog;
+mod latency;
 mod notice;
 mod phase;
 mod statistics;

@@ -1,4 +1,4 @@
-//! The Statistics panel: the last minute in small plots.
+//! The Statistics panel: the last minute in small plots, below what inputs take to be seen.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -9,6 +9,7 @@ use crate::dom::window;
 use crate::stats::history::LENGTH;
 use crate::stats::reading::Sample;
 use crate::stats::sparkline;
+use crate::viewer::latency::LatencySection;
 
 /// One plot: its name, its value, how it is written, and the least top of its scale.
 struct Plot {
@@ -113,6 +114,7 @@ pub fn Statistics() -> impl IntoView {
     let transport = of_newest(|sample| sample.protocol.as_ref().map(|name| name.to_uppercase()));
     view! {
         <aside class="statistics" aria-label="Statistics">
+            <LatencySection />
             <dl>
                 {plots.into_iter().collect_view()} <dt>"Resolution"</dt>
                 <dd>
@@ -131,10 +133,13 @@ pub fn Statistics() -> impl IntoView {
 
 #[component]
 fn CopyButton() -> impl IntoView {
-    let history = Watch::current().history;
+    let Watch {
+        history, latency, ..
+    } = Watch::current();
     let outcome = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
-        let json = history.with_untracked(|history| history.to_json());
+        let json = latency
+            .with_untracked(|latency| history.with_untracked(|history| history.to_json(latency)));
         // Browsers have a clipboard for pages from HTTPS or the same machine only.
         if !window().is_secure_context() {
             return outcome.set(Some("Your browser lets only pages from HTTPS copy."));

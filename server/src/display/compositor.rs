@@ -28,8 +28,8 @@ use smithay::{
 use tokio::sync::watch;
 
 use super::{
-    DisplayError, DisplayState, clipboard::Clipboard, cursor::Pointer, pixels, scene::Placed,
-    seat::Keys, text_input::TextInputs, windows::Windows,
+    DisplayError, DisplayState, answers::Answers, clipboard::Clipboard, cursor::Pointer, pixels,
+    scene::Placed, seat::Keys, text_input::TextInputs, windows::Windows,
 };
 use crate::picture::{damage::Damage, rect::Rect};
 
@@ -46,6 +46,8 @@ pub struct Compositor {
     /// What is seen, bottom first, as of the last [`Compositor::arrange`].
     pub(super) scene: Vec<Placed>,
     pub(super) damage: Damage,
+    /// Inputs that no commit has answered yet.
+    pub(super) answers: Answers,
     /// Frame callbacks of Chrome that wait for their answer.
     pub(super) callbacks: Vec<WlCallback>,
     pub(super) pointer: Pointer,
@@ -84,6 +86,7 @@ impl Compositor {
             windows: Windows::new(&handle),
             scene: Vec::new(),
             damage: Damage::default(),
+            answers: Answers::default(),
             callbacks: Vec::new(),
             keys: Keys::new(&handle)?,
             pointer: Pointer::new(&handle),

@@ -14,12 +14,14 @@ use shared::{
 };
 use tokio::sync::watch;
 
-use crate::{gate::Gate, latest::Latest, picture::rect::Rect};
+use crate::{gate::Gate, latest::Latest, mark::Mark, picture::rect::Rect};
 
 // What people do, on its way to Chrome.
 mod inbox;
 mod seat;
 mod text_input;
+// Pure: which commit answers which input.
+mod answers;
 // What Chrome shows, on its way to the picture.
 mod compositor;
 mod cursor;
@@ -81,6 +83,8 @@ pub enum SeatEvent {
     Text(String),
     /// Lifts all keys and buttons.
     ReleaseAll,
+    /// What came just before is an input whose answer is waited for.
+    Mark(Mark),
 }
 
 /// What a viewer must know besides pixels.

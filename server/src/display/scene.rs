@@ -17,7 +17,7 @@ use smithay::{
 
 use super::{compositor::Compositor, pixels::ShmPixels, stack::exposed};
 use crate::{
-    latest::Latest,
+    latest::{Drawn, Latest},
     picture::{
         compose::{Composer, Layer},
         rect::Rect,
@@ -61,13 +61,20 @@ impl Compositor {
         let layers: Vec<_> = self.scene.iter().map(layer).collect();
         // A black page is a picture, too, although the canvas was black before.
         let first = !layers.is_empty() && !self.state.borrow().drawn;
+        let answers = &mut self.answers;
         latest.publish(drawn_at, |canvas| {
             let changed = composer.compose(canvas, &layers, &damage);
-            if first {
+            let rows = if first {
                 0..canvas.size().usize().1
             } else {
                 changed
-            }
+            };
+            // Damage that changes no pixel shows nothing.
+            let marks = match rows.is_empty() {
+                true => Vec::new(),
+                false => answers.committed(&damage, drawn_at),
+            };
+            Drawn { rows, marks }
         });
         if first {
             self.state.send_modify(|state| state.drawn = true);

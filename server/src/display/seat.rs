@@ -1,6 +1,6 @@
 //! Seat events → Chrome: pointer, keyboard and text, each to the surface it is meant for.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use shared::{geometry::PointInVideo, input::PointerButton};
 use smithay::{
@@ -86,6 +86,7 @@ impl Compositor {
             SeatEvent::Key { evdev, pressed } => self.key(evdev, pressed),
             SeatEvent::Text(text) => self.text_inputs.commit(&text),
             SeatEvent::ReleaseAll => self.release_all(),
+            SeatEvent::Mark(mark) => self.answers.expect(mark, Instant::now()),
         }
     }
 

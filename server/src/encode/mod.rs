@@ -10,7 +10,8 @@ use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
 use crate::gate::Gate;
-use crate::latest::{Latest, Taken, Wake};
+use crate::latest::{Latest, Taken, Wake, merged};
+use crate::mark::{Answered, Made};
 use crate::picture::I420;
 
 // The codec.
@@ -64,8 +65,21 @@ pub struct Frame {
     /// What composing and converting cost.
     pub convert: Duration,
     pub encode: Duration,
+    pub encoded_at: Instant,
     /// Pictures that were replaced by this one before they were encoded.
     pub replaced: u32,
+    /// Inputs that it is the first to show.
+    pub marks: Vec<Answered>,
+}
+
+impl Frame {
+    pub fn made(&self) -> Made {
+        Made {
+            convert: self.convert,
+            encode_began: self.encoded_at - self.encode,
+            encoded_at: self.encoded_at,
+        }
+    }
 }
 
 /// Handle of the encoder's thread; dropping it stops and joins the thread.
@@ -249,13 +263,14 @@ impl Work {
     }
 
     fn owe(&mut self, taken: Taken) {
-        let (before, rows) = match self.owed.take() {
-            Some(owed) => (owed.replaced + 1, owed.rows),
-            None => (0, 0),
+        let (before, rows, marks) = match self.owed.take() {
+            Some(owed) => (owed.replaced + 1, owed.rows, owed.marks),
+            None => (0, 0, Vec::new()),
         };
         self.owed = Some(Taken {
             replaced: taken.replaced + before,
             rows: taken.rows.max(rows),
+            marks: merged(marks, taken.marks),
             ..taken
         });
     }
@@ -317,15 +332,19 @@ impl Work {
                     convert: Duration::ZERO,
                     replaced: 0,
                     rows: 0,
+                    marks: Vec::new(),
                 });
+                let encoded_at = Instant::now();
                 Ok(Some(Frame {
                     data,
                     keyframe,
                     size: self.settings.size,
                     drawn_at: taken.drawn_at,
                     convert: taken.convert,
-                    encode: began.elapsed(),
+                    encode: encoded_at - began,
+                    encoded_at,
                     replaced: taken.replaced,
+                    marks: taken.marks,
                 }))
             }
         }

@@ -8,6 +8,8 @@ mod run;
 mod presence;
 // What the stream did, for the statistics panel and the metrics.
 mod stream;
+// What viewers' inputs took to be seen, for the metrics.
+mod latency;
 
 use std::path::PathBuf;
 use std::sync::Arc;

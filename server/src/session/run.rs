@@ -21,6 +21,7 @@ use shared::wire;
 use tokio::sync::{mpsc, watch};
 
 use super::engine::{Engine, EngineError};
+use super::latency::{Allowance, LatencyMetrics};
 use super::presence::{Grace, Presence};
 use super::stream::{Reading, StreamCounters};
 use super::{Request, Surroundings};
@@ -43,6 +44,8 @@ struct Viewer {
     hands: Hands,
     presence: Presence,
     channel_open: bool,
+    /// Its measurements that are still believed.
+    allowance: Allowance,
 }
 
 /// Chrome's life within the session.
@@ -67,6 +70,7 @@ pub struct Run {
     state: SessionState,
     publish: watch::Sender<SessionState>,
     counters: Arc<StreamCounters>,
+    latency: LatencyMetrics,
     last_reading: Reading,
     next_statistics: Instant,
     /// Chrome has shown a page. Without one it is about to end, and takes no more addresses.
@@ -123,6 +127,7 @@ impl Run {
             state,
             publish,
             counters,
+            latency: LatencyMetrics::new(&id),
             last_reading: Reading::default(),
             next_statistics: now,
             had_tabs: false,

@@ -14,11 +14,14 @@ use std::time::{Duration, Instant};
 use farpane::bitrate::Bitrate;
 use farpane::encode::{Encoder, EncoderOptions};
 use farpane::gate::Gate;
-use farpane::latest::Latest;
+use farpane::latest::{Drawn, Latest};
+use farpane::mark::{Answered, Mark};
 use farpane::peer::{Estimate, Hub, HubOptions, PeerError, PeerEvent, PeerRequest, Transport};
 use shared::geometry::VideoSize;
+use shared::latency::InputId;
+use shared::message::ServerMessage;
 use shared::session::SessionId;
-use shared::wire::MAX_CLIENT_MESSAGE;
+use shared::wire::{self, MAX_CLIENT_MESSAGE};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
@@ -161,6 +164,47 @@ async fn messages_go_both_ways() {
         viewer.say(&channel, b"here").await;
         let bytes = (&b"here"[..]).into();
         viewer.until(PeerEvent::Message { bytes }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
+    let stage = Stage::new().await;
+    let mut own = stage.watch("own", Way::Udp, 100).await;
+    let mut other = stage.watch("other", Way::Udp, 120).await;
+    own.sees(120).await;
+    for viewer in [&own, &other] {
+        viewer.channel_is_open().await;
+    }
+    let answered = |viewer: &Viewer, input| {
+        let now = Instant::now();
+        Answered {
+            mark: Mark {
+                viewer: viewer.id.clone(),
+                input: InputId(input),
+                tentative: false,
+                received_at: now,
+            },
+            seated_at: now,
+            drawn_at: now,
+        }
+    };
+    for (viewer, input, luma) in [(&mut own, 7, 160u8), (&mut other, 8, 200)] {
+        let marks = vec![answered(viewer, input)];
+        stage.latest.publish(Instant::now(), |canvas| {
+            let rows = 0..canvas.size().usize().1;
+            canvas.planes_mut().0.fill(luma);
+            Drawn { rows, marks }
+        });
+        let shown = viewer.sees(luma).await;
+        let message = wire::decode_server(&viewer.message().await).unwrap();
+        let ServerMessage::Marked(marked) = message else {
+            panic!("{message:?}");
+        };
+        assert_eq!(marked.input, InputId(input));
+        assert_eq!(marked.rtp_timestamp, shown.timestamp);
+        assert!(marked.encode > 0);
+        assert!(marked.sent_micros() > marked.received_micros);
     }
 }
 

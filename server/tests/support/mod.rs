@@ -22,6 +22,7 @@ use farpane::{
     display::{Display, DisplayOptions, DisplayState, SeatEvent},
     gate::Gate,
     latest::{Latest, Wake},
+    mark::{Answered, Mark},
     picture::I420,
 };
 use rustix::{
@@ -31,6 +32,7 @@ use rustix::{
 use shared::{
     geometry::{PointInVideo, VideoSize},
     input::PointerButton,
+    latency::InputId,
 };
 
 /// Chrome refuses to sandbox itself as root.
@@ -150,6 +152,7 @@ pub const WHITE: Colour = [255, 255, 255];
 struct Seen {
     picture: Mutex<(I420, u64)>,
     changed: Condvar,
+    answers: Mutex<Vec<(Answered, Colour)>>,
 }
 
 pub struct Screen {
@@ -175,12 +178,21 @@ impl Screen {
         let seen = Arc::new(Seen {
             picture: Mutex::new((I420::black(size), 0)),
             changed: Condvar::new(),
+            answers: Mutex::default(),
         });
         let reader = std::thread::spawn({
             let (latest, seen) = (latest.clone(), seen.clone());
             move || {
                 let mut newest = I420::black(size);
-                while let Wake::Picture(_) | Wake::Nudge = latest.wait(&mut newest) {
+                loop {
+                    let marks = match latest.wait(&mut newest) {
+                        Wake::Picture(taken) => taken.marks,
+                        Wake::Nudge => Vec::new(),
+                        Wake::Closed => break,
+                    };
+                    let middle = colour(&newest, 640, 360);
+                    let answers = marks.into_iter().map(|answered| (answered, middle));
+                    seen.answers.lock().unwrap().extend(answers);
                     let mut picture = seen.picture.lock().unwrap();
                     *picture = (newest.clone(), picture.1 + 1);
                     seen.changed.notify_all();
@@ -254,6 +266,21 @@ impl Screen {
 
     pub fn colour_at(&self, x: usize, y: usize) -> Colour {
         colour(&self.seen.picture.lock().unwrap().0, x, y)
+    }
+
+    /// Marks what was sent last, as a session does for its viewers.
+    pub fn mark(&self, input: u32) {
+        self.send(SeatEvent::Mark(Mark {
+            viewer: "someone".parse().unwrap(),
+            input: InputId(input),
+            tentative: false,
+            received_at: Instant::now(),
+        }));
+    }
+
+    /// Inputs that were answered, each with the colour that the middle of its picture had.
+    pub fn answers(&self) -> Vec<(Answered, Colour)> {
+        self.seen.answers.lock().unwrap().clone()
     }
 
     /// How many pictures there have been.

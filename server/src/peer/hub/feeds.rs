@@ -4,12 +4,15 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use shared::message::ServerMessage;
 use shared::session::{SessionId, ViewerId};
+use shared::wire;
 
 use super::peers::Peer;
 use super::{Hub, PeerKey};
 use crate::encode::Frame;
 use crate::gate::Gate;
+use crate::mark::Answered;
 use crate::peer::PeerEvent;
 use crate::peer::packetize::packetize;
 
@@ -107,13 +110,17 @@ impl Hub {
         feed.last_timestamp = timestamp;
         let payloads = packetize(&frame.data);
         for key in feed.peers.clone() {
-            self.send_frame_to(key, &payloads, timestamp, frame.keyframe);
+            self.send_frame_to(key, &payloads, timestamp, frame);
         }
     }
 
-    fn send_frame_to(&mut self, key: PeerKey, payloads: &[Bytes], timestamp: u32, keyframe: bool) {
+    fn send_frame_to(&mut self, key: PeerKey, payloads: &[Bytes], timestamp: u32, frame: &Frame) {
+        let keyframe = frame.keyframe;
         let now = Instant::now();
         let leads = self.leads(key);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.untold.add(&peer.viewer, &frame.marks);
+        }
         let Some(peer) = self.peers.get(&key) else {
             return;
         };
@@ -139,9 +146,26 @@ impl Hub {
         }
         peer.waits_for_keyframe = false;
         peer.is_behind = false;
+        let shown = peer.untold.take();
         self.with(key, |connection| {
             connection.queue_frame(payloads, timestamp, keyframe);
         });
+        if !shown.is_empty() {
+            self.tell_shown(key, shown, timestamp, frame);
+        }
+    }
+
+    /// Tells the viewer which of its inputs the frame shows, beside the frame itself.
+    fn tell_shown(&mut self, key: PeerKey, shown: Vec<Answered>, timestamp: u32, frame: &Frame) {
+        let now = Instant::now();
+        let waits = self.peers.get(&key).map(|peer| self.backlog(peer, now));
+        // The pacer lets the frame's last packet go then.
+        let sent_at = now + waits.unwrap_or_default();
+        for answered in shown {
+            let marked = answered.told(timestamp, frame.made(), sent_at, self.epoch);
+            let message = wire::encode_server(&ServerMessage::Marked(marked));
+            self.with(key, |connection| connection.write_message(message, now));
+        }
     }
 
     /// The viewer cannot go on: it gets a keyframe, now or as soon as its turn has come.

@@ -20,6 +20,7 @@ use super::offer::Offer;
 use super::routes::Routes;
 use super::tcp::{FromLink, LinkId};
 use super::{PeerError, PeerEvent, Shared, lock};
+use crate::clock;
 use crate::encode::Frame;
 use crate::gate::Gate;
 use feeds::Feed;
@@ -141,7 +142,7 @@ async fn serve(
         by_ends: HashMap::new(),
         from_links,
         next_key: 0,
-        epoch: Instant::now(),
+        epoch: clock::epoch(),
     };
     let mut accept_at = Instant::now();
     loop {

@@ -8,6 +8,7 @@ use shared::session::{SessionId, ViewerId};
 use tokio::sync::mpsc;
 
 use super::{Hub, PeerKey};
+use crate::mark::Untold;
 use crate::peer::connection::{Connection, Event, Output};
 use crate::peer::offer::Offer;
 use crate::peer::stun::{asked_transaction, is_binding_success};
@@ -35,6 +36,8 @@ pub(super) struct Peer {
     pub(super) deadline: Instant,
     /// The last accepted way over TCP leads to these.
     pub(super) links: Vec<LinkId>,
+    /// Inputs that a frame shows which has not left yet.
+    pub(super) untold: Untold,
 }
 
 impl Hub {
@@ -93,6 +96,7 @@ impl Hub {
             give_up_at: Some(now + CONNECT_WITHIN),
             deadline: now,
             links: Vec::new(),
+            untold: Untold::default(),
         };
         self.peers.insert(key, peer);
         self.with(key, |connection| connection.handle_timeout(now));

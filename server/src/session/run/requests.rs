@@ -17,6 +17,7 @@ use crate::ids::random_id;
 use crate::input::Hands;
 use crate::peer::PeerRequest;
 use crate::session::Request;
+use crate::session::latency::Allowance;
 use crate::session::presence::Presence;
 
 impl Run {
@@ -69,6 +70,7 @@ impl Run {
                 hands: Hands::default(),
                 presence: Presence::new(now),
                 channel_open: false,
+                allowance: Allowance::default(),
             },
         );
         self.viewers_changed(now);

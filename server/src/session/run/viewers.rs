@@ -4,14 +4,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use shared::error::ApiError;
-use shared::message::{ClientMessage, ServerMessage};
+use shared::latency::InputId;
+use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::ViewerId;
 use shared::wire;
 
 use super::{Life, Run, Viewer};
 use crate::browser::BrowserCommand;
+use crate::clock;
+use crate::display::SeatEvent;
 use crate::encode::Target;
+use crate::mark::{Mark, clock_micros};
 use crate::peer::{Estimate, PeerEvent};
+use crate::session::latency::is_tentative;
 
 /// Of what a link carries.
 const FOR_VIDEO: f64 = 0.9;
@@ -57,7 +62,7 @@ impl Run {
 
     pub(super) fn message(&mut self, id: &ViewerId, bytes: Bytes) {
         let answers = match wire::decode_client(&bytes) {
-            Ok(message) => self.input(id, &message),
+            Ok(Stamped { input, message }) => self.input(id, input, message),
             Err(error) => vec![ServerMessage::Refused {
                 reason: format!("What was sent cannot be read: {error}."),
             }],
@@ -76,23 +81,52 @@ impl Run {
         let viewer = self.viewers.get_mut(id).ok_or_else(|| no_viewer(id))?;
         viewer.presence.called(now);
         Ok(messages
-            .iter()
-            .flat_map(|message| self.input(id, message))
+            .into_iter()
+            .flat_map(|message| self.input(id, None, message))
             .collect())
     }
 
-    /// The one place where a viewer's message is accepted, whichever way it came.
-    pub(super) fn input(&mut self, id: &ViewerId, message: &ClientMessage) -> Vec<ServerMessage> {
+    /// The one place where a viewer's message is accepted, whichever way it came. `input`: it wants to know when what
+    /// it did is seen.
+    pub(super) fn input(
+        &mut self,
+        id: &ViewerId,
+        input: Option<InputId>,
+        message: ClientMessage,
+    ) -> Vec<ServerMessage> {
+        let received_at = Instant::now();
         let Some(viewer) = self.viewers.get_mut(id) else {
             return Vec::new();
         };
-        if let ClientMessage::Ping { number } = message {
-            return vec![ServerMessage::Pong { number: *number }];
-        }
-        match viewer.hands.translate(message, self.size) {
-            Ok(events) => {
+        let message = match message {
+            ClientMessage::Ping { number } => {
+                let server_micros = clock_micros(received_at, clock::epoch());
+                return vec![ServerMessage::Pong {
+                    number,
+                    server_micros,
+                }];
+            }
+            ClientMessage::Measured { measurements } => {
+                let believed = viewer.allowance.believed(measurements, received_at);
+                self.latency.record(&believed);
+                return Vec::new();
+            }
+            other => other,
+        };
+        match viewer.hands.translate(&message, self.size) {
+            Ok(mut events) => {
+                if let (Some(input), Some(tentative), false) =
+                    (input, is_tentative(&message), events.is_empty())
+                {
+                    events.push(SeatEvent::Mark(Mark {
+                        viewer: id.clone(),
+                        input,
+                        tentative,
+                        received_at,
+                    }));
+                }
                 self.play(events);
-                if acts(message) {
+                if acts(&message) {
                     self.hint();
                     self.lead(id);
                 }
@@ -104,7 +138,7 @@ impl Run {
         }
     }
 
-    pub(super) fn play(&self, events: Vec<crate::display::SeatEvent>) {
+    pub(super) fn play(&self, events: Vec<SeatEvent>) {
         if let Life::Running(engine) = &self.life {
             for event in events {
                 engine.display.send(event);

@@ -1,0 +1,123 @@
+//! The Statistics panel's upper part: from input to picture, how long and where.
+
+use leptos::prelude::*;
+use shared::latency::Stage;
+
+use crate::connection::watch::Watch;
+use crate::stats::history::LENGTH;
+use crate::stats::latency::Latency;
+use crate::stats::sparkline;
+
+/// What a stage is called in a sentence of its own.
+fn name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Dispatch => "Your browser, input",
+        Stage::InputNetwork => "Network, input",
+        Stage::Seat => "Server, input",
+        Stage::Chrome => "Chrome draws",
+        Stage::Convert => "Compose, convert",
+        Stage::Wait => "Wait for encoder",
+        Stage::Encode => "Encode",
+        Stage::Send => "Send",
+        Stage::Network => "Network, picture",
+        Stage::Buffer => "Buffer",
+        Stage::Decode => "Decode",
+        Stage::Present => "Show",
+    }
+}
+
+fn millis(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1} ms"))
+}
+
+/// What no known stage accounts for, unless it is written as 0.0 ms.
+fn remainder(latency: &Latency) -> Option<f64> {
+    latency.remainder().filter(|left| *left >= 0.05)
+}
+
+/// What is not told by the figures themselves.
+fn note(latency: &Latency) -> String {
+    if latency.is_blind {
+        return "Your browser does not tell which frame it shows.".to_owned();
+    }
+    match (latency.quantile(0.5), latency.uncertainty_millis()) {
+        (None, _) => "Click or type in the page to measure.".to_owned(),
+        (_, None) => "The server's clock is not known yet.".to_owned(),
+        (_, Some(uncertainty)) => {
+            format!("The networks' shares of their sum are known to ±{uncertainty:.1} ms.")
+        }
+    }
+}
+
+#[component]
+pub fn LatencySection() -> impl IntoView {
+    let latency = Watch::current().latency;
+    let stages = Memo::new(move |_| latency.with(Latency::stages));
+    let remainder = Memo::new(move |_| latency.with(remainder));
+    let is_measured = Memo::new(move |_| latency.with(|latency| latency.quantile(0.5).is_some()));
+    let total = move |share| move || latency.with(|latency| millis(latency.quantile(share)));
+    let path = move || latency.with(|latency| sparkline::path(&latency.medians(), LENGTH, 50.0));
+    let bar = move || {
+        let known = Stage::ALL.into_iter().zip(stages.get().0);
+        let known = known.filter_map(|(stage, median)| Some((stage.label(), median?)));
+        let unknown = remainder.get().map(|left| ("unknown", left));
+        let part = |(label, length): (&'static str, f64)| {
+            view! {
+                <span
+                    class=format!("stage-{label}")
+                    style=format!("flex: {length:.3} 0 0")
+                ></span>
+            }
+        };
+        known.chain(unknown).map(part).collect_view()
+    };
+    let legend = Stage::ALL.map(|stage| {
+        let median = move || {
+            let median = stages.get().0[stage as usize];
+            match median {
+                None if is_measured.get() => "unknown".to_owned(),
+                median => millis(median),
+            }
+        };
+        view! {
+            <li>
+                <i class=format!("stage-{}", stage.label())></i>
+                <span>{name(stage)}</span>
+                <span>{median}</span>
+            </li>
+        }
+    });
+    let unknown = move || {
+        remainder.get().map(|left| {
+            view! {
+                <li>
+                    <i class="stage-unknown"></i>
+                    <span>"Not known where"</span>
+                    <span>{millis(Some(left))}</span>
+                </li>
+            }
+        })
+    };
+    view! {
+        <section class="latency" aria-label="Input to picture">
+            <h2>"Input to picture"</h2>
+            <div class="figures">
+                <span>"p50 "<b>{total(0.5)}</b></span>
+                <span>"p95 "<b>{total(0.95)}</b></span>
+                <svg
+                    viewBox=format!("0 0 {} {}", sparkline::WIDTH, sparkline::HEIGHT)
+                    preserveAspectRatio="none"
+                    aria-hidden="true"
+                >
+                    <path d=path />
+                </svg>
+            </div>
+            <div class="bar" aria-hidden="true">
+                {bar}
+            </div>
+            <ul>{legend.into_iter().collect_view()} {unknown}</ul>
+            <p class="note">{move || latency.with(note)}</p>
+        </section>
+    }
+    .into_any()
+}

@@ -1,0 +1,290 @@
+//! Pure: which commit of Chrome answers which input.
+//!
+//! Nothing in Wayland says so. What is known: a commit can show an input only if it comes after Chrome was told, and if
+//! Chrome had not begun to draw it before. On a still page that is the first commit. While a page draws all the time
+//! Chrome has begun a frame some 15 ms before it commits it: the first commit counts if it leaves time for that, else
+//! the second. Of 20 inputs on a moving page this was right for 18, and a frame off for the others.
+
+use std::time::{Duration, Instant};
+
+use crate::mark::{Answered, Mark};
+use crate::picture::{damage::Damage, rect::Rect};
+
+#[derive(Debug, Default)]
+pub struct Answers {
+    waiting: Vec<Waiting>,
+    /// Chrome was last allowed to draw, or has drawn.
+    stirred_at: Option<Instant>,
+    committed_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    mark: Mark,
+    /// `None` until the display has written to Chrome.
+    seated_at: Option<Instant>,
+    /// Chrome may have begun the next commit before it was told.
+    was_drawing: bool,
+    /// A commit that was perhaps begun too early has been taken for the answer.
+    answered_at: Option<Instant>,
+}
+
+/// An input without an answer by then has changed nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Chrome needs 6 ms to answer on a still page. An input that often changes nothing, and has not after this time, is
+/// forgotten when another one follows: what comes then is the other's answer.
+const TENTATIVE: Duration = Duration::from_millis(40);
+/// While a page draws, its frames are closer than this together, also at the lowest frame rate.
+const FOLLOWS: Duration = Duration::from_millis(100);
+/// From beginning a frame to its commit, on a page that moves at 60 frames a second.
+const BEGUN_BEFORE: Duration = Duration::from_millis(15);
+/// A frame and a half at 60 a second: without a commit or a leave to draw for this long the page is at rest.
+const AT_REST: Duration = Duration::from_millis(25);
+/// More inputs than this in half a second are not measured.
+const MOST_WAITING: usize = 32;
+/// A caret is not wider, and blinks for nobody.
+const CARET_WIDTH: usize = 2;
+const CARET_HEIGHT: usize = 120;
+
+impl Answers {
+    /// The seat has queued an input for Chrome.
+    pub fn expect(&mut self, mark: Mark, now: Instant) {
+        self.forget_old(now);
+        // Two events of one act (a click's down and up, sent together) are answered by one commit.
+        self.waiting.retain(|older| {
+            let waited = older
+                .seated_at
+                .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+            !(older.mark.tentative && older.answered_at.is_none() && waited >= TENTATIVE)
+        });
+        if self.waiting.len() < MOST_WAITING {
+            self.waiting.push(Waiting {
+                mark,
+                seated_at: None,
+                was_drawing: false,
+                answered_at: None,
+            });
+        }
+    }
+
+    /// Everything queued has been written to Chrome. `may_draw`: it waits for a frame callback, so that it has perhaps
+    /// a frame ready.
+    pub fn told(&mut self, may_draw: bool, now: Instant) {
+        let stirring = self
+            .stirred_at
+            .is_some_and(|at| now.saturating_duration_since(at) < AT_REST);
+        for waiting in &mut self.waiting {
+            if waiting.seated_at.is_none() {
+                waiting.seated_at = Some(now);
+                waiting.was_drawing = may_draw || stirring;
+            }
+        }
+    }
+
+    /// Chrome's frame callbacks were answered: it draws if it has something to draw.
+    pub fn stir(&mut self, now: Instant) {
+        self.stirred_at = Some(now);
+    }
+
+    /// A commit has changed the picture: the inputs that it shows.
+    pub fn committed(&mut self, damage: &Damage, now: Instant) -> Vec<Answered> {
+        if damage.rects().iter().all(is_caret) {
+            return Vec::new();
+        }
+        self.stirred_at = Some(now);
+        let gap = self
+            .committed_at
+            .replace(now)
+            .map(|before| now.saturating_duration_since(before));
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        self.forget_old(now);
+        // A page that is let draw more rarely begins its frames earlier.
+        let begun_before = gap
+            .filter(|gap| *gap < FOLLOWS)
+            .map_or(BEGUN_BEFORE, |gap| BEGUN_BEFORE.max(gap * 9 / 10));
+        let mut answered = Vec::new();
+        self.waiting.retain_mut(|waiting| {
+            let Some(seated_at) = waiting.seated_at else {
+                return true;
+            };
+            answered.push(Answered {
+                mark: waiting.mark.clone(),
+                seated_at,
+                drawn_at: now,
+            });
+            // Perhaps too early: the next commit is looked at as well.
+            let begun_early = now.saturating_duration_since(seated_at) < begun_before;
+            let again = waiting.was_drawing && begun_early && waiting.answered_at.is_none();
+            waiting.answered_at = Some(now);
+            again
+        });
+        answered
+    }
+
+    fn forget_old(&mut self, now: Instant) {
+        self.waiting.retain(|waiting| {
+            let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+            match since(waiting.answered_at) {
+                Some(age) => age < FOLLOWS,
+                None => since(waiting.seated_at).is_none_or(|age| age < PATIENCE),
+            }
+        });
+    }
+}
+
+fn is_caret(rect: &Rect) -> bool {
+    rect.width() <= CARET_WIDTH && rect.height() <= CARET_HEIGHT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mark::tests::mark;
+    use proptest::prelude::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn damage() -> Damage {
+        let mut damage = Damage::default();
+        damage.add(Rect::new(10, 10, 30, 22));
+        damage
+    }
+
+    fn inputs(answered: &[Answered]) -> Vec<u32> {
+        answered
+            .iter()
+            .map(|answered| answered.mark.input.0)
+            .collect()
+    }
+
+    fn press(answers: &mut Answers, input: u32, tentative: bool, now: Instant) {
+        let mark = Mark {
+            tentative,
+            ..mark(input, now)
+        };
+        answers.expect(mark, now);
+        answers.told(false, now);
+    }
+
+    #[test]
+    fn on_a_still_page_the_first_commit_answers() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        press(&mut answers, 1, false, start);
+        let answered = answers.committed(&damage(), start + 6 * MS);
+        assert_eq!(inputs(&answered), [1]);
+        assert_eq!(
+            (answered[0].seated_at, answered[0].drawn_at),
+            (start, start + 6 * MS)
+        );
+        assert!(answers.committed(&damage(), start + 9 * MS).is_empty());
+    }
+
+    #[test]
+    fn what_was_not_written_to_chrome_is_not_answered() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        answers.expect(mark(1, start), start);
+        assert!(answers.committed(&damage(), start).is_empty());
+        answers.told(false, start);
+        assert_eq!(inputs(&answers.committed(&damage(), start + MS)), [1]);
+    }
+
+    #[test]
+    fn on_a_page_that_never_rests_the_second_commit_answers_unless_the_first_is_late() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        answers.committed(&damage(), start);
+        answers.stir(start + 10 * MS);
+        press(&mut answers, 1, false, start + 12 * MS);
+        // Told twice, and the second replaces the first.
+        assert_eq!(inputs(&answers.committed(&damage(), start + 17 * MS)), [1]);
+        assert_eq!(inputs(&answers.committed(&damage(), start + 33 * MS)), [1]);
+        assert!(answers.committed(&damage(), start + 50 * MS).is_empty());
+        press(&mut answers, 2, false, start + 51 * MS);
+        assert_eq!(inputs(&answers.committed(&damage(), start + 67 * MS)), [2]);
+        assert!(answers.committed(&damage(), start + 83 * MS).is_empty());
+    }
+
+    #[test]
+    fn a_page_that_comes_to_rest_was_answered_by_its_first_commit() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        answers.committed(&damage(), start);
+        press(&mut answers, 1, false, start + 12 * MS);
+        assert_eq!(inputs(&answers.committed(&damage(), start + 17 * MS)), [1]);
+        assert_eq!(
+            inputs(&answers.committed(&damage(), start + 400 * MS)),
+            [0u32; 0]
+        );
+    }
+
+    #[test]
+    fn an_input_that_changes_nothing_is_forgotten() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        press(&mut answers, 1, false, start);
+        assert!(answers.committed(&damage(), start + PATIENCE).is_empty());
+    }
+
+    #[test]
+    fn a_blinking_caret_answers_nobody() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        press(&mut answers, 1, false, start);
+        let mut caret = Damage::default();
+        caret.add(Rect::new(100, 100, 1, 22));
+        assert!(answers.committed(&caret, start + 3 * MS).is_empty());
+        assert_eq!(inputs(&answers.committed(&damage(), start + 9 * MS)), [1]);
+    }
+
+    #[test]
+    fn a_button_that_did_nothing_when_it_went_down_leaves_the_answer_to_its_release() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        press(&mut answers, 1, true, start);
+        press(&mut answers, 2, true, start + 90 * MS);
+        assert_eq!(inputs(&answers.committed(&damage(), start + 97 * MS)), [2]);
+        // Sent together they are one act.
+        press(&mut answers, 3, true, start + 900 * MS);
+        press(&mut answers, 4, true, start + 901 * MS);
+        assert_eq!(
+            inputs(&answers.committed(&damage(), start + 907 * MS)),
+            [3, 4]
+        );
+    }
+
+    proptest! {
+        /// Whatever happens when: at most twice, never before Chrome was told, never after the patience is over.
+        #[test]
+        fn an_answer_comes_after_its_input_and_in_time(
+            events in proptest::collection::vec((0u8..5, 0u64..80, any::<bool>()), 1..200),
+        ) {
+            let mut now = Instant::now();
+            let mut answers = Answers::default();
+            let mut answered = std::collections::HashMap::<u32, u32>::new();
+            for (number, (event, gap, flag)) in events.into_iter().enumerate() {
+                now += MS * gap as u32;
+                match event {
+                    0 | 1 => {
+                        let mark = Mark { tentative: flag, ..mark(number as u32, now) };
+                        answers.expect(mark, now);
+                    }
+                    2 => answers.told(flag, now),
+                    3 => answers.stir(now),
+                    _ => for answer in answers.committed(&damage(), now) {
+                        prop_assert!(answer.mark.received_at <= answer.seated_at);
+                        prop_assert!(answer.seated_at <= now);
+                        prop_assert!(now - answer.seated_at < PATIENCE + FOLLOWS);
+                        let times = answered.entry(answer.mark.input.0).or_default();
+                        *times += 1;
+                        prop_assert!(*times <= 2);
+                    }
+                }
+                prop_assert!(answers.waiting.len() <= MOST_WAITING);
+            }
+        }
+    }
+}
