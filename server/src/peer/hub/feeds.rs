@@ -145,7 +145,10 @@ impl Hub {
             return;
         }
         peer.waits_for_keyframe = false;
-        peer.is_behind = false;
+        if keyframe {
+            // Whoever had asked for one has it.
+            peer.is_behind = false;
+        }
         let shown = peer.untold.take();
         self.with(key, |connection| {
             connection.queue_frame(payloads, timestamp, keyframe);
