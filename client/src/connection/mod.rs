@@ -32,7 +32,7 @@ use web_sys::{
 };
 
 use crate::api;
-use crate::dom::{said, sleep};
+use crate::dom::{now, said, sleep};
 use crate::stats::meter::Meter;
 use crate::stats::way::Act;
 use backoff::Backoff;
@@ -100,9 +100,11 @@ impl Connection {
     pub fn act(self: &Rc<Self>, act: Act, event: &Event, message: ClientMessage) {
         let happened = event.time_stamp();
         let input = self.meter.name(act, happened);
+        // Before it is sent: afterwards the server may have it already.
+        let dispatched = now();
         let direct = self.send_stamped(Stamped { input, message });
         if let (Some(input), true) = (input, direct) {
-            self.meter.sent(input, happened);
+            self.meter.sent(input, happened, dispatched);
         }
     }
 

@@ -53,9 +53,9 @@ impl Meter {
         self.ways.borrow_mut().name(act, happened)
     }
 
-    /// It has just been handed to the network.
-    pub fn sent(self: &Rc<Self>, input: InputId, happened: f64) {
-        self.ways.borrow_mut().sent(input, happened, now());
+    /// It was handed to the network then.
+    pub fn sent(self: &Rc<Self>, input: InputId, happened: f64, dispatched: f64) {
+        self.ways.borrow_mut().sent(input, happened, dispatched);
         self.listen();
     }
 
