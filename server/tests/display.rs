@@ -91,9 +91,10 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
         let answers = screen.answers();
-        let (answered, middle) = answers.last().unwrap();
+        let (answered, middles) = answers.last().unwrap();
         assert_eq!(answered.mark.input, InputId(input));
-        assert!(near(*middle, colour), "{middle:?}");
+        assert!(answered.exact);
+        assert!(near(middles[0], colour), "{middles:?}");
         assert!(told <= answered.seated_at && answered.seated_at < answered.drawn_at);
         // Until the page is at rest again: what a page in motion shows is another question.
         std::thread::sleep(AT_REST);
@@ -107,7 +108,7 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
 }
 
 #[test]
-fn on_a_page_that_never_rests_the_mark_arrives_with_the_effect_too() {
+fn on_a_page_that_never_rests_the_mark_says_that_it_may_be_a_frame_early() {
     let screen = Screen::open(&page(
         "<div id=box style='position:absolute;left:0;top:0;width:50px;height:50px;background:#fff'></div>",
         "let steps = 0; (function next() { box.style.left = (steps += 5) % 1000 + 'px'; requestAnimationFrame(next) })();
@@ -130,22 +131,16 @@ fn on_a_page_that_never_rests_the_mark_arrives_with_the_effect_too() {
             (screen.pictures() >= shown + 12).then_some(())
         });
         let answers = screen.answers().into_iter();
-        let own: Vec<_> = answers
-            .filter(|(answered, _)| answered.mark.input == InputId(input))
-            .map(|(answered, middle)| {
-                (answered.drawn_at - answered.seated_at, near(middle, colour))
-            })
-            .collect();
-        eprintln!("{own:?}");
         // The last one told of an input counts.
-        if own.last().is_none_or(|(_, shows)| !shows) {
+        let mut own = answers.filter(|(answered, _)| answered.mark.input == InputId(input));
+        let (answered, middles) = own.next_back().unwrap();
+        assert!(!answered.exact);
+        if !middles.iter().any(|middle| near(*middle, colour)) {
             wrong.push(input);
         }
     }
-    assert!(
-        wrong.len() <= 5,
-        "told of {wrong:?} before they could be seen"
-    );
+    // Where two machines' work shares two cores, Chrome may miss a frame.
+    assert!(wrong.len() <= 3, "told of {wrong:?} long before");
 }
 
 #[test]

@@ -134,13 +134,13 @@ impl Connection {
     /// A second is over: tells what its inputs took to be seen, and asks the server for the time.
     pub fn measure(&self) {
         let second = self.meter.take_second();
-        if !second.measurements.is_empty() {
-            let newest = second.measurements.iter().copied();
-            let measurements = newest.take(MOST_MEASUREMENTS).collect();
+        if !second.inputs.is_empty() {
+            let measurements = second.inputs.iter().map(|input| input.measurement);
+            let measurements = measurements.take(MOST_MEASUREMENTS).collect();
             self.mention(ClientMessage::Measured { measurements });
         }
         self.watch.latency.update(|latency| {
-            latency.push(second.measurements, second.offset, second.is_blind);
+            latency.push(second.inputs, second.offset, second.is_blind);
         });
         self.ping();
     }
