@@ -11,12 +11,12 @@ use crate::stats::sparkline;
 /// What a stage is called in a sentence of its own.
 fn name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Dispatch => "Your browser, input",
+        Stage::Dispatch => "Browser, input",
         Stage::InputNetwork => "Network, input",
         Stage::Seat => "Server, input",
         Stage::Chrome => "Chrome draws",
         Stage::Convert => "Compose, convert",
-        Stage::Wait => "Wait for encoder",
+        Stage::Wait => "Encoder's turn",
         Stage::Encode => "Encode",
         Stage::Send => "Send",
         Stage::Network => "Network, picture",

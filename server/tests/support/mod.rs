@@ -297,6 +297,14 @@ impl Screen {
         self.seen.picture.lock().unwrap().1
     }
 
+    /// Blocks until so many pictures more have come.
+    pub fn moves_on(&self, pictures: u64) {
+        let wanted = self.pictures() + pictures;
+        until("more pictures", || {
+            (self.pictures() >= wanted).then_some(())
+        });
+    }
+
     /// Blocks until the state is as wanted.
     pub fn wait_state(&self, what: &str, wanted: impl Fn(&DisplayState) -> bool) {
         let state = self.display().state();
