@@ -133,3 +133,13 @@ export function keepDataChannelsShut() {
     return create.call(new RTCPeerConnection(), label, options);
   };
 }
+
+/** For `addInitScript`: the page knows no way over UDP, as on a network that lets only TCP through. */
+export function keepUdpShut() {
+  const accept = RTCPeerConnection.prototype.setRemoteDescription;
+  /** @type {typeof accept} */
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const sdp = description.sdp?.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, '');
+    return accept.call(this, { ...description, type: description.type, sdp });
+  };
+}

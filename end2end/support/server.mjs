@@ -58,14 +58,14 @@ export class Server {
 
   /**
    * Starts one and waits for the URL it prints.
-   * @param {{ flags?: string[], port?: number, runtimeDir?: string }} [options]
+   * @param {{ flags?: string[], host?: string, port?: number, mediaPort?: number, runtimeDir?: string }} [options]
    */
-  static async start({ flags = [], port, runtimeDir = newRuntimeDir() } = {}) {
+  static async start({ flags = [], host = '127.0.0.1', port, mediaPort = 0, runtimeDir = newRuntimeDir() } = {}) {
     if (!existsSync(BINARY)) {
       throw new Error(`no server at ${BINARY}: build it with \`cargo xtask build\`, or set FARPANE_BIN`);
     }
-    const listen = `127.0.0.1:${port ?? (await freePort())}`;
-    const settings = ['--listen', listen, '--media-port', '0', '--runtime-dir', runtimeDir];
+    const listen = `${host}:${port ?? (await freePort())}`;
+    const settings = ['--listen', listen, '--media-port', String(mediaPort), '--runtime-dir', runtimeDir];
     const child = spawn(BINARY, ['serve', ...settings, ...flags], {
       cwd: ROOT,
       env: process.env,

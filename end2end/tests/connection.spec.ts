@@ -1,7 +1,7 @@
 // Between viewer and server: without data channels, and with nonsense on every way in.
 
 import { expect, test } from '../support/fixtures';
-import { keepDataChannelsShut } from '../support/instruments.mjs';
+import { keepDataChannelsShut, keepUdpShut } from '../support/instruments.mjs';
 import { GREEN, YELLOW } from '../support/viewer';
 
 test('without data channels the server functions carry the input', async ({ open, page, run }) => {
@@ -28,6 +28,17 @@ test('without data channels the server functions carry the input', async ({ open
   await viewer.visit(run.url('page.html', { name: 'Elsewhere', color: 'rgb(0, 180, 0)' }));
   await viewer.shows(GREEN);
   await expect(page).toHaveTitle(/Elsewhere/);
+});
+
+test('where UDP is blocked, pictures and input take TCP on the same port', async ({ open, page, run }) => {
+  await page.addInitScript(keepUdpShut);
+  const viewer = await open('recorder.html');
+  const target = await run.center('target');
+  await viewer.click(target);
+  await run.saw('click', { target: 'target' });
+  await viewer.shows(GREEN, target);
+  await viewer.button('Statistics').click();
+  await expect(page.getByRole('complementary', { name: 'Statistics' })).toContainText(/Transport\s*TCP/);
 });
 
 test('nonsense on the data channels is survived', async ({ open, run }) => {

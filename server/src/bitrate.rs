@@ -21,6 +21,16 @@ impl Bitrate {
         self.0
     }
 
+    /// How long this many bytes take to flow.
+    pub fn time_for(self, bytes: usize) -> Duration {
+        let seconds = bytes as f64 * 8.0 / f64::from(self.0.max(1));
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+    }
+
+    pub fn part(self, part: f64) -> Bitrate {
+        Bitrate((f64::from(self.0) * part) as u32)
+    }
+
     /// What flows in this time.
     pub fn bytes_in(self, time: Duration) -> u64 {
         (f64::from(self.0) * time.as_secs_f64() / 8.0) as u64

@@ -31,6 +31,8 @@ pub struct Config {
     pub size: VideoSize,
     /// The ceiling of a session's stream.
     pub bitrate: Bitrate,
+    /// The stream follows what each viewer's network carries.
+    pub adapt: bool,
     /// Pictures per second at most.
     pub frame_rate: u32,
     /// How long a session lives on without a viewer.
@@ -124,6 +126,7 @@ impl Typed {
                 as usize,
             size: self.size.unwrap_or_default(),
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),
+            adapt: self.adapt != Some(typed::Adapt::Off),
             frame_rate: within("frame-rate", self.frame_rate.unwrap_or(60), 1, 60)? as u32,
             grace: Duration::from_secs(within(
                 "grace",

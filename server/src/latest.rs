@@ -19,6 +19,8 @@ struct State {
     canvas: I420,
     fresh: Option<Fresh>,
     nudged: bool,
+    /// As `nudged`, for whoever rests.
+    roused: bool,
     closed: bool,
 }
 
@@ -62,6 +64,8 @@ pub struct Taken {
     pub convert: Duration,
     /// How many pictures Chrome drew that this one stands for as well.
     pub replaced: u32,
+    /// How many of its rows may have changed.
+    pub rows: usize,
     /// Inputs that it shows.
     pub marks: Vec<Answered>,
 }
@@ -84,6 +88,7 @@ impl Latest {
                 canvas: I420::black(size),
                 fresh: None,
                 nudged: false,
+                roused: false,
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -121,7 +126,9 @@ impl Latest {
 
     /// Wakes the encoder although nothing changed, for example for a keyframe.
     pub fn nudge(&self) {
-        self.lock().nudged = true;
+        let mut state = self.lock();
+        (state.nudged, state.roused) = (true, true);
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -129,6 +136,17 @@ impl Latest {
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+    }
+
+    /// Blocks for `time` at most while pictures replace each other; comes back early after a [`Latest::nudge`], which
+    /// [`Latest::wait`] still finds. `false` once it is closed.
+    pub fn rest(&self, time: Duration) -> bool {
+        let resting = |state: &mut State| !state.closed && !std::mem::take(&mut state.roused);
+        let rested = self
+            .changed
+            .wait_timeout_while(self.lock(), time, resting)
+            .unwrap_or_else(PoisonError::into_inner);
+        !rested.0.closed
     }
 
     /// Blocks until there is something to encode; brings `into` up to date. One encoder calls this, and keeps `into`
@@ -147,8 +165,10 @@ impl Latest {
             if let Some(fresh) = state.fresh.take() {
                 // Whoever nudged gets this picture.
                 state.nudged = false;
+                let rows = fresh.rows.len();
                 into.copy_rows(&state.canvas, fresh.rows);
                 return Wake::Picture(Taken {
+                    rows,
                     drawn_at: fresh.drawn_at,
                     convert: fresh.convert,
                     replaced: fresh.replaced,
@@ -234,6 +254,22 @@ mod tests {
             Wake::Nudge
         ));
         assert!(Instant::now() >= soon);
+    }
+
+    #[test]
+    fn who_rests_is_roused_by_a_nudge_and_not_by_pictures() {
+        let latest = Latest::new(VideoSize::HD);
+        let mut seen = I420::black(VideoSize::HD);
+        latest.nudge();
+        let hour = Duration::from_secs(3600);
+        assert!(latest.rest(hour), "the nudge ends the rest");
+        assert!(matches!(latest.wait(&mut seen), Wake::Nudge));
+        paint(&latest, 0..2, 50);
+        let began = Instant::now();
+        assert!(latest.rest(Duration::from_millis(5)));
+        assert!(began.elapsed() >= Duration::from_millis(5));
+        latest.close();
+        assert!(!latest.rest(hour));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub mod mark;
 pub mod bitrate;
 pub mod display;
 pub mod encode;
+pub mod gate;
 pub mod latest;
 pub mod peer;
 pub mod picture;

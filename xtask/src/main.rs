@@ -8,6 +8,7 @@ mod setup;
 // Sources → `target/site` and `target/release/farpane`.
 mod build;
 // What is done with the built product.
+mod bench;
 mod check;
 mod product;
 // How a command is run, a step is told and a test is counted.
@@ -19,6 +20,7 @@ mod tally;
 use std::env;
 use std::process::ExitCode;
 
+use bench::Bench;
 use setup::Purpose;
 use shell::Result;
 use steps::Steps;
@@ -60,11 +62,17 @@ fn perform(task: Task) -> Result<()> {
             product::serve(&workspace, &args)
         }
         Task::Bench(args) => {
+            let bench = Bench::read(&args);
+            bench.check()?;
             let workspace = Workspace::find(false)?;
-            setup::prepare(&workspace, Purpose::Bench)?;
-            build::all(&workspace)?;
-            product::bench(&workspace, &args)
+            if bench.wants_build() {
+                setup::prepare(&workspace, Purpose::Bench)?;
+                build::all(&workspace)?;
+            }
+            bench.run(&workspace)
         }
+        Task::BenchRelay(args) => bench::relay(&args),
+        Task::BenchJanitor(args) => bench::janitor(&args),
         Task::Test(args) => {
             let workspace = Workspace::find(false)?;
             Steps::all(|steps| {

@@ -1,10 +1,9 @@
-//! The built product → started for a person, or measured.
+//! The built product → started for a person.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::setup::node;
-use crate::shell::{Failure, Result, run, say};
+use crate::shell::{Failure, Result, say};
 use crate::workspace::Workspace;
 
 /// Becomes `farpane serve …`; returns only if that failed.
@@ -16,17 +15,6 @@ pub fn serve(workspace: &Workspace, args: &[String]) -> Result<()> {
     command.arg("serve").args(args);
     keep_folder(&mut command);
     Err(Failure::of("Cannot start Farpane")(command.exec()))
-}
-
-/// Runs the benchmark in a real browser against the built product.
-pub fn bench(workspace: &Workspace, args: &[String]) -> Result<()> {
-    node::install_packages(workspace)?;
-    say("Measuring through a real browser");
-    run(workspace
-        .command_with_product("node")
-        .arg("bench.mjs")
-        .args(args)
-        .current_dir(workspace.end2end()))
 }
 
 /// Paths in farpane's arguments are meant from where the person stands.

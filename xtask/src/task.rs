@@ -7,6 +7,7 @@ Usage: cargo xtask <task> [-- arguments]
   run [-- farpane's arguments]      Set up, build and start Farpane; prints the URL to open
   test [-- Playwright's arguments]  Set up, build and run every test (needs Node 20 or newer)
   bench [-- its arguments]          Measure latency, frame rate, bitrate, CPU and memory through a real browser
+  bench --links [-- its arguments]  The same on links made for it: narrow, lossy, changing, cut (needs root)
   build                             Set up and build, without starting anything
   ci                                What must pass before a change goes in: format, clippy, tests
 
@@ -21,6 +22,10 @@ pub enum Task {
     Run(Vec<String>),
     Test(Vec<String>),
     Bench(Vec<String>),
+    /// For `bench --links` itself: what carries its packets.
+    BenchRelay(Vec<String>),
+    /// For `bench --links` itself: what removes its links.
+    BenchJanitor(Vec<String>),
     Ci,
 }
 
@@ -42,6 +47,8 @@ pub fn read(words: impl IntoIterator<Item = String>) -> Result<Task, String> {
         "run" => Ok(Task::Run(args)),
         "test" => Ok(Task::Test(args)),
         "bench" => Ok(Task::Bench(args)),
+        "bench-relay" => Ok(Task::BenchRelay(args)),
+        "bench-janitor" => Ok(Task::BenchJanitor(args)),
         "build" => without_arguments(Task::Build),
         "ci" => without_arguments(Task::Ci),
         "help" | "--help" | "-h" => Ok(Task::Help),

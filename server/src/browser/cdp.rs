@@ -1,16 +1,16 @@
 //! The one door to Chrome's DevTools protocol: commands out, their answers and events back.
 //!
 //! `chromiumoxide`'s own page handler is left out: it attaches to every target with half a dozen commands and an
-//! emulated viewport. Its typed protocol and its connection are used.
+//! emulated viewport; and so is its connection, which is a web socket. Its typed protocol is used.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use chromiumoxide::cdp::CdpEventMessage;
-use chromiumoxide::conn::Connection;
-use chromiumoxide::error::CdpError as ConnectionError;
-use chromiumoxide::types::{CallId, Command, Message, MethodId, Response};
-use futures::StreamExt;
+use chromiumoxide::types::{CallId, Command, Message, MethodCall, MethodId, Response};
 use tokio::sync::{mpsc, oneshot};
+
+use super::pipe::Pipe;
 
 /// Commands that wait for the task; a person cannot produce that many.
 const COMMAND_QUEUE: usize = 256;
@@ -20,8 +20,6 @@ const EVENT_QUEUE: usize = 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CdpError {
-    #[error("the control connection to Chrome cannot be made: {0}")]
-    Connect(#[source] ConnectionError),
     #[error("Chrome hung up")]
     Closed,
     #[error("Chrome refused: {0}")]
@@ -46,24 +44,18 @@ pub struct Cdp {
 }
 
 impl Cdp {
-    /// `url` is what Chrome prints: `ws://127.0.0.1:PORT/devtools/browser/ID`. The second part drives the connection and
-    /// must be polled; it ends when either side hangs up.
-    pub async fn connect(
-        url: &str,
-    ) -> Result<
-        (
-            Cdp,
-            mpsc::Receiver<CdpEventMessage>,
-            impl Future<Output = ()> + use<>,
-        ),
-        CdpError,
-    > {
-        let connection = Connection::<CdpEventMessage>::connect(url)
-            .await
-            .map_err(CdpError::Connect)?;
+    /// The second part are Chrome's events, the third drives the connection and must be polled; it ends when either side
+    /// hangs up.
+    pub fn over(
+        pipe: Pipe,
+    ) -> (
+        Cdp,
+        mpsc::Receiver<CdpEventMessage>,
+        impl Future<Output = ()> + use<>,
+    ) {
         let (calls, waiting) = mpsc::channel(COMMAND_QUEUE);
         let (events, received) = mpsc::channel(EVENT_QUEUE);
-        Ok((Cdp { calls }, received, drive(connection, waiting, events)))
+        (Cdp { calls }, received, drive(pipe, waiting, events))
     }
 
     /// Sends a command and waits for its answer.
@@ -107,49 +99,87 @@ impl Cdp {
     }
 }
 
-/// The connection's task.
-async fn drive(
-    mut connection: Connection<CdpEventMessage>,
-    mut calls: mpsc::Receiver<Call>,
-    events: mpsc::Sender<CdpEventMessage>,
-) {
-    let mut waiting: HashMap<CallId, (MethodId, Option<oneshot::Sender<Response>>)> =
-        HashMap::new();
-    let mut told_of_unknown = false;
-    loop {
-        tokio::select! {
-            call = calls.recv() => {
-                let Some(call) = call else { return };
-                let method = call.method.clone();
-                match connection.submit_command(call.method, call.session.map(Into::into), call.params) {
-                    Ok(id) => { waiting.insert(id, (method, call.reply)); }
-                    Err(error) => tracing::warn!(%method, %error, "a command cannot be written"),
-                }
+/// Answers that are waited for, by the number of their call.
+type Waiting = HashMap<CallId, (MethodId, Option<oneshot::Sender<Response>>)>;
+
+/// The connection's task: commands and answers apart, so that a Chrome which is busy talking is still listened to.
+async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, events: mpsc::Sender<CdpEventMessage>) {
+    let Pipe {
+        mut commands,
+        mut answers,
+    } = pipe;
+    let waiting = Mutex::new(Waiting::new());
+    // A panic while holding it leaves nothing half done.
+    let waiting = || waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let write = async {
+        let mut number = 0;
+        while let Some(call) = calls.recv().await {
+            number += 1;
+            let id = CallId::new(number);
+            waiting().insert(id, (call.method.clone(), call.reply));
+            let message = serde_json::to_vec(&MethodCall {
+                id,
+                method: call.method,
+                session_id: call.session,
+                params: call.params,
+            });
+            let sent = match message {
+                Ok(message) => commands.send(message).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = sent {
+                tracing::debug!(%error, "a command does not reach Chrome");
+                return;
             }
-            message = connection.next() => match message {
-                None => return,
-                Some(Ok(Message::Response(response))) => {
-                    let Some((method, reply)) = waiting.remove(&response.id) else { continue };
-                    match reply {
-                        // Nobody waits any longer: fine.
-                        Some(reply) => drop(reply.send(response)),
-                        None => if let Some(error) = response.error {
-                            tracing::debug!(%method, %error, "Chrome refused a command");
-                        }
-                    }
-                }
-                // Full: the browser's task is behind; Chrome waits, its pipe is the buffer.
-                Some(Ok(Message::Event(event))) => if events.send(event).await.is_err() { return },
-                // A newer Chrome says things this protocol version does not know.
-                Some(Err(ConnectionError::InvalidMessage(_, error))) => if !told_of_unknown {
-                    told_of_unknown = true;
-                    tracing::debug!(%error, "an unknown message from Chrome is skipped, and so are further ones");
-                },
-                Some(Err(error)) => {
+        }
+    };
+    let read = async {
+        let mut told_of_unknown = false;
+        loop {
+            let message = match answers.next().await {
+                Ok(Some(message)) => message,
+                Ok(None) => return,
+                Err(error) => {
                     tracing::debug!(%error, "the control connection broke");
                     return;
                 }
+            };
+            match serde_json::from_slice(&message) {
+                Ok(Message::Response(response)) => {
+                    let waited = waiting().remove(&response.id);
+                    answer(waited, response);
+                }
+                // Full: the browser's task is behind; Chrome waits, its pipe is the buffer.
+                Ok(Message::Event(event)) => {
+                    if events.send(event).await.is_err() {
+                        return;
+                    }
+                }
+                // A newer Chrome says things this protocol version does not know.
+                Err(error) => {
+                    if !told_of_unknown {
+                        told_of_unknown = true;
+                        tracing::debug!(%error, "an unknown message from Chrome is skipped, and so are further ones");
+                    }
+                }
             }
         }
+    };
+    tokio::select! {
+        () = write => {}
+        () = read => {}
+    }
+}
+
+fn answer(waiting: Option<(MethodId, Option<oneshot::Sender<Response>>)>, response: Response) {
+    match waiting {
+        // Nobody waits any longer: fine.
+        Some((_, Some(reply))) => drop(reply.send(response)),
+        Some((method, None)) => {
+            if let Some(error) = response.error {
+                tracing::debug!(%method, %error, "Chrome refused a command");
+            }
+        }
+        None => {}
     }
 }

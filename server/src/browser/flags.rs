@@ -20,8 +20,8 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
         "--disable-gpu",
         // The whole picture is the page; tabs and the address are drawn by the viewer.
         "--kiosk",
-        // Control. The number is read back from what Chrome prints.
-        "--remote-debugging-port=0",
+        // Control, by two pipes that nobody else can reach.
+        "--remote-debugging-pipe",
         // A fresh profile is ready at once and asks nothing.
         "--no-first-run",
         "--no-default-browser-check",

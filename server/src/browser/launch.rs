@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStderr, Command};
 
 use super::flags::{FlagOptions, flags, local_state, preferences};
 use super::home::{Home, HomeError};
+use super::pipe::Pipe;
 
 /// Chrome is there in half a second; a machine that swaps may take long.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -55,8 +56,7 @@ pub enum LaunchError {
 pub struct Chrome {
     child: Child,
     group: Pid,
-    websocket_url: String,
-    stderr: Option<Lines<BufReader<ChildStderr>>>,
+    stderr: Lines<BufReader<ChildStderr>>,
     // Dropped last: Chrome is dead by then.
     _home: Home,
 }
@@ -85,12 +85,16 @@ pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
 }
 
 impl Chrome {
-    /// Starts Chrome with `wayland` as its only display and waits until it can be controlled.
-    pub async fn launch(
+    /// Starts Chrome with `wayland` as its only display; [`Chrome::started`] tells whether it did start.
+    pub fn launch(
         options: LaunchOptions,
         home: Home,
         wayland: OwnedFd,
-    ) -> Result<Chrome, LaunchError> {
+    ) -> Result<(Chrome, Pipe), LaunchError> {
+        let spawn_error = |source| LaunchError::Spawn {
+            path: options.chrome.clone(),
+            source,
+        };
         home.write_to_profile("Local State", local_state().to_string().as_bytes())?;
         home.write_to_profile("Default/Preferences", preferences().to_string().as_bytes())?;
         let small_shm = rustix::fs::statvfs("/dev/shm")
@@ -128,54 +132,50 @@ impl Chrome {
         if let Some(uid) = home.uid() {
             command.uid(uid).gid(uid);
         }
+        let (pipe, ends) = Pipe::new().map_err(spawn_error)?;
+        let mut put_in_place = ends.put_in_place();
         let socket = wayland.as_raw_fd();
-        // SAFETY: between fork and exec only system calls are made; the descriptor is open, `wayland` outlives the spawn.
+        // SAFETY: between fork and exec only system calls are made; the descriptors are open, `wayland` and `ends` outlive
+        // the spawn.
         unsafe {
             command.pre_exec(move || {
                 let socket = BorrowedFd::borrow_raw(socket);
                 rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty())?;
                 // `kill -9` of the server takes Chrome along. Set after the change of user, which clears it.
                 set_parent_process_death_signal(Some(Signal::KILL))?;
-                Ok(())
+                put_in_place()
             });
         }
-        let mut child = command.spawn().map_err(|source| LaunchError::Spawn {
-            path: options.chrome.clone(),
-            source,
-        })?;
-        drop(wayland);
+        let mut child = command.spawn().map_err(spawn_error)?;
+        drop((wayland, ends));
         let group = child
             .id()
             .and_then(|id| Pid::from_raw(id.cast_signed()))
             .expect("a child that was not waited for has its process id");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let mut chrome = Chrome {
+        let chrome = Chrome {
             child,
             group,
-            websocket_url: String::new(),
-            stderr: None,
+            stderr: BufReader::new(stderr).lines(),
             _home: home,
         };
-        let mut lines = BufReader::new(stderr).lines();
-        chrome.websocket_url =
-            tokio::time::timeout(START_DEADLINE, chrome.read_address(&mut lines))
-                .await
-                .unwrap_or(Err(LaunchError::TooSlow))?;
-        chrome.stderr = Some(lines);
-        Ok(chrome)
+        Ok((chrome, pipe))
     }
 
-    async fn read_address(
-        &mut self,
-        lines: &mut Lines<BufReader<ChildStderr>>,
-    ) -> Result<String, LaunchError> {
+    /// Waits until Chrome `answers` its first question, or tells why it will not.
+    pub async fn started(&mut self, answers: impl Future<Output = ()>) -> Result<(), LaunchError> {
+        tokio::select! {
+            () = answers => Ok(()),
+            why = self.failure() => Err(why),
+            () = tokio::time::sleep(START_DEADLINE) => Err(LaunchError::TooSlow),
+        }
+    }
+
+    async fn failure(&mut self) -> LaunchError {
         let mut output = Vec::new();
-        while let Ok(Some(line)) = lines.next_line().await {
-            if let Some(url) = line.strip_prefix("DevTools listening on ") {
-                return Ok(url.trim().to_owned());
-            }
+        while let Ok(Some(line)) = self.stderr.next_line().await {
             if line.contains("No usable sandbox") {
-                return Err(LaunchError::NoSandbox);
+                return LaunchError::NoSandbox;
             }
             tracing::trace!(target: "chrome", "{line}");
             output.push(line);
@@ -185,25 +185,17 @@ impl Chrome {
             Err(error) => error.to_string(),
         };
         let last = output.len().saturating_sub(3);
-        Err(LaunchError::Ended {
+        LaunchError::Ended {
             status,
             output: output[last..].join(" · "),
-        })
-    }
-
-    /// `ws://127.0.0.1:PORT/devtools/browser/ID`.
-    pub fn websocket_url(&self) -> &str {
-        &self.websocket_url
+        }
     }
 
     /// Reads away what Chrome prints (its pipe must not fill) until it ends; gives how it ended.
     pub async fn ended(&mut self) -> Option<ExitStatus> {
         let Chrome { child, stderr, .. } = self;
         let drain = async {
-            while let Some(Ok(Some(line))) = match stderr {
-                Some(lines) => Some(lines.next_line().await),
-                None => None,
-            } {
+            while let Ok(Some(line)) = stderr.next_line().await {
                 tracing::trace!(target: "chrome", "{line}");
             }
             // Its end says nothing: Chrome may live on without.

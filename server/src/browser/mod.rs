@@ -10,16 +10,19 @@ pub mod launch;
 // How it is controlled, and what it says.
 mod cdp;
 mod control;
+mod pipe;
 mod tabs;
 
+use chromiumoxide::cdp::browser_protocol::browser::GetVersionParams;
+use futures::FutureExt;
 use shared::session::{Dialog, Tab, TabId};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use address::AllowedUrl;
 use cdp::Cdp;
-pub use cdp::CdpError;
-use launch::Chrome;
+use launch::{Chrome, LaunchError};
+use pipe::Pipe;
 
 /// Commands that wait for Chrome's task: more than a person can type, and a script that outruns it is told so.
 const COMMAND_QUEUE: usize = 64;
@@ -71,9 +74,24 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Takes control of a Chrome and sends its first page to `url`.
-    pub async fn control(chrome: Chrome, urls: Vec<AllowedUrl>) -> Result<Browser, CdpError> {
-        let (cdp, events, connection) = Cdp::connect(chrome.websocket_url()).await?;
+    /// Waits until a Chrome just launched can be controlled, and sends its first pages to `urls`.
+    pub async fn control(
+        mut chrome: Chrome,
+        pipe: Pipe,
+        urls: Vec<AllowedUrl>,
+    ) -> Result<Browser, LaunchError> {
+        let (cdp, events, connection) = Cdp::over(pipe);
+        let mut connection = connection.boxed();
+        let answers = async {
+            // Whatever it answers, it is there.
+            let first = cdp.call(None, GetVersionParams::default());
+            tokio::select! {
+                _ = first => {}
+                // It hangs up before it ends, and its end tells why.
+                () = &mut connection => std::future::pending().await,
+            }
+        };
+        chrome.started(answers).await?;
         let (commands, asked) = mpsc::channel(COMMAND_QUEUE);
         let (publish, state) = watch::channel(BrowserState::default());
         let control = control::Control::new(cdp, urls, publish);

@@ -23,6 +23,14 @@ pub enum Command {
     Serve(Box<Typed>),
 }
 
+/// Whether the stream follows the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adapt {
+    On,
+    Off,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthKind {
@@ -91,6 +99,10 @@ pub struct Typed {
     #[serde(deserialize_with = "from_text")]
     pub bitrate: Option<Bitrate>,
 
+    /// Whether bitrate, frame rate and size follow what each viewer's network carries; off is for comparison [default: on]
+    #[arg(long, env = "FARPANE_ADAPT", value_name = "on|off")]
+    pub adapt: Option<Adapt>,
+
     /// Pictures per second at most, 1 to 60 [default: 60]
     #[arg(long, env = "FARPANE_FRAME_RATE", value_name = "FPS")]
     pub frame_rate: Option<u64>,
@@ -158,6 +170,7 @@ impl Typed {
             max_sessions: self.max_sessions.or(file.max_sessions),
             size: self.size.or(file.size),
             bitrate: self.bitrate.or(file.bitrate),
+            adapt: self.adapt.or(file.adapt),
             frame_rate: self.frame_rate.or(file.frame_rate),
             grace: self.grace.or(file.grace),
             search_url: self.search_url.or(file.search_url),

@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::sync::watch;
 
-use crate::{latest::Latest, mark::Mark, picture::rect::Rect};
+use crate::{gate::Gate, latest::Latest, mark::Mark, picture::rect::Rect};
 
 // What people do, on its way to Chrome.
 mod inbox;
@@ -122,12 +122,13 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts the thread. The descriptor is Chrome's end of the connection, for `WAYLAND_SOCKET`; close it here once
+    /// Starts the thread; Chrome draws no faster than the `gate` lets pictures through. The descriptor is Chrome's end of the connection, for `WAYLAND_SOCKET`; close it here once
     /// Chrome has inherited it, or the display cannot see Chrome go. Leaves `latest` open when it ends, so that a new
     /// display can continue it.
     pub fn start(
         options: DisplayOptions,
         latest: Arc<Latest>,
+        gate: Arc<Gate>,
     ) -> Result<(Display, OwnedFd), DisplayError> {
         let (ours, chromes) = UnixStream::pair()?;
         let inbox = Arc::new(Inbox::new(options.size)?);
@@ -137,7 +138,9 @@ impl Display {
             let inbox = inbox.clone();
             thread::Builder::new()
                 .name("display".to_owned())
-                .spawn(move || thread_loop::run(options, latest, ours, &inbox, sender, &ready))?
+                .spawn(move || {
+                    thread_loop::run(options, latest, gate, ours, &inbox, sender, &ready)
+                })?
         };
         let display = Display {
             inbox,

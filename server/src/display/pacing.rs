@@ -1,77 +1,93 @@
 //! Pure: when Chrome may draw its next frame.
 //!
-//! A frame callback answered is one frame drawn. Chrome keeps one frame ready behind an unanswered callback, so on a
-//! busy page an input shows only in the second frame after it: those two are asked for at once.
+//! A frame callback answered is one frame drawn. Chrome always has the next frame ready behind an unanswered callback, one
+//! interval old by the time it is let go; answered at once, the frame is fresh, and Chrome's own clock keeps the rate. So
+//! callbacks are answered at once, within a budget that bounds how often Chrome draws.
+//!
+//! A page that never rests fills Chrome's pipeline in another way: once its main thread misses a deadline, it stays one
+//! frame behind. A pause of two intervals, once a second, lets it catch up. Measured on scrolling text at 720p, from the
+//! page's clock to the commit, p50: on a beat of 60 Hz 33 or 48 ms as it happens, at once 20 or 36, with the pause 20.
 
 use std::time::{Duration, Instant};
 
 pub struct Pacing {
     interval: Duration,
-    /// The next moment of the regular beat. In the past when Chrome has been idle.
-    beat: Option<Instant>,
-    /// Callbacks that may still come before the beat because of the last input.
-    hurried: u32,
-    /// How long ago an input still hurries.
-    hurry_until: Option<Instant>,
-    /// Callbacks ahead of the beat that are left to spend, and when that was worked out.
+    /// Callbacks that may be answered before the budget has earned them, and when that was worked out.
     credit: (f64, Option<Instant>),
+    /// Callbacks that may still overdraw the budget because of the last input, and until when.
+    hurried: Option<(u32, Instant)>,
+    /// Since when Chrome has been drawing without a rest, and when it last did.
+    busy: Option<(Instant, Instant)>,
+    /// The pause that Chrome catches up in.
+    pause_until: Option<Instant>,
 }
 
 /// The frame that was ready before the input, and the first one that can show it.
 const FRAMES_TO_SHOW_AN_INPUT: u32 = 2;
 /// An input whose effect is not drawn by then was not waiting for us.
 const HURRY: Duration = Duration::from_millis(100);
+/// Chrome's clock and ours differ, and its frames come in pairs now and then: a little more than the rate, so that it is
+/// Chrome's clock that counts.
+const BUDGET: f64 = 1.1;
 const MOST_CREDIT: f64 = 4.0;
-/// Of the frame rate: a drag across a busy page draws at most this much more often than the beat.
-const CREDIT_PER_FRAME: f64 = 0.5;
+/// For inputs, the credit goes down to here: a drag across a busy page draws at most this many frames more.
+const OVERDRAFT: f64 = -4.0;
+/// As long as this without a frame, and Chrome's pipeline is empty.
+const REST: Duration = Duration::from_millis(30);
+/// How long a page may be busy before it is made to rest.
+const BUSY: Duration = Duration::from_secs(1);
 
 impl Pacing {
     pub fn new(frame_rate: u32) -> Pacing {
         Pacing {
             interval: Duration::from_secs(1) / frame_rate.clamp(1, 1000),
-            beat: None,
-            hurried: 0,
-            hurry_until: None,
             credit: (MOST_CREDIT, None),
+            hurried: None,
+            busy: None,
+            pause_until: None,
         }
     }
 
     /// A person did something that a frame may have to show.
     pub fn input(&mut self, now: Instant) {
-        self.hurried = FRAMES_TO_SHOW_AN_INPUT;
-        self.hurry_until = Some(now + HURRY);
+        self.hurried = Some((FRAMES_TO_SHOW_AN_INPUT, now + HURRY));
     }
 
     /// When waiting callbacks are to be answered: now or later.
     pub fn due(&self, now: Instant) -> Instant {
-        let beat = self.beat.map_or(now, |beat| beat.max(now));
-        if self.hurries(now) { now } else { beat }
+        let pause = self.pause_until.map_or(now, |until| until.max(now));
+        let credit = self.credit_at(now);
+        let least = 1.0 + if self.hurries(now) { OVERDRAFT } else { 0.0 };
+        let missing = (least - credit).max(0.0);
+        pause.max(now + self.interval.mul_f64(missing / BUDGET))
     }
 
     /// Waiting callbacks have been answered.
     pub fn answered(&mut self, now: Instant) {
-        let early = self.beat.is_some_and(|beat| now < beat);
-        let credit = self.credit_at(now);
-        self.credit = (if early { credit - 1.0 } else { credit }, Some(now));
-        self.hurried = self.hurried.saturating_sub(1);
-        let next = match self.beat {
-            // A little late is the timer's doing: keeping the beat keeps the rate.
-            Some(beat) if !early && now - beat < self.interval / 2 => beat,
+        self.credit = (self.credit_at(now) - 1.0, Some(now));
+        self.hurried = self
+            .hurried
+            .and_then(|(frames, until)| Some((frames.checked_sub(1)?, until)));
+        let since = match self.busy {
+            Some((since, last)) if now - last < REST => since,
             _ => now,
         };
-        self.beat = Some(next + self.interval);
+        self.busy = Some((since, now));
+        self.pause_until = None;
+        if now - since >= BUSY {
+            self.pause_until = Some(now + REST.max(self.interval));
+        }
     }
 
     fn hurries(&self, now: Instant) -> bool {
-        self.hurried > 0
-            && self.hurry_until.is_some_and(|until| now < until)
-            && self.credit_at(now) >= 1.0
+        self.hurried
+            .is_some_and(|(frames, until)| frames > 0 && now < until)
     }
 
     fn credit_at(&self, now: Instant) -> f64 {
         let (credit, since) = self.credit;
         let elapsed = since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        let earned = elapsed.as_secs_f64() / self.interval.as_secs_f64() * CREDIT_PER_FRAME;
+        let earned = elapsed.as_secs_f64() / self.interval.as_secs_f64() * BUDGET;
         (credit + earned).min(MOST_CREDIT)
     }
 }
@@ -83,52 +99,74 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    #[test]
-    fn an_idle_page_draws_at_once_and_a_busy_one_on_the_beat() {
-        let start = Instant::now();
-        let mut pacing = Pacing::new(50);
-        assert_eq!(pacing.due(start), start);
-        pacing.answered(start);
-        assert_eq!(pacing.due(start + 3 * MS), start + 20 * MS);
-        assert_eq!(pacing.due(start + 900 * MS), start + 900 * MS);
+    /// A page that has its next frame ready `work` after the last callback, for `length`: when callbacks were answered.
+    fn draw(pacing: &mut Pacing, start: Instant, work: Duration, length: Duration) -> Vec<Instant> {
+        let mut answers = Vec::new();
+        let mut now = start;
+        while now < start + length {
+            now = pacing.due(now);
+            pacing.answered(now);
+            answers.push(now);
+            now += work;
+        }
+        answers
     }
 
     #[test]
-    fn a_timer_that_is_late_does_not_slow_the_beat() {
+    fn a_page_is_not_held_up() {
         let start = Instant::now();
-        let mut pacing = Pacing::new(50);
-        pacing.answered(start);
-        pacing.answered(start + 21 * MS);
-        assert_eq!(pacing.due(start + 22 * MS), start + 40 * MS);
-        pacing.answered(start + 55 * MS);
-        assert_eq!(pacing.due(start + 56 * MS), start + 75 * MS);
+        let mut pacing = Pacing::new(60);
+        let answers = draw(&mut pacing, start, 16 * MS, 900 * MS);
+        assert!(answers.windows(2).all(|pair| pair[1] - pair[0] == 16 * MS));
     }
 
     #[test]
-    fn two_frames_follow_an_input_at_once() {
+    fn a_page_that_could_draw_for_ever_is_held_to_the_rate() {
         let start = Instant::now();
-        let mut pacing = Pacing::new(50);
-        pacing.answered(start);
-        pacing.input(start + 2 * MS);
-        assert_eq!(pacing.due(start + 2 * MS), start + 2 * MS);
-        pacing.answered(start + 2 * MS);
-        assert_eq!(pacing.due(start + 6 * MS), start + 6 * MS);
-        pacing.answered(start + 6 * MS);
-        assert_eq!(pacing.due(start + 9 * MS), start + 26 * MS);
+        let mut pacing = Pacing::new(60);
+        let answers = draw(&mut pacing, start, MS, 10_000 * MS);
+        assert!((600..=670).contains(&answers.len()), "{}", answers.len());
     }
 
     #[test]
-    fn an_old_input_hurries_nothing() {
+    fn a_page_that_never_rests_is_made_to_once_a_second() {
         let start = Instant::now();
-        let mut pacing = Pacing::new(50);
-        pacing.input(start);
-        pacing.answered(start + 200 * MS);
-        assert_eq!(pacing.due(start + 201 * MS), start + 220 * MS);
+        let mut pacing = Pacing::new(60);
+        let answers = draw(&mut pacing, start, 16 * MS, 10_000 * MS);
+        let rests = answers.windows(2).filter(|pair| pair[1] - pair[0] >= REST);
+        assert!((8..=10).contains(&rests.count()));
+        assert!(answers.windows(2).all(|pair| pair[1] - pair[0] <= REST));
+    }
+
+    #[test]
+    fn a_page_that_rests_by_itself_is_left_alone() {
+        let start = Instant::now();
+        let mut pacing = Pacing::new(60);
+        for turn in 0..20 {
+            let answers = draw(&mut pacing, start + turn * 500 * MS, 16 * MS, 400 * MS);
+            assert!(answers.windows(2).all(|pair| pair[1] - pair[0] == 16 * MS));
+        }
+    }
+
+    #[test]
+    fn an_input_overdraws_the_budget_for_two_frames() {
+        let start = Instant::now();
+        let mut pacing = Pacing::new(60);
+        let last = draw(&mut pacing, start, MS, 500 * MS).pop().unwrap();
+        assert!(pacing.due(last + MS) > last + MS);
+        pacing.input(last + MS);
+        for frame in 1..=2 {
+            let now = last + frame * MS;
+            assert_eq!(pacing.due(now), now);
+            pacing.answered(now);
+        }
+        assert!(pacing.due(last + 3 * MS) > last + 3 * MS);
+        assert_eq!(pacing.due(last + 300 * MS), last + 300 * MS);
     }
 
     proptest! {
         #[test]
-        fn no_storm_of_inputs_draws_more_than_half_as_often_again(gaps in prop::collection::vec(1..20u32, 200..400)) {
+        fn no_storm_of_inputs_draws_much_more_than_the_budget(gaps in prop::collection::vec(1..20u32, 200..400)) {
             let start = Instant::now();
             let mut pacing = Pacing::new(60);
             let mut now = start;
@@ -141,8 +179,8 @@ mod tests {
                     answered += 1;
                 }
             }
-            let beats = (now - start).as_secs_f64() * 60.0;
-            prop_assert!(f64::from(answered) <= beats * 1.5 + MOST_CREDIT + 2.0, "{} of {}", answered, beats);
+            let budget = (now - start).as_secs_f64() * 60.0 * BUDGET;
+            prop_assert!(f64::from(answered) <= budget + MOST_CREDIT - OVERDRAFT + 2.0, "{} of {}", answered, budget);
         }
     }
 }

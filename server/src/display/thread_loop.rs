@@ -4,7 +4,7 @@ use std::{
     os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, mpsc::SyncSender},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -17,7 +17,10 @@ use super::{
     inbox::Inbox,
     pacing::Pacing,
 };
-use crate::{latest::Latest, picture::compose::Composer};
+use crate::{gate::Gate, latest::Latest, picture::compose::Composer};
+
+/// What Chrome needs for a frame.
+const DRAWING: Duration = Duration::from_millis(16);
 
 type Started = SyncSender<Result<(), DisplayError>>;
 
@@ -25,6 +28,7 @@ type Started = SyncSender<Result<(), DisplayError>>;
 pub fn run(
     options: DisplayOptions,
     latest: Arc<Latest>,
+    gate: Arc<Gate>,
     stream: UnixStream,
     inbox: &Inbox,
     state: watch::Sender<DisplayState>,
@@ -33,7 +37,7 @@ pub fn run(
     let closing = state.clone();
     // A panic here must not take other sessions down: it ends this display, and Chrome sees the connection close.
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        match Loop::new(options, latest, stream, state) {
+        match Loop::new(options, latest, gate, stream, state) {
             Ok(mut display) => {
                 let _ = started.send(Ok(()));
                 display.run(inbox)
@@ -54,6 +58,7 @@ struct Loop {
     compositor: Compositor,
     gone: Arc<std::sync::Mutex<Option<String>>>,
     latest: Arc<Latest>,
+    gate: Arc<Gate>,
     composer: Composer,
     pacing: Pacing,
 }
@@ -62,6 +67,7 @@ impl Loop {
     fn new(
         options: DisplayOptions,
         latest: Arc<Latest>,
+        gate: Arc<Gate>,
         stream: UnixStream,
         state: watch::Sender<DisplayState>,
     ) -> Result<Loop, DisplayError> {
@@ -77,6 +83,7 @@ impl Loop {
             compositor,
             gone,
             latest,
+            gate,
             composer: Composer::default(),
             pacing: Pacing::new(options.frame_rate),
         })
@@ -102,7 +109,7 @@ impl Loop {
     fn wait(&mut self, inbox: &Inbox) -> Result<(), rustix::io::Errno> {
         let now = Instant::now();
         let timeout = self.compositor.has_callbacks().then(|| {
-            let wait = self.pacing.due(now) - now;
+            let wait = self.due(now) - now;
             Timespec {
                 tv_sec: wait.as_secs() as i64,
                 tv_nsec: wait.subsec_nanos().into(),
@@ -117,6 +124,13 @@ impl Loop {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// When waiting callbacks are to be answered: as Chrome's pace allows, and no sooner than its picture can leave.
+    fn due(&self, now: Instant) -> Instant {
+        let drawn_by = self.gate.clear_at();
+        let clear = drawn_by.checked_sub(DRAWING).unwrap_or(drawn_by);
+        self.pacing.due(now).max(clear)
     }
 
     fn turn(&mut self, inbox: &Inbox) -> Option<String> {
@@ -136,7 +150,7 @@ impl Loop {
         self.compositor
             .publish(&self.latest, &mut self.composer, drawn_at);
         let now = Instant::now();
-        if self.compositor.has_callbacks() && self.pacing.due(now) <= now {
+        if self.compositor.has_callbacks() && self.due(now) <= now {
             self.compositor.answer_callbacks();
             self.pacing.answered(now);
         }

@@ -3,7 +3,6 @@
 //! It goes to the C interface directly: the safe wrapper has no way to ask for several slices, and forgets a changed
 //! bitrate.
 
-use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use openh264_sys2 as sys;
 use shared::geometry::VideoSize;
 
+use super::sharpen::Qp;
 use crate::bitrate::Bitrate;
 use crate::picture::I420;
 
@@ -48,8 +48,11 @@ pub struct H264 {
     encoder: NonNull<sys::ISVCEncoder>,
     calls: &'static sys::ISVCEncoderVtbl,
     size: VideoSize,
+    /// What it was opened with, and told since.
+    parameters: Box<sys::SEncParamExt>,
     /// The bitrate it works towards now.
     told_bits: i32,
+    quantizer: Option<Qp>,
     /// 4 kB of pointers that openh264 fills for each frame.
     info: Box<sys::SFrameBSInfo>,
 }
@@ -87,10 +90,13 @@ impl H264 {
         };
         // SAFETY: a made encoder points to its table of functions, which is a constant of the library.
         let calls = unsafe { &**encoder.as_ptr() };
-        let codec = H264 {
+        let mut codec = H264 {
             encoder,
             calls,
             size: settings.size,
+            // SAFETY: all-zero is a valid value of this C struct.
+            parameters: Box::new(unsafe { std::mem::zeroed() }),
+            quantizer: None,
             told_bits: i32::try_from(settings.ceiling.as_bps()).unwrap_or(i32::MAX),
             info: Box::default(),
         };
@@ -102,26 +108,23 @@ impl H264 {
             sys::WELS_LOG_QUIET,
         )?;
 
-        let mut parameters = MaybeUninit::<sys::SEncParamExt>::zeroed();
-        // SAFETY: all-zero is a valid value of this C struct, and openh264 fills it in.
-        let mut parameters = unsafe {
-            check("tell its defaults", {
-                let defaults = calls
-                    .GetDefaultParams
-                    .ok_or_else(|| missing("GetDefaultParams"))?;
-                defaults(codec.encoder.as_ptr(), parameters.as_mut_ptr())
-            })?;
-            parameters.assume_init()
-        };
-        describe(&settings, &mut parameters);
-        // SAFETY: `parameters` lives through the call, which copies it.
+        // SAFETY: `parameters` is valid, and openh264 fills it in.
+        unsafe {
+            let defaults = calls
+                .GetDefaultParams
+                .ok_or_else(|| missing("GetDefaultParams"))?;
+            let code = defaults(codec.encoder.as_ptr(), &raw mut *codec.parameters);
+            check("tell its defaults", code)?;
+        }
+        describe(&settings, &mut codec.parameters);
+        // SAFETY: the parameters live through the call, which copies them.
         unsafe {
             let initialize = calls
                 .InitializeExt
                 .ok_or_else(|| missing("InitializeExt"))?;
             check(
                 "start",
-                initialize(codec.encoder.as_ptr(), &raw const parameters),
+                initialize(codec.encoder.as_ptr(), &raw const *codec.parameters),
             )?;
         }
         Ok(codec)
@@ -149,6 +152,46 @@ impl H264 {
         }
         self.told_bits = bits;
         Ok(())
+    }
+
+    /// From the next picture on every one is encoded with this quantizer, whatever it costs; `None` lets rate control
+    /// choose again.
+    pub fn set_quantizer(&mut self, quantizer: Option<Qp>) -> Result<(), EncodeError> {
+        if self.quantizer == quantizer {
+            return Ok(());
+        }
+        if let Some(qp) = quantizer {
+            // Nothing else in it differs from what the encoder has, so it only takes over the numbers.
+            self.parameters.sSpatialLayers[0].iDLayerQp = qp.into();
+            self.parameters.iRCMode = sys::RC_OFF_MODE;
+            self.parameters.iTargetBitrate = self.told_bits;
+            self.parameters.sSpatialLayers[0].iSpatialBitrate = self.told_bits;
+            self.parameters.sSpatialLayers[0].iMaxSpatialBitrate = self.told_bits;
+            self.set_option(
+                "change its quantizer",
+                sys::ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
+                *self.parameters,
+            )?;
+        }
+        let mode = match quantizer {
+            Some(_) => sys::RC_OFF_MODE,
+            None => sys::RC_BITRATE_MODE,
+        };
+        self.set_option("change its rate control", sys::ENCODER_OPTION_RC_MODE, mode)?;
+        self.quantizer = quantizer;
+        Ok(())
+    }
+
+    /// How often pictures really come: rate control gives each its share of the bitrate.
+    pub fn set_frame_rate(&mut self, frame_rate: f32) -> Result<(), EncodeError> {
+        let frame_rate = frame_rate.clamp(1.0, 60.0);
+        self.parameters.fMaxFrameRate = frame_rate;
+        self.parameters.sSpatialLayers[0].fFrameRate = frame_rate;
+        self.set_option(
+            "change its frame rate",
+            sys::ENCODER_OPTION_FRAME_RATE,
+            frame_rate,
+        )
     }
 
     fn set_layer_maximum(&self, bits: i32) -> Result<(), EncodeError> {
@@ -428,6 +471,93 @@ mod tests {
         for kilobits in [500, 4000, 150, 3000] {
             codec.set_bitrate(Bitrate::kbps(kilobits)).unwrap();
         }
+    }
+
+    /// Anti-aliased strokes in paragraphs with margins, moved up by `scrolled` rows.
+    fn text(scrolled: usize) -> I420 {
+        let mut picture = I420::black(VideoSize::HD);
+        let stride = picture.stride();
+        let (y, _, _) = picture.planes_mut();
+        for (at, pixel) in y.iter_mut().enumerate() {
+            let (row, column) = (at / stride + scrolled, at % stride);
+            let glyph = (column / 9).wrapping_mul(2_654_435_761) ^ (row / 24).wrapping_mul(40_503);
+            let (x, z) = (column % 9, row % 24);
+            let is_line = (120..1160).contains(&column) && !(row / 24).is_multiple_of(6);
+            let ink = is_line && (6..18).contains(&z) && x < 8;
+            let stroke = ink && (glyph >> (x + z / 3)) & 3 == 0;
+            let edge = ink && (glyph >> (x + z / 3)) & 3 == 1;
+            *pixel = if stroke {
+                25
+            } else if edge {
+                130
+            } else {
+                235
+            };
+        }
+        picture
+    }
+
+    /// Luma, in dB.
+    fn psnr(shown: &[u8], stride: usize, original: &I420) -> f64 {
+        let width = original.stride();
+        let rows = original.y().chunks(width).zip(shown.chunks(stride));
+        let squares: u64 = rows
+            .flat_map(|(a, b)| a.iter().zip(b))
+            .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
+            .sum();
+        let mean = squares as f64 / original.y().len() as f64;
+        10.0 * (255.0 * 255.0 / mean.max(1e-9)).log10()
+    }
+
+    #[test]
+    fn a_fine_quantizer_makes_the_picture_exact_and_rate_control_goes_on_after_it() {
+        use openh264::formats::YUVSource;
+        let mut codec = H264::open(settings(1)).unwrap();
+        let mut decoder = openh264::decoder::Decoder::new().unwrap();
+        let mut number = 0;
+        let mut show = |codec: &mut H264, picture: &I420| {
+            number += 1;
+            let at = Duration::from_millis(17 * number);
+            let Encoded::AccessUnit { data, keyframe } = codec.encode(picture, at).unwrap() else {
+                panic!("a picture was left out");
+            };
+            let shown = decoder.decode(&data).unwrap().expect("a picture");
+            (
+                data.len(),
+                keyframe,
+                psnr(shown.y(), shown.strides().0, picture),
+            )
+        };
+        for step in 0..60 {
+            show(&mut codec, &text(step * 4));
+        }
+        let (_, _, moving) = show(&mut codec, &text(240));
+        let mut sizes = Vec::new();
+        for qp in [26, 18, 10] {
+            codec.set_quantizer(Some(qp)).unwrap();
+            let (bytes, keyframe, psnr) = show(&mut codec, &text(240));
+            assert!(!keyframe);
+            sizes.push((qp, bytes, psnr));
+        }
+        let (_, _, exact) = sizes[2];
+        assert!(exact >= 48.0, "moving {moving:.1} dB, then {sizes:?}");
+        let (nothing, ..) = show(&mut codec, &text(240));
+        assert!(
+            nothing < 12_000,
+            "{nothing} bytes for what is shown already"
+        );
+        codec.set_quantizer(None).unwrap();
+        let mut bytes = 0;
+        for step in 0..60 {
+            let (length, keyframe, _) = show(&mut codec, &text(240 + step * 4));
+            assert!(!keyframe);
+            bytes += length;
+        }
+        assert!(
+            bytes * 8 < 6_000_000,
+            "{bytes} bytes in a second, {sizes:?}"
+        );
+        eprintln!("moving {moving:.1} dB, then {sizes:?}, then {bytes}");
     }
 
     #[test]

@@ -9,19 +9,29 @@ use bytes::Bytes;
 use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
+use crate::gate::Gate;
 use crate::latest::{Latest, Taken, Wake, merged};
 use crate::mark::{Answered, Made};
 use crate::picture::I420;
 
+// The codec.
 pub mod h264;
+// When a frame is made.
 mod keyframe;
 mod pace;
+// How good it is.
+mod rate;
+mod sharpen;
+mod size;
 mod target;
 
 pub use h264::EncodeError;
 use h264::{Encoded, H264, Settings};
 use keyframe::Keyframes;
 use pace::Pace;
+use rate::FrameRate;
+use sharpen::{Qp, Sharpen};
+use size::KeyframeSize;
 use target::Targets;
 
 /// What an encoder is started with.
@@ -32,6 +42,8 @@ pub struct EncoderOptions {
     pub bitrate: Bitrate,
     /// Frames per second, at most 60.
     pub frame_rate: u32,
+    /// Keyframes are sized to the link, and a page that rests is sharpened; otherwise rate control does it all.
+    pub adapt: bool,
 }
 
 /// What a bandwidth policy asks of the encoder.
@@ -86,11 +98,12 @@ struct Orders {
 }
 
 impl Encoder {
-    /// Encodes what arrives in `latest`, whose pictures have the options' size, and hands each frame to `deliver` on the
-    /// encoder's own thread. One encoder per `Latest`.
+    /// Encodes what arrives in `latest`, whose pictures have the options' size, whenever the `gate` is open, and hands
+    /// each frame to `deliver` on the encoder's own thread. One encoder per `Latest`.
     pub fn start(
         options: EncoderOptions,
         latest: Arc<Latest>,
+        gate: Arc<Gate>,
         deliver: impl Fn(Frame) + Send + 'static,
     ) -> Result<Encoder, EncodeError> {
         let settings = Settings {
@@ -114,13 +127,18 @@ impl Encoder {
             keyframes: Keyframes::default(),
             pace: Pace::new(options.frame_rate),
             targets: Targets::new(options.bitrate),
+            adapt: options.adapt,
+            fresh: true,
+            frame_rate: FrameRate::new(options.frame_rate),
+            sharpen: Sharpen::default(),
+            keyframe_size: KeyframeSize::new(options.size.usize().0 * options.size.usize().1),
             seen: false,
         };
         let thread = std::thread::Builder::new()
             .name("encoder".to_owned())
             .spawn({
                 let (orders, latest) = (orders.clone(), latest.clone());
-                move || work.run(&orders, &latest, deliver)
+                move || work.run(&orders, &latest, &gate, deliver)
             })
             .map_err(|_| EncodeError::Thread)?;
         Ok(Encoder {
@@ -179,14 +197,25 @@ struct Work {
     keyframes: Keyframes,
     pace: Pace,
     targets: Targets,
+    adapt: bool,
+    /// Whatever comes first is a keyframe.
+    fresh: bool,
+    frame_rate: FrameRate,
+    sharpen: Sharpen,
+    keyframe_size: KeyframeSize,
     /// Chrome has drawn something: black is not worth a keyframe.
     seen: bool,
 }
 
 impl Work {
-    fn run(&mut self, orders: &Orders, latest: &Latest, deliver: impl Fn(Frame)) {
+    fn run(&mut self, orders: &Orders, latest: &Latest, gate: &Gate, deliver: impl Fn(Frame)) {
         loop {
             std::thread::sleep(self.pace.wait(Instant::now()));
+            while let Some(wait) = gate.wait(Instant::now()) {
+                if orders.stop.load(Ordering::Acquire) || !latest.rest(wait) {
+                    return;
+                }
+            }
             let deadline = self.deadline();
             match latest.wait_until(&mut self.picture, deadline) {
                 Wake::Closed => return,
@@ -210,13 +239,14 @@ impl Work {
                 Err(error) => {
                     tracing::error!(%error, "starting the video encoder again");
                     match H264::open(self.settings) {
-                        Ok(codec) => self.codec = codec,
+                        Ok(codec) => (self.codec, self.fresh) = (codec, true),
                         Err(error) => {
                             tracing::error!(%error, "no more video in this session");
                             return;
                         }
                     }
                     self.targets = Targets::new(self.settings.ceiling);
+                    self.frame_rate = FrameRate::new(self.settings.frame_rate);
                 }
             }
         }
@@ -225,36 +255,57 @@ impl Work {
     /// When something is promised although no picture comes.
     fn deadline(&self) -> Option<Instant> {
         let keyframe = self.keyframes.due_at(Instant::now()).filter(|_| self.seen);
-        match (keyframe, self.retry_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let sharper = self.sharpen.due_at().filter(|_| self.adapt);
+        [keyframe, sharper, self.retry_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn owe(&mut self, taken: Taken) {
-        let (before, marks) = match self.owed.take() {
-            Some(owed) => (owed.replaced + 1, owed.marks),
-            None => (0, Vec::new()),
+        let (before, rows, marks) = match self.owed.take() {
+            Some(owed) => (owed.replaced + 1, owed.rows, owed.marks),
+            None => (0, 0, Vec::new()),
         };
         self.owed = Some(Taken {
             replaced: taken.replaced + before,
+            rows: taken.rows.max(rows),
             marks: merged(marks, taken.marks),
             ..taken
         });
     }
 
+    /// How finely to encode what is owed; `None` leaves it to rate control.
+    fn quantizer(&self, keyframe: bool, now: Instant) -> Option<Qp> {
+        if !self.adapt {
+            return None;
+        }
+        if keyframe || self.fresh {
+            return Some(self.keyframe_size.quantizer(self.targets.told()));
+        }
+        let height = self.settings.size.usize().1 as f32;
+        let rows = self.owed.as_ref().map(|owed| owed.rows as f32 / height);
+        self.sharpen.choose(rows, now)
+    }
+
     fn encode(&mut self) -> Result<Option<Frame>, EncodeError> {
         let began = Instant::now();
         let keyframe_is_due = self.seen && self.keyframes.is_due(began);
-        if self.owed.is_none() && !keyframe_is_due {
+        let sharper_is_due = self.adapt && self.sharpen.due_at().is_some_and(|at| at <= began);
+        if self.owed.is_none() && !keyframe_is_due && !sharper_is_due {
             return Ok(None);
         }
+        let quantizer = self.quantizer(keyframe_is_due, began);
         if let Some(bitrate) = self.targets.next(began) {
             self.codec.set_bitrate(bitrate)?;
+        }
+        if let Some(frame_rate) = self.frame_rate.next(began) {
+            self.codec.set_frame_rate(frame_rate)?;
         }
         if keyframe_is_due {
             self.codec.force_keyframe();
         }
+        self.codec.set_quantizer(quantizer)?;
         self.pace.encoded(began);
         let since_start = began.duration_since(self.started);
         match self.codec.encode(&self.picture, since_start)? {
@@ -264,15 +315,23 @@ impl Work {
                 Ok(None)
             }
             Encoded::AccessUnit { data, keyframe } => {
+                self.fresh = false;
                 if keyframe {
                     self.keyframes.made(began);
+                    if let Some(qp) = quantizer {
+                        self.keyframe_size.made(data.len(), qp);
+                    }
                 }
+                let on_the_way = self.targets.told().time_for(data.len());
+                self.sharpen
+                    .encoded(quantizer.filter(|_| !keyframe), on_the_way, began);
                 self.retry_at = None;
                 // A keyframe of an unchanged picture shows it as it is now.
                 let taken = self.owed.take().unwrap_or(Taken {
                     drawn_at: began,
                     convert: Duration::ZERO,
                     replaced: 0,
+                    rows: 0,
                     marks: Vec::new(),
                 });
                 let encoded_at = Instant::now();
@@ -303,8 +362,10 @@ mod tests {
             size: VideoSize::HD,
             bitrate: Bitrate::kbps(4000),
             frame_rate: 60,
+            adapt: false,
         };
-        let encoder = Encoder::start(options, latest.clone(), move |frame| {
+        let gate = Arc::new(Gate::new(|| {}));
+        let encoder = Encoder::start(options, latest.clone(), gate, move |frame| {
             let _ = send.send(frame);
         });
         (encoder.unwrap(), frames)

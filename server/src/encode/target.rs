@@ -38,6 +38,11 @@ impl Targets {
         self.wished = bitrate.max(FLOOR).min(self.ceiling);
     }
 
+    /// What the encoder works towards.
+    pub fn told(&self) -> Bitrate {
+        self.told
+    }
+
     /// What to tell the encoder now, if anything; call before each frame.
     pub fn next(&mut self, now: Instant) -> Option<Bitrate> {
         let told = f64::from(self.told.as_bps());

@@ -5,22 +5,30 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::session::{SessionId, ViewerId};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::bitrate::Bitrate;
 use crate::encode::Frame;
+use crate::gate::Gate;
 
 // Before there is a peer: sockets, offer → answer.
 mod listen;
 mod offer;
 // A peer.
+mod bandwidth;
 mod connection;
 mod estimator;
+mod flow;
+mod numbered;
+mod pacer;
 mod plea;
+mod repeat;
 mod retransmit;
+mod tail;
 mod tap;
 // All peers: which datagram is whose, frame → packets → everybody.
 mod hub;
@@ -29,9 +37,8 @@ mod routes;
 mod stun;
 mod tcp;
 
-pub use estimator::TransportFeedback;
-
 use connection::Connection;
+use flow::Flow;
 use hub::Order;
 use listen::Listeners;
 use offer::Offer;
@@ -89,6 +96,10 @@ pub struct PeerRequest {
     pub viewer: ViewerId,
     /// SDP.
     pub offer: String,
+    /// The configured bitrate: the estimate begins there, and never exceeds it.
+    pub ceiling: Bitrate,
+    /// `false`: the estimate is always the ceiling, and packets leave as they come. For comparison.
+    pub adapt: bool,
     /// Bounded. While it is full, pointer moves and feedback are dropped; anything else closes the peer, because a lost
     /// key or click would be worse.
     pub events: mpsc::Sender<(ViewerId, PeerEvent)>,
@@ -129,8 +140,21 @@ pub struct Feedback {
     /// Part of the packets that were lost since the last such report, 0 to 1; about once a second.
     pub loss: Option<f32>,
     pub round_trip: Option<Duration>,
-    /// Ten times a second or so while frames flow.
-    pub transport: Option<TransportFeedback>,
+    /// Four to twenty times a second while frames flow.
+    pub estimate: Option<Estimate>,
+}
+
+/// How much the way to a viewer carries, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// What may be sent. Never above the ceiling of the [`PeerRequest`]; an idle page does not change it.
+    pub bitrate: Bitrate,
+    /// How long a frame that is sent now would wait in the pacer.
+    pub backlog: Duration,
+    /// One-way delay above its base: how long packets wait in a queue on the way.
+    pub queue: Duration,
+    /// What arrived in the last half second.
+    pub acked: Bitrate,
 }
 
 /// Frames that wait for the hub. It needs 0.1 ms for one, so more than a few means it is stuck.
@@ -232,7 +256,10 @@ impl Hub {
         // Keys, certificate and SDP cost milliseconds that other viewers' frames must not wait for; and whatever an offer
         // may bring `rtc` to do happens away from them.
         let local = self.thread.local.clone();
-        let answered = tokio::task::spawn_blocking(move || Connection::answer(&offer, &local));
+        let flow = Flow::new(request.ceiling, request.adapt, Instant::now());
+        let answered = tokio::task::spawn_blocking(move || {
+            Connection::answer(&offer, &local, flow, Instant::now())
+        });
         let (connection, answer) = match answered.await {
             Ok(answered) => answered?,
             Err(panic) => return Err(PeerError::Setup(panic.to_string())),
@@ -256,6 +283,23 @@ impl Hub {
         lock(&self.shared.leaving).push(viewer.clone());
         // If the queue is full, the hub comes by anyway.
         let _ = self.thread.queues().orders.try_send(Order::Look);
+    }
+
+    /// From now on the gate tells when the leading viewer's link takes the next frame of this feed; see [`crate::gate`].
+    /// Dropping it closes the feed again.
+    pub async fn open_feed(&self, feed: SessionId, gate: Arc<Gate>) -> Result<(), PeerError> {
+        self.order(Order::OpenFeed { feed, gate }).await
+    }
+
+    /// This viewer leads from now on: its link sets the pace of the feed. Until there is one, the first who is connected
+    /// does. Never blocks.
+    pub fn lead(&self, feed: &SessionId, viewer: &ViewerId) {
+        let order = Order::Lead {
+            feed: feed.clone(),
+            viewer: viewer.clone(),
+        };
+        // Overwhelmed: the next input asks again.
+        let _ = self.thread.queues().orders.try_send(order);
     }
 
     /// To every viewer of the feed, who each start with a keyframe. Never blocks.

@@ -1,24 +1,31 @@
-//! RTCP on its way in → what the hub must know; repetitions on their way out → within their budget.
+//! RTCP on its way in → the [`Flow`](super::flow::Flow); what is to be repeated → on its way out (RFC 4588).
 //!
-//! An interceptor of `rtc`'s chain, between the one that answers NACKs and the one that numbers packets: a repetition that
-//! is held back here is never missed by the receiver's transport-wide feedback.
+//! An interceptor of `rtc`'s chain, above the one that numbers packets: a repetition is a packet like any other to the
+//! receiver's transport-wide feedback.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{Attribute, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use bytes::{BufMut, BytesMut};
+use rtc::interceptor::{
+    Attribute, AttributedPacket, Interceptor, Packet, Slot, StreamInfo, TaggedPacket,
+};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::rtp;
 use rtc::sansio::Protocol;
+use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 
-use super::retransmit::RetransmitBudget;
+use super::flow::SharedFlow;
+use super::lock;
+use super::repeat::Repetition;
 
-/// Between `Slot::TwccSender` (2000) and `Slot::NackResponder` (4000).
+/// Above `Slot::TwccSender` (2000).
 pub const SLOT: Slot = Slot::Custom(3500);
 
 /// From an RTCP receiver report, about once a second.
@@ -36,49 +43,66 @@ pub struct Report {
     pub total_lost: u32,
 }
 
-/// What has been seen since the hub last looked.
-#[derive(Default)]
-pub struct Seen {
-    pub keyframe_needed: bool,
-    pub reports: Vec<Report>,
-}
-
-#[derive(Default)]
 pub struct Tap {
-    seen: Arc<Mutex<Seen>>,
-    budget: RetransmitBudget,
+    flow: SharedFlow,
+    /// Of first transmissions.
+    ssrc: u32,
+    repeating: Option<Repeating>,
     /// The middle half of the NTP time in our last sender reports, by which receivers name them, and when they left.
     sent_reports: VecDeque<(u32, Instant)>,
     inbound: VecDeque<TaggedPacket>,
     outbound: VecDeque<TaggedPacket>,
 }
 
+/// The stream of repetitions; without one, packets are repeated as they were.
+struct Repeating {
+    ssrc: u32,
+    payload_type: u8,
+    next_sequence: u16,
+}
+
 /// Answers to older sender reports are of no use.
 const REMEMBERED_REPORTS: usize = 8;
 
 impl Tap {
-    pub fn new(seen: Arc<Mutex<Seen>>) -> Tap {
+    pub fn new(flow: SharedFlow, ssrc: u32) -> Tap {
         Tap {
-            seen,
-            ..Tap::default()
+            flow,
+            ssrc,
+            repeating: None,
+            sent_reports: VecDeque::new(),
+            inbound: VecDeque::new(),
+            outbound: VecDeque::new(),
         }
     }
 
     fn read(&self, packets: &[Box<dyn rtc::rtcp::Packet>], now: Instant) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flow = lock(&self.flow);
         for packet in packets {
             let packet = packet.as_any();
             if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
-                seen.keyframe_needed = true;
+                flow.keyframe_needed = true;
+            } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
+                let ours = nack.nacks.iter().filter(|_| nack.media_ssrc == self.ssrc);
+                for sequence in ours.flat_map(|pair| pair.into_iter()) {
+                    flow.missed(sequence, now);
+                }
             } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
-                seen.reports
-                    .extend(report.reports.iter().map(|block| Report {
+                for block in report.reports.iter().filter(|b| b.ssrc == self.ssrc) {
+                    let round_trip = self.round_trip(block.last_sender_report, block.delay, now);
+                    let highest = block.last_sequence_number as u16;
+                    flow.repeats.reported(highest);
+                    flow.reports.push(Report {
                         loss: f32::from(block.fraction_lost) / 256.0,
-                        round_trip: self.round_trip(block.last_sender_report, block.delay, now),
+                        round_trip,
                         ssrc: block.ssrc,
-                        highest: block.last_sequence_number as u16,
+                        highest,
                         total_lost: block.total_lost,
-                    }));
+                    });
+                    if let Some(round_trip) = round_trip {
+                        flow.told_round_trip(round_trip);
+                    }
+                }
             }
         }
     }
@@ -88,6 +112,44 @@ impl Tap {
         let (_, sent_at) = self.sent_reports.iter().find(|(name, _)| *name == named)?;
         let held = Duration::from_secs_f64(f64::from(held) / 65536.0);
         now.checked_duration_since(*sent_at)?.checked_sub(held)
+    }
+
+    /// RFC 4588 §4: the original sequence number, then the original payload.
+    fn repeat(&mut self, again: Repetition) -> TaggedPacket {
+        let original = again.packet;
+        let packet = match &mut self.repeating {
+            None => original,
+            Some(repeating) => {
+                let sequence = original.header.sequence_number;
+                let mut payload = BytesMut::with_capacity(2 + original.payload.len());
+                payload.put_u16(sequence);
+                payload.put_slice(&original.payload);
+                let number = repeating.next_sequence;
+                repeating.next_sequence = number.wrapping_add(1);
+                lock(&self.flow).repeats.numbered(number, sequence);
+                rtp::Packet {
+                    header: rtp::Header {
+                        version: 2,
+                        ssrc: repeating.ssrc,
+                        payload_type: repeating.payload_type,
+                        sequence_number: number,
+                        timestamp: original.header.timestamp,
+                        marker: original.header.marker,
+                        ..rtp::Header::default()
+                    },
+                    payload: payload.freeze(),
+                }
+            }
+        };
+        let bytes = packet.marshal_size();
+        let mut flow = lock(&self.flow);
+        flow.sent(bytes, again.at);
+        flow.beside += bytes;
+        TaggedPacket {
+            now: again.at,
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtp(packet)).with(Attribute::Retransmission),
+        }
     }
 }
 
@@ -113,12 +175,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         match &packet.message.packet {
             Packet::Rtp(rtp) => {
-                let bytes = rtp.marshal_size();
-                if !packet.message.has(&Attribute::Retransmission) {
-                    self.budget.sent(bytes);
-                } else if !self.budget.repeat(bytes) {
-                    return Ok(());
-                }
+                let mut flow = lock(&self.flow);
+                flow.sent(rtp.marshal_size(), packet.now);
+                flow.repeats.sent(rtp.clone(), packet.now);
             }
             Packet::Rtcp(packets) => {
                 let reports = packets.iter();
@@ -137,12 +196,25 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
     }
 
     fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.outbound.pop_front()
+        self.outbound.pop_front().or_else(|| {
+            let again = lock(&self.flow).repeats.take();
+            again.map(|again| self.repeat(again))
+        })
     }
 }
 
 impl Interceptor for Tap {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        if info.ssrc == self.ssrc {
+            let rtx = info.ssrc_rtx.zip(info.payload_type_rtx);
+            self.repeating = rtx.map(|(ssrc, payload_type)| Repeating {
+                ssrc,
+                payload_type,
+                next_sequence: self.repeating.as_ref().map_or(0, |r| r.next_sequence),
+            });
+        }
+    }
+
     fn unbind_local_stream(&mut self, _: &StreamInfo) {}
     fn bind_remote_stream(&mut self, _: &StreamInfo) {}
     fn unbind_remote_stream(&mut self, _: &StreamInfo) {}

@@ -57,6 +57,11 @@ impl Link {
         Ok(Link { ours, theirs, wire })
     }
 
+    /// Bytes that the kernel has not taken yet.
+    pub fn unsent(&self) -> usize {
+        self.wire.waiting.borrow().len()
+    }
+
     /// Whether so much waits already that another frame would only come late.
     pub fn is_behind(&self) -> bool {
         self.wire.waiting.borrow().len() > BACKLOG

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use shared::geometry::VideoSize;
+use shared::session::SessionId;
 use tokio::sync::watch;
 
 use crate::browser::address::AllowedUrl;
 use crate::browser::home::{Home, HomeError};
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
-use crate::browser::{Browser, BrowserState, CdpError};
+use crate::browser::{Browser, BrowserState};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::encode::{EncodeError, Encoder, EncoderOptions, Frame};
+use crate::gate::Gate;
 use crate::latest::Latest;
+use crate::peer::PeerError;
 
 use super::Surroundings;
 
@@ -31,16 +34,17 @@ pub enum EngineError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
-    Control(#[from] CdpError),
-    #[error(transparent)]
     Display(#[from] DisplayError),
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    #[error(transparent)]
+    Feed(#[from] PeerError),
 }
 
 impl Engine {
     /// Ready when Chrome takes commands; its first picture may come later.
     pub async fn start(
+        id: SessionId,
         size: VideoSize,
         urls: Vec<AllowedUrl>,
         surroundings: &Surroundings,
@@ -48,30 +52,39 @@ impl Engine {
     ) -> Result<Engine, EngineError> {
         let config = &surroundings.config;
         let latest = Latest::new(size);
+        let gate = Arc::new(Gate::new({
+            let latest = Arc::clone(&latest);
+            move || latest.nudge()
+        }));
         let (display, wayland) = Display::start(
             DisplayOptions {
                 size,
                 frame_rate: config.frame_rate,
             },
             Arc::clone(&latest),
+            Arc::clone(&gate),
         )?;
         let encoder = Encoder::start(
             EncoderOptions {
                 size,
                 bitrate: config.bitrate,
                 frame_rate: config.frame_rate,
+                adapt: config.adapt,
             },
             latest,
+            Arc::clone(&gate),
             deliver,
         )?;
+        let hub = &surroundings.hub;
+        hub.open_feed(id, gate).await?;
         let home = Home::create(&surroundings.runtime_dir)?;
         let options = LaunchOptions {
             chrome: surroundings.chrome.clone(),
             size,
             sandbox: config.chrome_sandbox,
         };
-        let chrome = Chrome::launch(options, home, wayland).await?;
-        let browser = Browser::control(chrome, urls).await?;
+        let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
+        let browser = Browser::control(chrome, pipe, urls).await?;
         let (mut browser_state, mut display_state) = (browser.state(), display.state());
         // What they say already counts as news.
         browser_state.mark_changed();

@@ -64,6 +64,8 @@ pub struct Run {
     /// What Chrome is started with, and started with again.
     urls: Vec<AllowedUrl>,
     viewers: HashMap<ViewerId, Viewer>,
+    /// Who gave input last: the stream follows this viewer's link.
+    leader: Option<ViewerId>,
     grace: Grace,
     state: SessionState,
     publish: watch::Sender<SessionState>,
@@ -120,6 +122,7 @@ impl Run {
             life: Life::Stopped,
             urls: vec![url],
             viewers: HashMap::new(),
+            leader: None,
             grace: Grace::new(surroundings.config.grace, now),
             state,
             publish,

@@ -3,6 +3,8 @@
 // clippy knows `#[test]` functions as tests, but not what they share.
 #![allow(clippy::unwrap_used)]
 
+mod links;
+mod relay;
 mod viewer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use farpane::bitrate::Bitrate;
 use farpane::encode::{Encoder, EncoderOptions};
+use farpane::gate::Gate;
 use farpane::latest::{Drawn, Latest};
 use farpane::mark::{Answered, Mark};
-use farpane::peer::{Hub, HubOptions, PeerError, PeerEvent, PeerRequest, Transport};
+use farpane::peer::{Estimate, Hub, HubOptions, PeerError, PeerEvent, PeerRequest, Transport};
 use shared::geometry::VideoSize;
 use shared::latency::InputId;
 use shared::message::ServerMessage;
@@ -51,12 +54,18 @@ impl Stage {
             size: VideoSize::HD,
             bitrate: Bitrate::kbps(4000),
             frame_rate: 60,
+            adapt: true,
         };
-        let encoder = Encoder::start(options, latest.clone(), {
+        let gate = Arc::new(Gate::new({
+            let latest = latest.clone();
+            move || latest.nudge()
+        }));
+        let encoder = Encoder::start(options, latest.clone(), gate.clone(), {
             let (hub, feed) = (hub.clone(), feed.clone());
             move |frame| hub.send_frame(&feed, frame)
         })
         .unwrap();
+        hub.open_feed(feed.clone(), gate).await.unwrap();
         Stage {
             hub,
             feed,
@@ -72,6 +81,19 @@ impl Stage {
             y.fill(luma);
             u.fill(90);
             v.fill(240 - luma / 2);
+            0..height
+        });
+    }
+
+    /// A strip of something that no encoder makes small, some kilobytes.
+    fn paint_noise(&self, seed: u8) {
+        self.latest.publish(Instant::now(), |canvas| {
+            let (height, stride) = (48, canvas.stride());
+            let mut random = u32::from(seed) + 1;
+            for luma in canvas.planes_mut().0[..height * stride].iter_mut() {
+                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *luma = (random >> 24) as u8;
+            }
             0..height
         });
     }
@@ -232,9 +254,9 @@ async fn frames_carry_no_playout_delay_and_the_numbers_the_viewer_chose() {
 async fn reports_tell_loss_and_round_trip() {
     let stage = Stage::new().await;
     let mut viewer = stage.watch("reports", Way::Udp, 100).await;
-    let (mut loss, mut round_trip, mut transport) = (None, None, None);
+    let (mut loss, mut round_trip, mut estimate) = (None, None, None);
     let mut luma = 16;
-    while loss.is_none() || round_trip.is_none() || transport.is_none() {
+    while loss.is_none() || round_trip.is_none() || estimate.is_none() {
         // Something to report on.
         luma = luma % 200 + 1;
         stage.paint(luma);
@@ -242,13 +264,14 @@ async fn reports_tell_loss_and_round_trip() {
         if let PeerEvent::Feedback(feedback) = event {
             loss = loss.or(feedback.loss);
             round_trip = round_trip.or(feedback.round_trip);
-            transport = transport.or(feedback.transport);
+            estimate = estimate.or(feedback.estimate);
         }
     }
     assert_eq!(loss, Some(0.0));
     assert!(round_trip.unwrap() < Duration::from_secs(1));
-    let transport = transport.unwrap();
-    assert!(transport.packets > 0 && transport.lost == 0 && transport.bytes > 0);
+    let estimate: Estimate = estimate.unwrap();
+    assert_eq!(estimate.bitrate, Bitrate::kbps(4000), "a free link");
+    assert!(estimate.acked > Bitrate::kbps(0) && estimate.backlog < Duration::from_millis(50));
 }
 
 #[tokio::test]
@@ -382,6 +405,8 @@ async fn refusal(stage: &Stage, offer: &str) -> PeerError {
         feed: stage.feed.clone(),
         viewer: "hostile".parse().unwrap(),
         offer: offer.to_owned(),
+        ceiling: Bitrate::kbps(4000),
+        adapt: true,
         events,
     };
     stage.hub.connect(request).await.unwrap_err()

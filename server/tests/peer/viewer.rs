@@ -1,9 +1,11 @@
 //! A viewer without a browser: a `webrtc` peer that decodes what it gets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use farpane::bitrate::Bitrate;
 use farpane::peer::{Hub, PeerError, PeerEvent, PeerRequest};
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
@@ -46,6 +48,8 @@ pub async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> T {
 pub enum Way {
     Udp,
     Tcp,
+    /// Over UDP, and this port of a relay.
+    Through(u16),
 }
 
 pub struct Viewer {
@@ -57,6 +61,7 @@ pub struct Viewer {
     tracks: mpsc::UnboundedReceiver<Arc<dyn TrackRemote>>,
     track: Option<Arc<dyn TrackRemote>>,
     screen: Screen,
+    way: Way,
 }
 
 struct Handler {
@@ -117,7 +122,7 @@ impl Viewer {
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(Handler { tracks: send_track }));
         let builder = match way {
-            Way::Udp => builder.with_udp_addrs(vec!["127.0.0.1:0"]),
+            Way::Udp | Way::Through(_) => builder.with_udp_addrs(vec!["127.0.0.1:0"]),
             Way::Tcp => builder
                 .with_setting_engine(
                     SettingEngineBuilder::new()
@@ -160,6 +165,7 @@ impl Viewer {
             tracks,
             track: None,
             screen: Screen::new(),
+            way,
         };
         (viewer, send_event)
     }
@@ -186,17 +192,22 @@ impl Viewer {
         let request = PeerRequest {
             feed: feed.clone(),
             viewer: self.id.clone(),
-            offer: offer.sdp,
+            offer: self.seen_by_hub(&offer.sdp),
+            ceiling: Bitrate::kbps(4000),
+            adapt: true,
             events,
         };
         let answer = hub.connect(request).await?;
-        let description = RTCSessionDescription::answer(answer.clone()).unwrap();
+        let seen = self.seen_by_viewer(&answer, hub.port());
+        let description = RTCSessionDescription::answer(seen).unwrap();
         self.connection
             .set_remote_description(description)
             .await
             .unwrap();
         // `webrtc` calls TCP candidates only when they are told one by one.
-        let lines = answer.lines().filter_map(|line| line.strip_prefix("a="));
+        let is_direct = !matches!(self.way, Way::Through(_));
+        let lines = answer.lines().filter(|_| is_direct);
+        let lines = lines.filter_map(|line| line.strip_prefix("a="));
         for candidate in lines.filter(|line| line.contains("tcptype passive")) {
             let candidate = RTCIceCandidateInit {
                 candidate: candidate.to_owned(),
@@ -207,6 +218,24 @@ impl Viewer {
             self.connection.add_ice_candidate(candidate).await.unwrap();
         }
         Ok(answer)
+    }
+
+    /// Behind a relay there is no other way to the viewer.
+    fn seen_by_hub(&self, offer: &str) -> String {
+        let keep =
+            |line: &&str| !matches!(self.way, Way::Through(_)) || !line.starts_with("a=candidate:");
+        offer.split_inclusive('\n').filter(keep).collect()
+    }
+
+    /// Behind a relay the hub seems to be where the relay is.
+    fn seen_by_viewer(&self, answer: &str, hub: u16) -> String {
+        match self.way {
+            Way::Through(relay) => answer.replace(
+                &format!(" 127.0.0.1 {hub} typ"),
+                &format!(" 127.0.0.1 {relay} typ"),
+            ),
+            _ => answer.to_owned(),
+        }
     }
 
     /// The next event that is not mere feedback.
@@ -329,6 +358,9 @@ struct Screen {
     depacketizer: H264Packet,
     decoder: Decoder,
     access_unit: Vec<u8>,
+    /// What came before its turn, by how many packets after `next`.
+    early: BTreeMap<u16, rtp::Packet>,
+    next: Option<u16>,
 }
 
 impl Screen {
@@ -337,10 +369,44 @@ impl Screen {
             depacketizer: H264Packet::default(),
             decoder: Decoder::new().unwrap(),
             access_unit: Vec::new(),
+            early: BTreeMap::new(),
+            next: None,
         }
     }
 
+    /// As a browser does: in order, and what is missing is waited for unless a keyframe makes it worthless.
     fn take(&mut self, packet: rtp::Packet) -> Option<Picture> {
+        let begins_keyframe = packet
+            .payload
+            .first()
+            .is_some_and(|first| first & 0x1f == 24);
+        let number = packet.header.sequence_number;
+        let ahead = number.wrapping_sub(*self.next.get_or_insert(number));
+        if ahead > u16::MAX / 2 {
+            return None;
+        }
+        if begins_keyframe && ahead > 0 {
+            self.access_unit.clear();
+            self.depacketizer = H264Packet::default();
+            let kept = std::mem::take(&mut self.early).into_iter();
+            let kept = kept.filter_map(|(at, packet)| Some((at.checked_sub(ahead)?, packet)));
+            self.early = kept.collect();
+            self.next = Some(number);
+            self.early.insert(0, packet);
+        } else {
+            self.early.insert(ahead, packet);
+        }
+        let mut shown = None;
+        while let Some(packet) = self.early.remove(&0) {
+            let later = std::mem::take(&mut self.early).into_iter();
+            self.early = later.map(|(ahead, packet)| (ahead - 1, packet)).collect();
+            self.next = Some(packet.header.sequence_number.wrapping_add(1));
+            shown = self.decode(packet).or(shown);
+        }
+        shown
+    }
+
+    fn decode(&mut self, packet: rtp::Packet) -> Option<Picture> {
         let part = self.depacketizer.depacketize(&packet.payload).unwrap();
         self.access_unit.extend_from_slice(&part);
         if !packet.header.marker {

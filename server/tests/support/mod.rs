@@ -20,6 +20,7 @@ use std::{
 
 use farpane::{
     display::{Display, DisplayOptions, DisplayState, SeatEvent},
+    gate::Gate,
     latest::{Latest, Wake},
     mark::{Answered, Mark},
     picture::I420,
@@ -68,6 +69,7 @@ impl Chrome {
             .env("LANG", "C.UTF-8")
             .env("HOME", home.path())
             .env("XDG_RUNTIME_DIR", &runtime)
+            .env("TMPDIR", &runtime)
             .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -171,7 +173,8 @@ impl Screen {
             size,
             frame_rate: 60,
         };
-        let (display, wayland) = Display::start(options, latest.clone()).unwrap();
+        let (display, wayland) =
+            Display::start(options, latest.clone(), Arc::new(Gate::new(|| {}))).unwrap();
         let chrome = Chrome::start(wayland, html);
         let seen = Arc::new(Seen {
             picture: Mutex::new((I420::black(size), 0)),

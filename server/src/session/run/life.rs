@@ -21,12 +21,13 @@ impl Run {
             self.surroundings.hub.clone(),
             self.id.clone(),
         );
+        let feed = self.id.clone();
         let deliver = move |frame: crate::encode::Frame| {
             counters.count(&frame);
             hub.send_frame(&id, frame);
         };
         self.life = Life::Starting(
-            async move { Engine::start(size, urls, &surroundings, deliver).await }.boxed(),
+            async move { Engine::start(feed, size, urls, &surroundings, deliver).await }.boxed(),
         );
     }
 

@@ -97,6 +97,8 @@ impl Run {
             feed: self.id.clone(),
             viewer,
             offer: sdp,
+            ceiling: self.surroundings.config.bitrate,
+            adapt: self.surroundings.config.adapt,
             events: self.peer_events.clone(),
         };
         let hub = self.surroundings.hub.clone();

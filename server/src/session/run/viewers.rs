@@ -13,9 +13,13 @@ use super::{Life, Run, Viewer};
 use crate::browser::BrowserCommand;
 use crate::clock;
 use crate::display::SeatEvent;
+use crate::encode::Target;
 use crate::mark::{Mark, clock_micros};
-use crate::peer::PeerEvent;
+use crate::peer::{Estimate, PeerEvent};
 use crate::session::latency::is_tentative;
+
+/// Of what a link carries.
+const FOR_VIDEO: f64 = 0.9;
 
 impl Run {
     pub(super) fn hear(&mut self, id: ViewerId, event: PeerEvent) {
@@ -27,6 +31,9 @@ impl Run {
             PeerEvent::Connected { transport } => {
                 tracing::info!(session = %self.id, viewer = %id, ?transport, "a viewer is connected");
                 viewer.presence.connected();
+                if self.leader.is_none() {
+                    self.lead(&id);
+                }
                 self.request_keyframe();
             }
             PeerEvent::KeyframeNeeded => self.request_keyframe(),
@@ -35,14 +42,20 @@ impl Run {
                 self.send(&id, &ServerMessage::State(Box::new(self.state.clone())));
             }
             PeerEvent::Message { bytes } => self.message(&id, bytes),
-            // The seam for adaptation: bitrate stays at its ceiling for now.
-            PeerEvent::Feedback(_) => {}
+            PeerEvent::Feedback(feedback) => {
+                if let Some(estimate) = feedback.estimate
+                    && self.leader.as_ref() == Some(&id)
+                {
+                    self.follow(estimate);
+                }
+            }
             PeerEvent::Disconnected { reason } => {
                 tracing::info!(session = %self.id, viewer = %id, reason, "a viewer is disconnected");
                 viewer.presence.disconnected(Instant::now());
                 viewer.channel_open = false;
                 let lifted = viewer.hands.release_all();
                 self.play(lifted);
+                self.lead_no_more(&id);
             }
         }
     }
@@ -113,7 +126,10 @@ impl Run {
                     }));
                 }
                 self.play(events);
-                self.hint(&message);
+                if acts(&message) {
+                    self.hint();
+                    self.lead(id);
+                }
                 Vec::new()
             }
             Err(refused) => vec![ServerMessage::Refused {
@@ -139,17 +155,36 @@ impl Run {
     }
 
     /// Lets Chrome's control know that a page has something to answer.
-    pub(super) fn hint(&self, message: &ClientMessage) {
-        let Life::Running(engine) = &self.life else {
-            return;
-        };
-        let acts = !matches!(
-            message,
-            ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. }
-        );
-        if acts {
+    fn hint(&self) {
+        if let Life::Running(engine) = &self.life {
             // Busy: a later input asks again.
             let _ = engine.browser.send(BrowserCommand::InputSent);
+        }
+    }
+
+    /// The stream follows the link of whoever acts: what that person sees must be fresh.
+    fn lead(&mut self, id: &ViewerId) {
+        if self.leader.as_ref() != Some(id) {
+            self.leader = Some(id.clone());
+            self.surroundings.hub.lead(&self.id, id);
+        }
+    }
+
+    fn lead_no_more(&mut self, id: &ViewerId) {
+        if self.leader.as_ref() == Some(id) {
+            self.leader = None;
+            let next = self.viewers.iter().find(|(_, viewer)| viewer.channel_open);
+            if let Some(next) = next.map(|(id, _)| id.clone()) {
+                self.lead(&next);
+            }
+        }
+    }
+
+    fn follow(&self, estimate: Estimate) {
+        if let Life::Running(engine) = &self.life {
+            // What is sent again, and what the encoder overshoots, needs room too.
+            let bitrate = estimate.bitrate.part(FOR_VIDEO);
+            engine.encoder.set_target(Target { bitrate });
         }
     }
 
@@ -165,6 +200,7 @@ impl Run {
     pub(super) fn forget(&mut self, id: &ViewerId, now: Instant) {
         if let Some(mut viewer) = self.viewers.remove(id) {
             self.play(viewer.hands.release_all());
+            self.lead_no_more(id);
             self.surroundings.hub.disconnect(id);
             self.viewers_changed(now);
         }
@@ -187,4 +223,12 @@ pub(super) fn no_viewer(id: &ViewerId) -> ApiError {
     ApiError::NotFound(format!(
         "There is no viewer {id} here: join the session again."
     ))
+}
+
+/// Moves come by themselves, and held keys are only repeated: neither is something that a person does now.
+fn acts(message: &ClientMessage) -> bool {
+    !matches!(
+        message,
+        ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. }
+    )
 }

@@ -1,0 +1,223 @@
+//! Feeds: one frame → packets, once → every viewer who can decode it; and the gate that its leader's link opens.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use shared::message::ServerMessage;
+use shared::session::{SessionId, ViewerId};
+use shared::wire;
+
+use super::peers::Peer;
+use super::{Hub, PeerKey};
+use crate::encode::Frame;
+use crate::gate::Gate;
+use crate::mark::Answered;
+use crate::peer::PeerEvent;
+use crate::peer::packetize::packetize;
+
+/// A viewer who does not lead, and whose frames would wait longer, skips to the next keyframe.
+const BEHIND: Duration = Duration::from_millis(300);
+/// The leader's frames are held back by the gate. This happens when nobody minds it.
+const LEADER_BEHIND: Duration = Duration::from_secs(1);
+/// A keyframe for one viewer costs the others: those who do not lead get it at most so often.
+const KEYFRAME_AGAIN: Duration = Duration::from_secs(2);
+const LEADER_KEYFRAME_AGAIN: Duration = Duration::from_millis(500);
+/// So much may wait when the next frame comes: it is one interval of frames away from leaving.
+const FRAME: Duration = Duration::from_millis(16);
+
+#[derive(Default)]
+pub(super) struct Feed {
+    pub(super) peers: Vec<PeerKey>,
+    last_timestamp: u32,
+    gate: Weak<Gate>,
+    leader: Option<ViewerId>,
+}
+
+impl Feed {
+    pub(super) fn is_over(&self) -> bool {
+        self.peers.is_empty() && self.gate.strong_count() == 0
+    }
+}
+
+impl Hub {
+    pub(super) fn open_feed(&mut self, feed: SessionId, gate: &Arc<Gate>) {
+        self.feeds.retain(|_, feed| !feed.is_over());
+        let opened = self.feeds.entry(feed.clone()).or_default();
+        opened.gate = Arc::downgrade(gate);
+        self.set_gate(&feed, Instant::now());
+    }
+
+    pub(super) fn lead(&mut self, feed: &SessionId, viewer: ViewerId) {
+        if let Some(known) = self.feeds.get_mut(feed) {
+            known.leader = Some(viewer);
+            self.set_gate(feed, Instant::now());
+        }
+    }
+
+    /// The one who leads; before anybody did, or while that one is away, the first who is connected.
+    fn leading(&self, feed: &Feed) -> Option<PeerKey> {
+        let is_connected = |key: &PeerKey| {
+            let peer = self.peers.get(key);
+            peer.is_some_and(|peer| peer.connection.is_connected())
+        };
+        let named = feed.leader.as_ref().and_then(|id| self.by_viewer.get(id));
+        let named = named.filter(|key| feed.peers.contains(key) && is_connected(key));
+        let mut peers = feed.peers.iter();
+        named
+            .or_else(|| peers.find(|key| is_connected(key)))
+            .copied()
+    }
+
+    fn leads(&self, key: PeerKey) -> bool {
+        let feed = self.peers.get(&key).and_then(|p| self.feeds.get(&p.feed));
+        feed.is_some_and(|feed| self.leading(feed) == Some(key))
+    }
+
+    pub(super) fn set_gate(&self, feed: &SessionId, now: Instant) {
+        let Some(feed) = self.feeds.get(feed) else {
+            return;
+        };
+        if let Some(gate) = feed.gate.upgrade() {
+            let leader = self.leading(feed).and_then(|key| self.peers.get(&key));
+            let waits = leader.map_or(Duration::ZERO, |peer| self.backlog(peer, now));
+            gate.set(now + waits.saturating_sub(FRAME));
+        }
+    }
+
+    /// How long a frame that comes now waits on our side.
+    fn backlog(&self, peer: &Peer, now: Instant) -> Duration {
+        let links = peer.links.iter().filter_map(|id| self.links.get(id));
+        let unsent: usize = links.map(|open| open.link.unsent()).sum();
+        peer.connection.backlog(now) + peer.connection.time_for(unsent)
+    }
+
+    pub(super) fn send_frame(&mut self, feed: &SessionId, frame: &Frame) {
+        let Some(feed) = self.feeds.get_mut(feed) else {
+            return;
+        };
+        // Two frames must not have one timestamp, or they are taken for one.
+        let ticks = frame
+            .drawn_at
+            .saturating_duration_since(self.epoch)
+            .as_micros()
+            * 9
+            / 100;
+        let mut timestamp = ticks as u32;
+        if timestamp.wrapping_sub(feed.last_timestamp).wrapping_sub(1) > u32::MAX / 2 {
+            timestamp = feed.last_timestamp.wrapping_add(1);
+        }
+        feed.last_timestamp = timestamp;
+        let payloads = packetize(&frame.data);
+        for key in feed.peers.clone() {
+            self.send_frame_to(key, &payloads, timestamp, frame);
+        }
+    }
+
+    fn send_frame_to(&mut self, key: PeerKey, payloads: &[Bytes], timestamp: u32, frame: &Frame) {
+        let keyframe = frame.keyframe;
+        let now = Instant::now();
+        let leads = self.leads(key);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.untold.add(&peer.viewer, &frame.marks);
+        }
+        let Some(peer) = self.peers.get(&key) else {
+            return;
+        };
+        if !peer.connection.is_connected() || (peer.waits_for_keyframe && !keyframe) {
+            return;
+        }
+        let is_behind = match leads {
+            true => peer.connection.queued() > LEADER_BEHIND,
+            false => self.backlog(peer, now) > BEHIND,
+        };
+        let links = peer.links.iter().filter_map(|id| self.links.get(id));
+        let is_stuck = links.into_iter().any(|open| open.link.is_behind());
+        let Some(peer) = self.peers.get_mut(&key) else {
+            return;
+        };
+        if is_behind {
+            peer.connection.skip();
+        }
+        if is_stuck || is_behind && !keyframe {
+            peer.waits_for_keyframe = true;
+            peer.is_behind = true;
+            return;
+        }
+        peer.waits_for_keyframe = false;
+        peer.is_behind = false;
+        let shown = peer.untold.take();
+        self.with(key, |connection| {
+            connection.queue_frame(payloads, timestamp, keyframe);
+        });
+        if !shown.is_empty() {
+            self.tell_shown(key, shown, timestamp, frame);
+        }
+    }
+
+    /// Tells the viewer which of its inputs the frame shows, beside the frame itself.
+    fn tell_shown(&mut self, key: PeerKey, shown: Vec<Answered>, timestamp: u32, frame: &Frame) {
+        let now = Instant::now();
+        let waits = self.peers.get(&key).map(|peer| self.backlog(peer, now));
+        // The pacer lets the frame's last packet go then.
+        let sent_at = now + waits.unwrap_or_default();
+        for answered in shown {
+            let marked = answered.told(timestamp, frame.made(), sent_at, self.epoch);
+            let message = wire::encode_server(&ServerMessage::Marked(marked));
+            self.with(key, |connection| connection.write_message(message, now));
+        }
+    }
+
+    /// The viewer cannot go on: it gets a keyframe, now or as soon as its turn has come.
+    pub(super) fn ask_for_keyframe(&mut self, key: PeerKey, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.is_behind = true;
+            self.catch_up(key, now);
+        }
+    }
+
+    /// Who fell behind gets a keyframe when nothing waits any more, and the last one is long enough ago.
+    pub(super) fn catch_up(&mut self, key: PeerKey, now: Instant) {
+        let leads = self.leads(key);
+        let Some(peer) = self.peers.get(&key) else {
+            return;
+        };
+        let is_time = peer
+            .keyframe_asked
+            .is_none_or(|at| now >= at + again(leads));
+        let has_room = leads && !peer.waits_for_keyframe || self.backlog(peer, now) <= FRAME;
+        if !peer.is_behind || !is_time || !has_room {
+            return;
+        }
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.is_behind = false;
+            peer.keyframe_asked = Some(now);
+            self.tell(key, PeerEvent::KeyframeNeeded, false);
+        }
+    }
+
+    /// When [`Hub::catch_up`] should be called, because nothing else may happen until then.
+    pub(super) fn catch_up_at(&self, key: PeerKey, now: Instant) -> Option<Instant> {
+        let peer = self.peers.get(&key).filter(|peer| peer.is_behind)?;
+        let at = peer.keyframe_asked? + again(self.leads(key));
+        (at > now).then_some(at)
+    }
+
+    /// What the viewer was sent is lost: nothing but a keyframe is of any use.
+    pub(super) fn want_keyframe(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.waits_for_keyframe = true;
+            if peer.connection.is_connected() {
+                peer.keyframe_asked = Some(Instant::now());
+                self.tell(key, PeerEvent::KeyframeNeeded, false);
+            }
+        }
+    }
+}
+
+fn again(leads: bool) -> Duration {
+    match leads {
+        true => LEADER_KEYFRAME_AGAIN,
+        false => KEYFRAME_AGAIN,
+    }
+}

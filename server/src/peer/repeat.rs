@@ -1,0 +1,484 @@
+//! Pure: what was sent, and what is known to have arrived → what to send again, and when only a keyframe helps.
+//!
+//! A receiver asks (NACK) for what it misses, but it cannot miss a frame's last packets before something newer comes. So the
+//! last packet before a silence is repeated until it is known to have arrived.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use rtc::rtp::Packet;
+
+use super::retransmit::RetransmitBudget;
+use crate::bitrate::Bitrate;
+
+/// Packets kept for repetition: 2 s of a keyframe and the frames after it, at a few Mb/s.
+const KEPT: usize = 2048;
+/// Repetitions whose arrival is still awaited.
+const AWAITED: usize = 1024;
+/// Silence after which the last packet is repeated, if no round trip is known or it is short. Twice the time between
+/// frames: while the page moves, the next frame tells what is missing.
+const SILENCE: Duration = Duration::from_millis(45);
+/// … when frames come less often than that, so much longer than the time between the last two; up to a limit.
+const BETWEEN_FRAMES: f64 = 1.5;
+const LONGEST_BETWEEN: Duration = Duration::from_millis(120);
+/// Browsers collect what arrived for so long before they say so.
+const LONGEST_SILENCE: Duration = Duration::from_millis(400);
+/// About five seconds: who says nothing for so long has gone, or comes back by another way.
+const TAIL_REPETITIONS: u32 = 16;
+/// A frame that is not whole after this time, or two round trips, needs a keyframe.
+const REPAIR_WITHIN: Duration = Duration::from_millis(250);
+/// … and without word from the receiver: it may report late.
+const REPORT_DELAY: Duration = Duration::from_millis(250);
+
+/// Counts packets since the beginning; its low half is the RTP sequence number.
+type Index = u64;
+
+/// A packet that leaves again.
+#[derive(Clone, Debug)]
+pub struct Repetition {
+    pub packet: Packet,
+    pub at: Instant,
+}
+
+#[derive(Debug)]
+struct Sent {
+    packet: Packet,
+    repeated_at: Option<Instant>,
+    missed_at: Option<Instant>,
+    arrived: bool,
+    left_twice: bool,
+}
+
+#[derive(Debug)]
+pub struct Repeats {
+    kept: VecDeque<Sent>,
+    first: Index,
+    /// The newest packet of all left then, and was repeated so often.
+    last_sent: Option<Instant>,
+    between_frames: Duration,
+    tail_repetitions: u32,
+    tail_due: Option<Instant>,
+    tail_wanted: Option<Instant>,
+    highest_arrived: Option<Index>,
+    /// What came before the newest keyframe is of no use any more.
+    keyframe: Index,
+    /// RTX sequence numbers → what they repeat.
+    awaited: VecDeque<(u16, Index)>,
+    budget: RetransmitBudget,
+    waiting: VecDeque<Repetition>,
+    hopeless: bool,
+    round_trip: Option<Duration>,
+}
+
+impl Repeats {
+    pub fn new() -> Repeats {
+        Repeats {
+            kept: VecDeque::new(),
+            first: 0,
+            last_sent: None,
+            between_frames: Duration::ZERO,
+            tail_repetitions: 0,
+            tail_due: None,
+            tail_wanted: None,
+            highest_arrived: None,
+            keyframe: 0,
+            awaited: VecDeque::new(),
+            budget: RetransmitBudget::new(),
+            waiting: VecDeque::new(),
+            hopeless: false,
+            round_trip: None,
+        }
+    }
+
+    pub fn measured(&mut self, round_trip: Duration) {
+        self.round_trip = Some(round_trip);
+    }
+
+    /// A packet leaves for the first time. Sequence numbers have no gaps.
+    pub fn sent(&mut self, packet: Packet, now: Instant) {
+        match self.kept.back() {
+            None => self.first = u64::from(packet.header.sequence_number) + (1 << 16),
+            Some(last)
+                if last.packet.header.sequence_number.wrapping_add(1)
+                    != packet.header.sequence_number =>
+            {
+                // Not ours to repair.
+                return;
+            }
+            Some(_) => {}
+        }
+        let timestamp = |sent: &Sent| sent.packet.header.timestamp;
+        if self.kept.back().map(timestamp) != Some(packet.header.timestamp) {
+            let since = self
+                .last_sent
+                .map(|at| now.saturating_duration_since(at))
+                .filter(|between| *between <= LONGEST_BETWEEN);
+            self.between_frames = since.unwrap_or_default();
+        }
+        self.kept.push_back(Sent {
+            packet,
+            repeated_at: None,
+            missed_at: None,
+            arrived: false,
+            left_twice: false,
+        });
+        if self.kept.len() > KEPT {
+            self.kept.pop_front();
+            self.first += 1;
+        }
+        self.last_sent = Some(now);
+        self.tail_repetitions = 0;
+        self.tail_wanted = None;
+        self.tail_due = Some(now + self.silence(0));
+    }
+
+    /// The next packet is the first one of a keyframe.
+    pub fn keyframe_begins(&mut self) {
+        self.keyframe = self.end();
+        self.hopeless = false;
+        self.waiting.clear();
+    }
+
+    /// The receiver asks for it.
+    pub fn missed(&mut self, sequence: u16, estimate: Bitrate, now: Instant) {
+        let Some(index) = self.index(sequence) else {
+            self.hopeless = true;
+            return;
+        };
+        if index < self.keyframe {
+            return;
+        }
+        let patience = self.patience();
+        // A repetition that is on its way need not be sent twice.
+        let on_way = self.round_trip.unwrap_or_default().mul_f64(0.7);
+        let Some(sent) = self.get(index) else { return };
+        let since = *sent.missed_at.get_or_insert(now);
+        if now.saturating_duration_since(since) > patience {
+            self.hopeless = true;
+            return;
+        }
+        let is_on_way = |at: Instant| now.saturating_duration_since(at) < on_way;
+        if sent.arrived || sent.repeated_at.is_some_and(is_on_way) {
+            return;
+        }
+        let bytes = sent.packet.payload.len() + 40;
+        if self.budget.repeat(bytes, estimate, now) {
+            self.repeat(index, now);
+        }
+    }
+
+    /// A packet is known to have arrived: one of ours, or one that repeats one of ours.
+    pub fn arrived(&mut self, sequence: u16, is_repetition: bool) {
+        let index = match is_repetition {
+            false => self.index(sequence),
+            true => {
+                let mut awaited = self.awaited.iter();
+                awaited
+                    .position(|(number, _)| *number == sequence)
+                    .and_then(|at| self.awaited.remove(at))
+                    .map(|(_, index)| index)
+            }
+        };
+        let Some(index) = index else { return };
+        self.highest_arrived = self.highest_arrived.max(Some(index));
+        if let Some(sent) = self.get(index) {
+            sent.arrived = true;
+            sent.missed_at = None;
+        }
+    }
+
+    /// A receiver report names the highest sequence number that arrived.
+    pub fn reported(&mut self, highest: u16) {
+        let index = self.index(highest);
+        self.highest_arrived = self.highest_arrived.max(index);
+    }
+
+    /// The repetition left under this number of the repeating stream.
+    pub fn numbered(&mut self, number: u16, sequence: u16) {
+        if let Some(index) = self.index(sequence) {
+            self.awaited.push_back((number, index));
+            if self.awaited.len() > AWAITED {
+                self.awaited.pop_front();
+            }
+        }
+    }
+
+    /// Repeats so many bytes of the newest packets, to fill a train.
+    pub fn pad(&mut self, mut bytes: usize, now: Instant) {
+        let newest = (self.first..self.end()).rev();
+        for index in newest.take(64).collect::<Vec<_>>() {
+            if bytes == 0 {
+                break;
+            }
+            let size = self.get(index).map_or(0, |sent| sent.packet.payload.len());
+            // Small ones make no train.
+            if size > 300 {
+                self.repeat(index, now);
+                bytes = bytes.saturating_sub(size + 40);
+            }
+        }
+    }
+
+    /// When to come back, because the last packet may have been lost.
+    pub fn due(&self) -> Option<Instant> {
+        self.tail_due
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.tail_due.is_none_or(|due| due > now) {
+            return;
+        }
+        let (Some(last), has_any) = (self.end().checked_sub(1), !self.kept.is_empty()) else {
+            return;
+        };
+        let has_last = self.highest_arrived >= Some(last);
+        if has_last || !has_any || self.tail_repetitions >= TAIL_REPETITIONS {
+            self.tail_due = None;
+        } else {
+            self.tail_wanted = Some(now);
+            self.tail_repetitions += 1;
+            self.tail_due = Some(now + self.silence(self.tail_repetitions));
+        }
+    }
+
+    /// When the last packet is to leave once more, as it was; `sequence` is the one that whoever asks has.
+    pub fn take_tail(&mut self, sequence: u16) -> Option<Instant> {
+        let index = self.index(sequence)?;
+        let wanted = self.tail_wanted.take()?;
+        self.get(index)?.left_twice = true;
+        Some(wanted)
+    }
+
+    /// When such a packet came says nothing about the way.
+    pub fn left_twice(&self, sequence: u16) -> bool {
+        let at = self.index(sequence).map(|index| index - self.first);
+        let sent = at.and_then(|at| self.kept.get(usize::try_from(at).ok()?));
+        sent.is_some_and(|sent| sent.left_twice)
+    }
+
+    /// `true` once when what is missing will not come any more. `reports`: the receiver tells what arrives.
+    pub fn take_hopeless(&mut self, reports: bool, now: Instant) -> bool {
+        let limit = self.patience() + REPORT_DELAY;
+        let keyframe = self.keyframe.max(self.first);
+        let skip = usize::try_from(keyframe - self.first).unwrap_or(usize::MAX);
+        let mut missed = self.kept.iter().skip(skip);
+        let is_late = reports
+            && missed.any(|sent| {
+                let since = sent.missed_at;
+                since.is_some_and(|since| now.saturating_duration_since(since) > limit)
+            });
+        let hopeless = std::mem::take(&mut self.hopeless) || is_late;
+        if hopeless {
+            for sent in &mut self.kept {
+                sent.missed_at = None;
+            }
+        }
+        hopeless
+    }
+
+    /// The next one that leaves again.
+    pub fn take(&mut self) -> Option<Repetition> {
+        self.waiting.pop_front()
+    }
+
+    fn repeat(&mut self, index: Index, now: Instant) {
+        if let Some(sent) = self.get(index) {
+            sent.repeated_at = Some(now);
+            let packet = sent.packet.clone();
+            self.waiting.push_back(Repetition { packet, at: now });
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        REPAIR_WITHIN.max(2 * self.round_trip.unwrap_or_default())
+    }
+
+    /// How long it is quiet before the last packet is repeated (again).
+    fn silence(&self, repetitions: u32) -> Duration {
+        let round_trip = self.round_trip.unwrap_or_default().mul_f64(1.25);
+        let expected = self.between_frames.mul_f64(BETWEEN_FRAMES);
+        let first = SILENCE.max(round_trip).max(expected);
+        (first * (1 << repetitions.min(4))).min(LONGEST_SILENCE.max(round_trip))
+    }
+
+    fn end(&self) -> Index {
+        self.first + self.kept.len() as u64
+    }
+
+    /// The newest packet with this sequence number, if it is kept.
+    fn index(&self, sequence: u16) -> Option<Index> {
+        let last = self.end().checked_sub(1)?;
+        let back = (last as u16).wrapping_sub(sequence);
+        let index = last.checked_sub(u64::from(back))?;
+        (index >= self.first && !self.kept.is_empty()).then_some(index)
+    }
+
+    fn get(&mut self, index: Index) -> Option<&mut Sent> {
+        let at = index.checked_sub(self.first)?;
+        self.kept.get_mut(usize::try_from(at).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rtc::rtp::Header;
+
+    const RATE: Bitrate = Bitrate::kbps(4000);
+    const MS: Duration = Duration::from_millis(1);
+
+    fn packet(sequence_number: u16) -> Packet {
+        Packet {
+            header: Header {
+                sequence_number,
+                ..Header::default()
+            },
+            payload: vec![0; 1000].into(),
+        }
+    }
+
+    fn repeated(repeats: &mut Repeats) -> Vec<u16> {
+        let each = std::iter::from_fn(|| repeats.take());
+        each.map(|again| again.packet.header.sequence_number)
+            .collect()
+    }
+
+    fn sent(numbers: std::ops::Range<u32>, at: Instant) -> Repeats {
+        let mut repeats = Repeats::new();
+        for number in numbers {
+            repeats.sent(packet(number as u16), at);
+        }
+        repeats
+    }
+
+    #[test]
+    fn what_is_missed_is_repeated_once_per_round_trip() {
+        let start = Instant::now();
+        let mut repeats = sent(65_530..65_546, start);
+        repeats.measured(40 * MS);
+        repeats.missed(2, RATE, start + 50 * MS);
+        repeats.missed(65_531, RATE, start + 50 * MS);
+        repeats.missed(2, RATE, start + 60 * MS);
+        assert_eq!(repeated(&mut repeats), [2, 65_531]);
+        repeats.missed(2, RATE, start + 95 * MS);
+        assert_eq!(repeated(&mut repeats), [2]);
+        repeats.numbered(7, 2);
+        repeats.arrived(7, true);
+        repeats.missed(2, RATE, start + 150 * MS);
+        assert!(repeated(&mut repeats).is_empty());
+        assert!(!repeats.take_hopeless(true, start + 160 * MS));
+    }
+
+    #[test]
+    fn a_lost_tail_is_repeated_until_it_is_known_to_have_arrived() {
+        let start = Instant::now();
+        let mut repeats = sent(0..10, start);
+        repeats.arrived(8, false);
+        let mut now = start;
+        let mut times = Vec::new();
+        for _ in 0..4 {
+            now = repeats.due().unwrap();
+            assert_eq!(repeats.take_tail(9), None);
+            repeats.handle_timeout(now);
+            assert_eq!(repeats.take_tail(9), Some(now));
+            times.push((now - start).as_millis());
+        }
+        assert!(repeats.left_twice(9) && !repeats.left_twice(8));
+        assert_eq!(times, [45, 135, 315, 675]);
+        repeats.arrived(9, false);
+        repeats.handle_timeout(now + 400 * MS);
+        assert_eq!(repeats.take_tail(9), None);
+        assert_eq!(repeats.due(), None);
+    }
+
+    #[test]
+    fn a_page_that_moves_slowly_costs_no_repetitions() {
+        let start = Instant::now();
+        let mut repeats = Repeats::new();
+        for frame in 0..10u16 {
+            let now = start + 70 * MS * u32::from(frame);
+            repeats.handle_timeout(now);
+            assert_eq!(
+                repeats.take_tail(frame.wrapping_sub(1)).is_some(),
+                frame == 1
+            );
+            let mut packet = packet(frame);
+            packet.header.timestamp = u32::from(frame);
+            repeats.sent(packet, now);
+        }
+    }
+
+    #[test]
+    fn a_viewer_who_never_answers_is_not_told_for_ever() {
+        let mut repeats = sent(0..3, Instant::now());
+        let mut times = 0;
+        while let Some(due) = repeats.due() {
+            repeats.handle_timeout(due);
+            times += usize::from(repeats.take_tail(2).is_some());
+        }
+        assert_eq!(times, TAIL_REPETITIONS as usize);
+    }
+
+    #[test]
+    fn what_cannot_be_repaired_in_time_is_hopeless_once() {
+        let start = Instant::now();
+        let mut repeats = sent(0..3000, start);
+        repeats.missed(5, RATE, start);
+        assert!(repeats.take_hopeless(true, start), "forgotten already");
+        assert!(!repeats.take_hopeless(true, start));
+        repeats.missed(2500, RATE, start);
+        repeats.missed(2500, RATE, start + 240 * MS);
+        assert!(!repeats.take_hopeless(true, start + 240 * MS));
+        repeats.missed(2500, RATE, start + 260 * MS);
+        assert!(repeats.take_hopeless(true, start + 260 * MS), "asked again");
+        repeats.missed(2600, RATE, start);
+        assert!(repeats.take_hopeless(true, start + 600 * MS), "no word");
+        assert!(!repeats.take_hopeless(true, start + 600 * MS));
+    }
+
+    #[test]
+    fn what_a_keyframe_replaces_is_not_repeated() {
+        let start = Instant::now();
+        let mut repeats = sent(0..100, start);
+        repeats.missed(50, RATE, start);
+        repeats.keyframe_begins();
+        repeats.sent(packet(100), start);
+        repeats.missed(60, RATE, start);
+        assert!(repeated(&mut repeats).is_empty());
+        assert!(!repeats.take_hopeless(true, start + 9000 * MS));
+        repeats.missed(100, RATE, start);
+        assert_eq!(repeated(&mut repeats), [100]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_asked_and_reported_nothing_panics(
+            steps in proptest::collection::vec((0u8..8, any::<u16>(), 0u64..500), 0..400),
+        ) {
+            let mut now = Instant::now();
+            let (mut repeats, mut next) = (Repeats::new(), 65_000u16);
+            for (what, number, later) in steps {
+                now += Duration::from_millis(later);
+                match what {
+                    0..3 => {
+                        repeats.sent(packet(next), now);
+                        next = next.wrapping_add(1);
+                    }
+                    3 => repeats.missed(number, RATE, now),
+                    4 => repeats.arrived(number, number % 2 == 0),
+                    5 => repeats.reported(number),
+                    6 => repeats.pad(usize::from(number), now),
+                    _ => repeats.keyframe_begins(),
+                }
+                repeats.handle_timeout(now);
+                repeats.take_hopeless(number % 3 == 0, now);
+                repeats.take_tail(number);
+                repeats.left_twice(number);
+                while let Some(again) = repeats.take() {
+                    repeats.numbered(number, again.packet.header.sequence_number);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The last packet before a silence → the same packet again, byte for byte.
+//!
+//! A receiver that gets it asks for what it misses before it. A repetition of the usual kind (RTX) would not do: browsers
+//! take one as the answer to a question, and look for no gap in front of it. Closest to the wire, so that it leaves as it
+//! left before, transport-wide number included: one SRTP index must never protect two different packets.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use rtc::interceptor::{AttributedPacket, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::rtp;
+use rtc::sansio::Protocol;
+use rtc::shared::TransportContext;
+use rtc::shared::error::Error;
+
+use super::flow::SharedFlow;
+use super::lock;
+
+/// Below `Slot::CongestionControl` (1000).
+pub const SLOT: Slot = Slot::Custom(500);
+
+pub struct Tail {
+    flow: SharedFlow,
+    /// Of first transmissions.
+    ssrc: u32,
+    last: Option<rtp::Packet>,
+    inbound: VecDeque<TaggedPacket>,
+    outbound: VecDeque<TaggedPacket>,
+}
+
+impl Tail {
+    pub fn new(flow: SharedFlow, ssrc: u32) -> Tail {
+        Tail {
+            flow,
+            ssrc,
+            last: None,
+            inbound: VecDeque::new(),
+            outbound: VecDeque::new(),
+        }
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Tail {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        self.inbound.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.inbound.pop_front()
+    }
+
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtp(rtp) = &packet.message.packet
+            && rtp.header.ssrc == self.ssrc
+        {
+            self.last = Some(rtp.clone());
+        }
+        self.outbound.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.outbound.pop_front().or_else(|| {
+            let last = self.last.as_ref()?;
+            let now = lock(&self.flow)
+                .repeats
+                .take_tail(last.header.sequence_number)?;
+            Some(TaggedPacket {
+                now,
+                transport: TransportContext::default(),
+                message: AttributedPacket::new(Packet::Rtp(last.clone())),
+            })
+        })
+    }
+}
+
+impl Interceptor for Tail {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
