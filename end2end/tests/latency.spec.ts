@@ -7,6 +7,7 @@ import type { Viewer } from '../support/viewer';
 
 type Measured = {
   seconds_ago: number;
+  exact: boolean;
   total_millis: number;
   stages_millis: Record<string, number | null>;
   remainder_millis: number;
@@ -104,7 +105,8 @@ test('what an input takes to be seen is measured by stage, and agrees with a sto
   const told = await reported(viewer, 24);
   expect(Object.keys(told.stages_millis)).toEqual(STAGES);
   expect(told.clock?.uncertainty_millis, 'the clocks of one machine').toBeLessThan(5);
-  for (const { total_millis, stages_millis, remainder_millis } of told.measurements) {
+  for (const { total_millis, stages_millis, remainder_millis, exact } of told.measurements) {
+    expect(exact, 'the page rests').toBe(true);
     for (const stage of STAGES) {
       expect(stages_millis[stage], `${stage} is known`).not.toBeNull();
       expect(stages_millis[stage]).toBeGreaterThanOrEqual(0);

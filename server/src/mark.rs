@@ -26,6 +26,8 @@ pub struct Answered {
     pub seated_at: Instant,
     /// When it committed.
     pub drawn_at: Instant,
+    /// The page was at rest, so that nothing else can have caused the commit.
+    pub exact: bool,
 }
 
 /// When a frame was made.
@@ -44,6 +46,7 @@ impl Answered {
             mark,
             seated_at,
             drawn_at,
+            exact,
         } = self;
         let between = |from: Instant, to: Instant| micros(to.saturating_duration_since(from));
         // A frame can be of a newer picture than the one that answered: then this one's waiting includes the other's
@@ -52,6 +55,7 @@ impl Answered {
         Marked {
             input: mark.input,
             rtp_timestamp,
+            exact: *exact,
             received_micros: clock_micros(mark.received_at, epoch),
             seat: between(mark.received_at, *seated_at),
             chrome: between(*seated_at, *drawn_at),
@@ -128,7 +132,7 @@ pub(crate) mod tests {
             let encode_began = drawn_at + step(3);
             let encoded_at = encode_began + step(4);
             let sent_at = encoded_at + step(5);
-            let answered = Answered { mark: mark(7, received_at), seated_at, drawn_at };
+            let answered = Answered { mark: mark(7, received_at), seated_at, drawn_at, exact: true };
             let made = Made { convert: Duration::from_micros(convert), encode_began, encoded_at };
             let told = answered.told(90, made, sent_at, epoch);
             prop_assert_eq!(told.received_micros, steps[0]);
@@ -143,6 +147,7 @@ pub(crate) mod tests {
             mark: mark(input, now),
             seated_at: now,
             drawn_at: now,
+            exact: true,
         };
         let mut other = answered(9);
         other.mark.viewer = "another".parse().expect("letters");
@@ -161,6 +166,7 @@ pub(crate) mod tests {
             mark: mark(1, now),
             seated_at: now,
             drawn_at: now,
+            exact: true,
         };
         let mut untold = Untold::default();
         for _ in 0..1000 {

@@ -19,8 +19,6 @@ const KEY_LEFTSHIFT: u32 = 42;
 
 /// Longer than the display waits for an answer to an input.
 const PATIENCE_WITH_AN_INPUT: Duration = Duration::from_millis(600);
-/// Numbers of inputs that only end the waiting for others.
-const LATER: u32 = 1000;
 /// Longer than a page without a frame counts as moving.
 const AT_REST: Duration = Duration::from_millis(100);
 
@@ -93,9 +91,10 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
         let answers = screen.answers();
-        let (answered, middle) = answers.last().unwrap();
+        let (answered, middles) = answers.last().unwrap();
         assert_eq!(answered.mark.input, InputId(input));
-        assert!(near(*middle, colour), "{middle:?}");
+        assert!(answered.exact);
+        assert!(near(middles[0], colour), "{middles:?}");
         assert!(told <= answered.seated_at && answered.seated_at < answered.drawn_at);
         // Until the page is at rest again: what a page in motion shows is another question.
         std::thread::sleep(AT_REST);
@@ -109,7 +108,7 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
 }
 
 #[test]
-fn on_a_page_that_never_rests_the_mark_arrives_with_the_effect_too() {
+fn on_a_page_that_never_rests_the_mark_says_that_it_may_be_a_frame_early() {
     let screen = Screen::open(&page(
         "<div id=box style='position:absolute;left:0;top:0;width:50px;height:50px;background:#fff'></div>",
         "let steps = 0; (function next() { box.style.left = (steps += 5) % 1000 + 'px'; requestAnimationFrame(next) })();
@@ -117,6 +116,7 @@ fn on_a_page_that_never_rests_the_mark_arrives_with_the_effect_too() {
     ));
     screen.wait_colour("the page", 640, 360, RED);
     let mut wrong = Vec::new();
+    screen.moves_on(12);
     for input in 0..20u32 {
         let (key, colour) = match input % 2 {
             0 => (KEY_C, GREEN),
@@ -126,26 +126,19 @@ fn on_a_page_that_never_rests_the_mark_arrives_with_the_effect_too() {
         screen.mark(input);
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
-        let own = || -> Vec<_> {
-            let answers = screen.answers().into_iter();
-            let own = answers.filter(|(answered, _)| answered.mark.input == InputId(input));
-            own.map(|(_, middle)| near(middle, colour)).collect()
-        };
-        // When a later input has been answered, nothing more is told of this one.
-        screen.mark(LATER + input);
-        until("an answer to the later one", || {
-            let mut answers = screen.answers().into_iter();
-            answers.find(|(answered, _)| answered.mark.input == InputId(LATER + input))
-        });
+        // By then nothing more is told of this one.
+        screen.moves_on(12);
+        let answers = screen.answers().into_iter();
         // The last one told of an input counts.
-        if own().last() != Some(&true) {
+        let mut own = answers.filter(|(answered, _)| answered.mark.input == InputId(input));
+        let (answered, middles) = own.next_back().unwrap();
+        assert!(!answered.exact);
+        if !middles.iter().any(|middle| near(*middle, colour)) {
             wrong.push(input);
         }
     }
-    assert!(
-        wrong.len() <= 5,
-        "told of {wrong:?} before they could be seen"
-    );
+    // Where two machines' work shares two cores, Chrome may miss a frame.
+    assert!(wrong.len() <= 3, "told of {wrong:?} long before");
 }
 
 #[test]

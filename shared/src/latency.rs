@@ -129,6 +129,8 @@ pub struct Marked {
     pub input: InputId,
     /// 1/90000 s. The first frame on the screen with this timestamp or a later one shows the input.
     pub rtp_timestamp: u32,
+    /// The page was at rest when the input came. While it moves by itself, the frame before or after may be the one.
+    pub exact: bool,
     /// When the session took the input; microseconds of the server's clock, as in `Pong`.
     pub received_micros: u64,
     /// The stages after that, in microseconds.
@@ -174,6 +176,7 @@ mod tests {
         Marked {
             input: InputId(1),
             rtp_timestamp,
+            exact: true,
             received_micros: 1_000_000,
             seat: 1,
             chrome: 2,

@@ -32,7 +32,7 @@ use web_sys::{
 };
 
 use crate::api;
-use crate::dom::{said, sleep};
+use crate::dom::{now, said, sleep};
 use crate::stats::meter::Meter;
 use crate::stats::way::Act;
 use backoff::Backoff;
@@ -100,9 +100,11 @@ impl Connection {
     pub fn act(self: &Rc<Self>, act: Act, event: &Event, message: ClientMessage) {
         let happened = event.time_stamp();
         let input = self.meter.name(act, happened);
+        // Before it is sent: afterwards the server may have it already.
+        let dispatched = now();
         let direct = self.send_stamped(Stamped { input, message });
         if let (Some(input), true) = (input, direct) {
-            self.meter.sent(input, happened);
+            self.meter.sent(input, happened, dispatched);
         }
     }
 
@@ -132,13 +134,13 @@ impl Connection {
     /// A second is over: tells what its inputs took to be seen, and asks the server for the time.
     pub fn measure(&self) {
         let second = self.meter.take_second();
-        if !second.measurements.is_empty() {
-            let newest = second.measurements.iter().copied();
-            let measurements = newest.take(MOST_MEASUREMENTS).collect();
+        if !second.inputs.is_empty() {
+            let measurements = second.inputs.iter().map(|input| input.measurement);
+            let measurements = measurements.take(MOST_MEASUREMENTS).collect();
             self.mention(ClientMessage::Measured { measurements });
         }
         self.watch.latency.update(|latency| {
-            latency.push(second.measurements, second.offset, second.is_blind);
+            latency.push(second.inputs, second.offset, second.is_blind);
         });
         self.ping();
     }

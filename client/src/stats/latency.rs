@@ -9,18 +9,26 @@ use shared::latency::{Measurement, Stage, Stages};
 use crate::stats::clock::Offset;
 use crate::stats::history::LENGTH;
 
+/// What one input took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    pub measurement: Measurement,
+    /// The page was at rest. While it moves by itself the figures may be a frame off.
+    pub exact: bool,
+}
+
 /// What the Statistics panel shows of it, and what is copied.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Latency {
     /// One for each second, oldest first.
-    seconds: VecDeque<Vec<Measurement>>,
+    seconds: VecDeque<Vec<Measured>>,
     /// How well the server's clock is known.
     offset: Option<Offset>,
     /// The browser does not tell which frame it shows.
     pub is_blind: bool,
 }
 
-/// Milliseconds.
+/// For a bug report.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Summary {
     pub p50_millis: Option<f64>,
@@ -37,6 +45,8 @@ pub struct Summary {
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Single {
     pub seconds_ago: usize,
+    /// On a page that moves by itself it may be a frame off.
+    pub exact: bool,
     pub total_millis: f64,
     pub stages_millis: StageMillis,
     /// What no stage that is known accounts for.
@@ -59,7 +69,7 @@ impl Serialize for StageMillis {
 
 impl Latency {
     /// A second has passed, in which these inputs were seen.
-    pub fn push(&mut self, second: Vec<Measurement>, offset: Option<Offset>, is_blind: bool) {
+    pub fn push(&mut self, second: Vec<Measured>, offset: Option<Offset>, is_blind: bool) {
         if self.seconds.len() == LENGTH {
             self.seconds.pop_front();
         }
@@ -92,9 +102,9 @@ impl Latency {
 
     /// The median of each second, oldest first; `None` where nothing was done.
     pub fn medians(&self) -> Vec<Option<f64>> {
-        let median = |second: &Vec<Measurement>| {
+        let median = |second: &Vec<Measured>| {
             quantile(
-                second.iter().map(|measurement| measurement.total).collect(),
+                second.iter().map(|input| input.measurement.total).collect(),
                 0.5,
             )
         };
@@ -108,12 +118,15 @@ impl Latency {
     pub fn summary(&self) -> Summary {
         let ago = |place: usize| self.seconds.len() - 1 - place;
         let measurements = self.seconds.iter().enumerate().flat_map(|(place, second)| {
-            second.iter().map(move |measurement| Single {
-                seconds_ago: ago(place),
-                total_millis: millis(measurement.total),
-                stages_millis: of(&measurement.stages),
-                remainder_millis: millis(measurement.remainder()),
-            })
+            second
+                .iter()
+                .map(move |Measured { measurement, exact }| Single {
+                    seconds_ago: ago(place),
+                    exact: *exact,
+                    total_millis: millis(measurement.total),
+                    stages_millis: of(&measurement.stages),
+                    remainder_millis: millis(measurement.remainder()),
+                })
         });
         Summary {
             p50_millis: self.quantile(0.5),
@@ -125,8 +138,15 @@ impl Latency {
         }
     }
 
+    /// How many of the last minute's inputs met a page that moved by itself.
+    pub fn inexact(&self) -> usize {
+        let inputs = self.seconds.iter().flatten();
+        inputs.filter(|input| !input.exact).count()
+    }
+
     fn all(&self) -> impl Iterator<Item = &Measurement> {
-        self.seconds.iter().flatten()
+        let inputs = self.seconds.iter().flatten();
+        inputs.map(|input| &input.measurement)
     }
 }
 
@@ -149,19 +169,22 @@ fn quantile(mut micros: Vec<u32>, share: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn measurement(total: u32, encode: Option<u32>) -> Measurement {
+    fn measured(total: u32, encode: Option<u32>) -> Measured {
         let mut stages = Stages::default();
         stages.set(Stage::Encode, encode);
-        Measurement { total, stages }
+        Measured {
+            measurement: Measurement { total, stages },
+            exact: encode.is_some(),
+        }
     }
 
     #[test]
     fn quantiles_are_of_the_last_minute() {
         let mut latency = Latency::default();
         assert_eq!(latency.quantile(0.5), None);
-        latency.push(vec![measurement(900_000, None)], None, false);
+        latency.push(vec![measured(900_000, None)], None, false);
         for second in 0..LENGTH as u32 {
-            latency.push(vec![measurement(second * 1000, None)], None, false);
+            latency.push(vec![measured(second * 1000, None)], None, false);
         }
         assert_eq!(latency.quantile(0.5), Some(30.0));
         assert_eq!(latency.quantile(0.95), Some(57.0));
@@ -172,7 +195,7 @@ mod tests {
     fn an_unknown_stage_is_null_and_what_is_left_is_said() {
         let mut latency = Latency::default();
         latency.push(
-            vec![measurement(20_000, Some(3_000)), measurement(30_000, None)],
+            vec![measured(20_000, Some(3_000)), measured(30_000, None)],
             None,
             false,
         );
@@ -183,5 +206,6 @@ mod tests {
         assert_eq!(json["measurements"][0]["remainder_millis"], 17.0);
         assert_eq!(json["measurements"][1]["seconds_ago"], 1);
         assert_eq!(latency.medians(), [Some(30.0), None]);
+        assert_eq!(latency.inexact(), 1);
     }
 }

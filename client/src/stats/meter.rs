@@ -4,12 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use shared::latency::{InputId, Marked, Measurement};
+use shared::latency::{InputId, Marked};
 use web_sys::HtmlVideoElement;
 
 use crate::connection::frames;
 use crate::dom::now;
 use crate::stats::clock::{Clock, Offset};
+use crate::stats::latency::Measured;
 use crate::stats::way::{Act, Ways};
 
 /// Pings without an answer: more wait only while nothing comes back at all.
@@ -30,7 +31,7 @@ pub struct Meter {
 
 /// What a second has brought.
 pub struct Second {
-    pub measurements: Vec<Measurement>,
+    pub inputs: Vec<Measured>,
     pub offset: Option<Offset>,
     pub is_blind: bool,
 }
@@ -53,9 +54,9 @@ impl Meter {
         self.ways.borrow_mut().name(act, happened)
     }
 
-    /// It has just been handed to the network.
-    pub fn sent(self: &Rc<Self>, input: InputId, happened: f64) {
-        self.ways.borrow_mut().sent(input, happened, now());
+    /// It was handed to the network then.
+    pub fn sent(self: &Rc<Self>, input: InputId, happened: f64, dispatched: f64) {
+        self.ways.borrow_mut().sent(input, happened, dispatched);
         self.listen();
     }
 
@@ -102,9 +103,14 @@ impl Meter {
         let now = now();
         let offset = self.clock.borrow().offset(now);
         let finished = self.ways.borrow_mut().finished(now);
-        let measurements = finished.iter().filter_map(|way| way.measurement(offset));
+        let inputs = finished.iter().filter_map(|way| {
+            Some(Measured {
+                measurement: way.measurement(offset)?,
+                exact: way.is_exact(),
+            })
+        });
         Second {
-            measurements: measurements.collect(),
+            inputs: inputs.collect(),
             offset,
             is_blind: self.is_blind.get(),
         }

@@ -22,8 +22,12 @@ pub fn path(values: &[Option<f64>], length: usize, at_least: f64) -> String {
             Some(value) => {
                 let x = (first + place) as f64 * step;
                 let y = HEIGHT - (value.max(0.0) / top) * HEIGHT;
-                let pen = if pen_down { 'L' } else { 'M' };
-                write!(path, "{pen}{x:.1} {y:.1}").expect("a String takes everything");
+                let point = match pen_down {
+                    true => format_args!("L{x:.1} {y:.1}"),
+                    // A line of no length: a value without neighbours is a dot.
+                    false => format_args!("M{x:.1} {y:.1}h0"),
+                };
+                path.write_fmt(point).expect("a String takes everything");
                 pen_down = true;
             }
             None => pen_down = false,
@@ -40,7 +44,7 @@ mod tests {
     fn the_newest_value_is_at_the_right_edge() {
         assert_eq!(
             path(&[Some(0.0), Some(10.0)], 3, 1.0),
-            "M60.0 28.0L120.0 0.0"
+            "M60.0 28.0h0L120.0 0.0"
         );
     }
 
@@ -48,7 +52,7 @@ mod tests {
     fn a_missing_value_is_a_gap() {
         assert_eq!(
             path(&[Some(1.0), None, Some(1.0)], 3, 1.0),
-            "M0.0 0.0M120.0 0.0"
+            "M0.0 0.0h0M120.0 0.0h0"
         );
     }
 

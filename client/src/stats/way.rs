@@ -210,6 +210,11 @@ impl Way {
         measurement.is_plausible().then_some(measurement)
     }
 
+    /// Whether it is certain that this frame is the first to show it, rather than its neighbour.
+    pub fn is_exact(&self) -> bool {
+        self.marked.exact
+    }
+
     /// Milliseconds on the network, there and back. Their sum is known without any clock in common; the offset says how
     /// they share it, within what is possible.
     fn networks(&self, here: f64, offset: Option<Offset>) -> Option<(f64, f64)> {
@@ -245,6 +250,7 @@ mod tests {
         Marked {
             input,
             rtp_timestamp,
+            exact: true,
             received_micros: 5_101_000,
             seat: 200,
             chrome: 6_000,

@@ -11,12 +11,12 @@ use crate::stats::sparkline;
 /// What a stage is called in a sentence of its own.
 fn name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Dispatch => "Your browser, input",
+        Stage::Dispatch => "Browser, input",
         Stage::InputNetwork => "Network, input",
         Stage::Seat => "Server, input",
         Stage::Chrome => "Chrome draws",
         Stage::Convert => "Compose, convert",
-        Stage::Wait => "Wait for encoder",
+        Stage::Wait => "Encoder's turn",
         Stage::Encode => "Encode",
         Stage::Send => "Send",
         Stage::Network => "Network, picture",
@@ -44,7 +44,14 @@ fn note(latency: &Latency) -> String {
         (None, _) => "Click or type in the page to measure.".to_owned(),
         (_, None) => "The server's clock is not known yet.".to_owned(),
         (_, Some(uncertainty)) => {
-            format!("The networks' shares of their sum are known to ±{uncertainty:.1} ms.")
+            let networks =
+                format!("The networks' shares of their sum are known to ±{uncertainty:.1} ms.");
+            match latency.inexact() {
+                0 => networks,
+                inexact => format!(
+                    "{networks} The page moved during {inexact} inputs: there it may be a frame more or less."
+                ),
+            }
         }
     }
 }

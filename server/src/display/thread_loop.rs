@@ -152,14 +152,12 @@ impl Loop {
         let now = Instant::now();
         if self.compositor.has_callbacks() && self.due(now) <= now {
             self.compositor.answer_callbacks();
-            self.compositor.answers.stir(now);
             self.pacing.answered(now);
         }
         if let Err(error) = self.wayland.flush_clients() {
             tracing::debug!(%error, "Chrome does not read its events");
         }
-        let may_draw = self.compositor.has_callbacks();
-        self.compositor.answers.told(may_draw, Instant::now());
+        self.compositor.answers.told(Instant::now());
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         gone.take()
     }

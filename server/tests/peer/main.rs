@@ -187,6 +187,7 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
             },
             seated_at: now,
             drawn_at: now,
+            exact: true,
         }
     };
     for (viewer, input, luma) in [(&mut own, 7, 160u8), (&mut other, 8, 200)] {

@@ -152,7 +152,8 @@ pub const WHITE: Colour = [255, 255, 255];
 struct Seen {
     picture: Mutex<(I420, u64)>,
     changed: Condvar,
-    answers: Mutex<Vec<(Answered, Colour)>>,
+    /// The colour that the middle of each picture had, and what the picture answered.
+    course: Mutex<Vec<(Colour, Vec<Answered>)>>,
 }
 
 pub struct Screen {
@@ -178,7 +179,7 @@ impl Screen {
         let seen = Arc::new(Seen {
             picture: Mutex::new((I420::black(size), 0)),
             changed: Condvar::new(),
-            answers: Mutex::default(),
+            course: Mutex::default(),
         });
         let reader = std::thread::spawn({
             let (latest, seen) = (latest.clone(), seen.clone());
@@ -191,8 +192,7 @@ impl Screen {
                         Wake::Closed => break,
                     };
                     let middle = colour(&newest, 640, 360);
-                    let answers = marks.into_iter().map(|answered| (answered, middle));
-                    seen.answers.lock().unwrap().extend(answers);
+                    seen.course.lock().unwrap().push((middle, marks));
                     let mut picture = seen.picture.lock().unwrap();
                     *picture = (newest.clone(), picture.1 + 1);
                     seen.changed.notify_all();
@@ -278,14 +278,34 @@ impl Screen {
         }));
     }
 
-    /// Inputs that were answered, each with the colour that the middle of its picture had.
-    pub fn answers(&self) -> Vec<(Answered, Colour)> {
-        self.seen.answers.lock().unwrap().clone()
+    /// Inputs that were answered, each with the colours that the middle had in its picture and in the next one, if
+    /// there was one.
+    pub fn answers(&self) -> Vec<(Answered, Vec<Colour>)> {
+        let course = self.seen.course.lock().unwrap();
+        let answers = course.iter().enumerate().flat_map(|(at, (_, marks))| {
+            let middles: Vec<_> = course[at..]
+                .iter()
+                .take(2)
+                .map(|(middle, _)| *middle)
+                .collect();
+            marks
+                .iter()
+                .map(move |answered| (answered.clone(), middles.clone()))
+        });
+        answers.collect()
     }
 
     /// How many pictures there have been.
     pub fn pictures(&self) -> u64 {
         self.seen.picture.lock().unwrap().1
+    }
+
+    /// Blocks until so many pictures more have come.
+    pub fn moves_on(&self, pictures: u64) {
+        let wanted = self.pictures() + pictures;
+        until("more pictures", || {
+            (self.pictures() >= wanted).then_some(())
+        });
     }
 
     /// Blocks until the state is as wanted.
