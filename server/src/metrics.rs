@@ -45,6 +45,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .install_recorder()?;
     metrics::describe_gauge!("farpane_sessions", "Sessions that run");
     metrics::describe_gauge!("farpane_viewers", "People who watch a session");
+    metrics::describe_gauge!(
+        "farpane_estimate_bits_per_second",
+        "What the link of a session's leading viewer is believed to carry"
+    );
     metrics::describe_counter!("farpane_frames_total", "Frames encoded");
     metrics::describe_counter!(
         "farpane_keyframes_total",

@@ -102,4 +102,8 @@ pub struct ServerStatistics {
     pub encode_millis: f32,
     /// Pictures Chrome drew in that second that a newer one replaced before they were encoded.
     pub replaced: u32,
+    /// What the link of the leading viewer is believed to carry, in kb/s: the stream follows whoever gave input last.
+    pub estimate_kilobits: Option<f32>,
+    /// How long packets wait in a queue on the way to that viewer, in milliseconds.
+    pub queue_millis: Option<f32>,
 }

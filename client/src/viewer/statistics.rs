@@ -19,11 +19,19 @@ struct Plot {
     at_least: f64,
 }
 
+fn rate(kilobits: f64) -> String {
+    if kilobits < 1000.0 {
+        format!("{kilobits:.0} kb/s")
+    } else {
+        format!("{:.1} Mb/s", kilobits / 1000.0)
+    }
+}
+
 fn millis(value: f64) -> String {
     format!("{value:.1} ms")
 }
 
-const PLOTS: [Plot; 7] = [
+const PLOTS: [Plot; 8] = [
     Plot {
         name: "Frames per second",
         value: |sample| Some(sample.frames_per_second),
@@ -33,13 +41,13 @@ const PLOTS: [Plot; 7] = [
     Plot {
         name: "Bitrate",
         value: |sample| Some(sample.kilobits_per_second),
-        written: |value| {
-            if value < 1000.0 {
-                format!("{value:.0} kb/s")
-            } else {
-                format!("{:.1} Mb/s", value / 1000.0)
-            }
-        },
+        written: rate,
+        at_least: 1000.0,
+    },
+    Plot {
+        name: "Link carries (of who acts)",
+        value: |sample| sample.server.as_ref()?.estimate_kilobits.map(f64::from),
+        written: rate,
         at_least: 1000.0,
     },
     Plot {

@@ -15,7 +15,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use shared::geometry::VideoSize;
-use shared::message::ServerMessage;
+use shared::message::{ServerMessage, ServerStatistics};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
 use tokio::sync::{mpsc, watch};
@@ -29,7 +29,7 @@ use crate::browser::BrowserState;
 use crate::browser::address::AllowedUrl;
 use crate::display::DisplayState;
 use crate::input::Hands;
-use crate::peer::PeerEvent;
+use crate::peer::{Estimate, PeerEvent};
 
 /// Messages of all viewers of a session that wait for the loop: a second of several people's moves.
 const PEER_QUEUE: usize = 1024;
@@ -66,6 +66,8 @@ pub struct Run {
     viewers: HashMap<ViewerId, Viewer>,
     /// Who gave input last: the stream follows this viewer's link.
     leader: Option<ViewerId>,
+    /// The newest of that viewer's.
+    estimate: Option<Estimate>,
     grace: Grace,
     state: SessionState,
     publish: watch::Sender<SessionState>,
@@ -123,6 +125,7 @@ impl Run {
             urls: vec![url],
             viewers: HashMap::new(),
             leader: None,
+            estimate: None,
             grace: Grace::new(surroundings.config.grace, now),
             state,
             publish,
@@ -240,7 +243,11 @@ impl Run {
         }
         self.next_statistics = now + STATISTICS_EVERY;
         let reading = self.counters.read();
-        let statistics = reading.since(&self.last_reading);
+        let statistics = ServerStatistics {
+            estimate_kilobits: self.estimate.map(|link| link.bitrate.as_bps() as f32 / 1e3),
+            queue_millis: self.estimate.map(|link| link.queue.as_secs_f32() * 1e3),
+            ..reading.since(&self.last_reading)
+        };
         self.last_reading = reading;
         self.broadcast(&ServerMessage::Statistics(statistics));
     }

@@ -106,6 +106,8 @@ impl Reading {
             convert_millis: mean_millis(self.convert_micros, earlier.convert_micros),
             encode_millis: mean_millis(self.encode_micros, earlier.encode_micros),
             replaced: narrow(self.replaced.saturating_sub(earlier.replaced)),
+            estimate_kilobits: None,
+            queue_millis: None,
         }
     }
 }

@@ -165,14 +165,14 @@ impl Run {
     /// The stream follows the link of whoever acts: what that person sees must be fresh.
     fn lead(&mut self, id: &ViewerId) {
         if self.leader.as_ref() != Some(id) {
-            self.leader = Some(id.clone());
+            (self.leader, self.estimate) = (Some(id.clone()), None);
             self.surroundings.hub.lead(&self.id, id);
         }
     }
 
     fn lead_no_more(&mut self, id: &ViewerId) {
         if self.leader.as_ref() == Some(id) {
-            self.leader = None;
+            (self.leader, self.estimate) = (None, None);
             let next = self.viewers.iter().find(|(_, viewer)| viewer.channel_open);
             if let Some(next) = next.map(|(id, _)| id.clone()) {
                 self.lead(&next);
@@ -180,7 +180,10 @@ impl Run {
         }
     }
 
-    fn follow(&self, estimate: Estimate) {
+    fn follow(&mut self, estimate: Estimate) {
+        self.estimate = Some(estimate);
+        metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
+            .set(estimate.bitrate.as_bps());
         if let Life::Running(engine) = &self.life {
             // What is sent again, and what the encoder overshoots, needs room too.
             let bitrate = estimate.bitrate.part(FOR_VIDEO);
