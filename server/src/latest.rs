@@ -141,7 +141,21 @@ impl Latest {
     /// Blocks for `time` at most while pictures replace each other; comes back early after a [`Latest::nudge`], which
     /// [`Latest::wait`] still finds. `false` once it is closed.
     pub fn rest(&self, time: Duration) -> bool {
-        let resting = |state: &mut State| !state.closed && !std::mem::take(&mut state.roused);
+        self.rest_while(time, |_| true)
+    }
+
+    /// As [`Latest::rest`], but a picture that shows an input ends it as well.
+    pub fn rest_until_answer(&self, time: Duration) -> bool {
+        self.rest_while(time, |state| {
+            let fresh = state.fresh.as_ref();
+            fresh.is_none_or(|fresh| fresh.marks.is_empty())
+        })
+    }
+
+    fn rest_while(&self, time: Duration, may_rest: impl Fn(&State) -> bool) -> bool {
+        let resting = |state: &mut State| {
+            !state.closed && may_rest(state) && !std::mem::take(&mut state.roused)
+        };
         let rested = self
             .changed
             .wait_timeout_while(self.lock(), time, resting)

@@ -210,7 +210,10 @@ struct Work {
 impl Work {
     fn run(&mut self, orders: &Orders, latest: &Latest, gate: &Gate, deliver: impl Fn(Frame)) {
         loop {
-            std::thread::sleep(self.pace.wait(Instant::now()));
+            let evenly = self.pace.wait(Instant::now());
+            if !evenly.is_zero() && !latest.rest_until_answer(evenly) {
+                return;
+            }
             while let Some(wait) = gate.wait(Instant::now()) {
                 if orders.stop.load(Ordering::Acquire) || !latest.rest(wait) {
                     return;

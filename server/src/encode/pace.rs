@@ -1,12 +1,17 @@
-//! Pure: how soon the next frame may be encoded, so that Chrome may draw more often than frames are made.
+//! Pure: how soon the next frame may be encoded, so that Chrome may draw more often than frames are made, and less evenly
+//! than they are shown.
 
 use std::time::{Duration, Instant};
 
-/// Holds the mean rate, not the distance: a picture right after another one (an answer to input) is encoded at once, and
-/// pictures that come a little early or late are not dropped for it.
+/// Two frames within one refresh of the viewer's screen are one too many: only the second is seen.
+const CLOSEST: f64 = 0.5;
+
+/// Holds the mean rate rather than the distance: pictures that come a little early or late are not dropped for it. Who
+/// waits may cut it short for an answer to an input.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     interval: Duration,
+    last: Option<Instant>,
     /// When the next frame would come if they came evenly.
     even_at: Option<Instant>,
 }
@@ -15,20 +20,26 @@ impl Pace {
     pub fn new(frame_rate: u32) -> Pace {
         Pace {
             interval: Duration::from_secs(1) / frame_rate.max(1),
+            last: None,
             even_at: None,
         }
     }
 
     /// How long to wait before the next frame; the picture may become newer meanwhile.
     pub fn wait(&self, now: Instant) -> Duration {
-        self.even_at.map_or(Duration::ZERO, |even_at| {
+        let even = self.even_at.map_or(Duration::ZERO, |even_at| {
             even_at.saturating_duration_since(now + self.interval)
-        })
+        });
+        let apart = self.last.map_or(Duration::ZERO, |last| {
+            (last + self.interval.mul_f64(CLOSEST)).saturating_duration_since(now)
+        });
+        even.max(apart)
     }
 
     pub fn encoded(&mut self, now: Instant) {
         let even_at = self.even_at.map_or(now, |even_at| even_at.max(now));
         self.even_at = Some(even_at + self.interval);
+        self.last = Some(now);
     }
 }
 
@@ -38,11 +49,16 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn an_answer_right_after_a_frame_does_not_wait() {
+    fn frames_keep_their_distance_and_a_late_one_is_made_up_for() {
         let now = Instant::now();
-        let mut pace = Pace::new(60);
+        let mut pace = Pace::new(50);
         pace.encoded(now);
-        assert_eq!(pace.wait(now + Duration::from_millis(2)), Duration::ZERO);
+        assert_eq!(
+            pace.wait(now + Duration::from_millis(5)),
+            Duration::from_millis(10)
+        );
+        pace.encoded(now + Duration::from_millis(29));
+        assert_eq!(pace.wait(now + Duration::from_millis(39)), Duration::ZERO);
     }
 
     proptest! {
