@@ -55,7 +55,7 @@ mod tests {
         pace.encoded(now);
         assert_eq!(
             pace.wait(now + Duration::from_millis(5)),
-            Duration::from_millis(10)
+            Duration::from_millis(5)
         );
         pace.encoded(now + Duration::from_millis(29));
         assert_eq!(pace.wait(now + Duration::from_millis(39)), Duration::ZERO);
