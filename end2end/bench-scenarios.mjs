@@ -139,6 +139,19 @@ const OUTAGE = { delay: '20ms' };
 /** @type {Conditions} */
 const IDLE = { rate: '4M', queue: '200ms', delay: '20ms' };
 
+/**
+ * Lets a page scroll, first until it has settled, then for the time that counts.
+ * @param {Stage} stage
+ * @param {boolean} quick
+ */
+async function scroll(stage, quick) {
+  await stage.open('scenery.html#scroll');
+  await stage.last(3);
+  const from = Date.now();
+  await stage.last(quick ? 8 : 30);
+  return { from, to: Date.now() };
+}
+
 /** @type {Scenario[]} */
 export const SCENARIOS = [
   {
@@ -257,11 +270,7 @@ export const SCENARIOS = [
     title: '3 % loss each way, 40 ms round trip',
     link: { loss: '3%', delay: '20ms' },
     async play(stage, quick) {
-      await stage.open('scenery.html#scroll');
-      await stage.last(3);
-      const from = Date.now();
-      await stage.last(quick ? 8 : 30);
-      const to = Date.now();
+      const { from, to } = await scroll(stage, quick);
       const frames = await stage.collect();
       return [
         limited('frames per second shown', framesPerSecond(frames, from, to), '≥', 55, (fps) => fps.toFixed(1)),
@@ -276,11 +285,7 @@ export const SCENARIOS = [
     title: '10 % loss each way, 100 ms round trip',
     link: { loss: '10%', delay: '50ms' },
     async play(stage, quick) {
-      await stage.open('scenery.html#scroll');
-      await stage.last(3);
-      const from = Date.now();
-      await stage.last(quick ? 8 : 30);
-      const to = Date.now();
+      const { from, to } = await scroll(stage, quick);
       const frames = [...(await stage.collect())];
       const looks = [];
       for (let look = 0; look < (quick ? 2 : 6); look++) {

@@ -8,11 +8,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { LAUNCH, VIEWPORT } from './support/chromium.mjs';
 import { longestGap, percentile, spread, table } from './support/figures.mjs';
-import { installInstruments } from './support/instruments.mjs';
-import { clockTicks, descendants, processOf, pssBytes } from './support/processes.mjs';
+import { PATIENCE, newWindow, observed, pressed, read, reset, show, watch } from './support/measure.mjs';
+import { pssBytes } from './support/processes.mjs';
 import { Server } from './support/server.mjs';
 import { Site } from './support/site.mjs';
-import { installStopwatch } from './support/stopwatch.mjs';
 import { until } from './support/until.mjs';
 
 const { values: options } = parseArgs({
@@ -30,99 +29,21 @@ const SAMPLES = Number(options.samples);
 const SECONDS = Number(options.seconds);
 const STARTS = Number(options.starts);
 
-/** Presses that only warm up Chrome's and our caches. */
-const WARM_UP = 8;
-/** The background of green.html, and where it is looked at: away from everything else on the page. */
-const WATCH = { x: 640, y: 400, color: [240, 192, 0] };
-const PATIENCE = 20_000;
+/** For the panel's figures. */
+const CLIPBOARD = ['clipboard-read', 'clipboard-write'];
 
 const say = (/** @type {string} */ text) => options.json || process.stderr.write(`${text}\n`);
 
 /** @typedef {import('@playwright/test').Page} Page */
-/** @typedef {import('./support/stopwatch.mjs').Stopwatch} Stopwatch */
 
 /**
- * A window of its own, cookie and cache fresh.
- * @param {import('@playwright/test').Browser} browser
- * @param {Server} server
- */
-async function newWindow(browser, server) {
-  const context = await browser.newContext({ viewport: VIEWPORT });
-  await context.request.get(server.entry.href);
-  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
-  await context.addInitScript(installInstruments);
-  await context.addInitScript(installStopwatch, WATCH);
-  return context.newPage();
-}
-
-/**
- * @param {Page} page
- * @returns {Promise<Stopwatch>}
- */
-function read(page) {
-  return page.evaluate(() => ({ ...window.stopwatch }));
-}
-
-/**
- * @param {Page} page
- * @param {Stopwatch['reads']} reads
- */
-async function reset(page, reads) {
-  await page.evaluate((reads) => Object.assign(window.stopwatch, { reads, frames: [], answers: [] }), reads);
-}
-
-/**
- * Watches a session until it has a picture.
- * @param {Page} page
- * @param {Server} server
- * @param {string} session
- */
-async function watch(page, server, session) {
-  await page.goto(server.url(`/s/${session}`));
-  await until(() => page.evaluate(() => window.instruments.pixel(5, 5)), () => 'no picture', PATIENCE);
-}
-
-/**
- * Goes to a page of the site and waits until it is there.
- * @param {import('./support/site.mjs').Run} run
- * @param {Server} server
- * @param {string} session
- * @param {string} url
- */
-async function show(run, server, session, url) {
-  await server.call('navigate', { session, url });
-  await run.saw('layout', { query: new URL(url).search });
-}
-
-/**
- * Does something again and again, and tells how long it took to be seen.
+ * Does something again and again: how long it took to be seen, and what the product itself says of that.
  * @param {Page} page
  * @param {() => Promise<void>} act
  */
-async function pressed(page, act) {
-  await reset(page, 'color');
-  let lost = 0;
-  let began = performance.now();
-  for (let number = 0; number < WARM_UP + SAMPLES; number++) {
-    if (number === WARM_UP) {
-      await reset(page, 'color');
-      began = performance.now();
-    }
-    await act();
-    // Irregular, so that no timer of anybody's is hit in step; and nobody asks the page in the meantime.
-    await pause(150 + Math.random() * 250);
-    if ((await read(page)).waiting) {
-      await pause(1000);
-      if ((await read(page)).waiting) lost++;
-    }
-  }
-  const { answers } = await read(page);
-  return {
-    ...spread(answers.map(({ waited }) => waited)),
-    dispatch: spread(answers.map(({ dispatch }) => dispatch)),
-    lost,
-    told: await told(page, began),
-  };
+async function pressedAndTold(page, act) {
+  const seen = await pressed(page, SAMPLES, act);
+  return { ...seen, told: await told(page, seen.began) };
 }
 
 /**
@@ -151,60 +72,6 @@ async function told(page, began) {
   return { ...spread(recent.map(({ total_millis }) => total_millis)), stages: Object.fromEntries(stages) };
 }
 
-/**
- * What the viewer has received so far, all of it: media, repairs, data, and the connection's own upkeep.
- * @param {Page} page
- */
-async function received(page) {
-  return page.evaluate(async () => {
-    const live = window.instruments.peers.filter((peer) => peer.connectionState === 'connected').at(-1);
-    if (!live) throw new Error('no peer is connected');
-    const figures = { bytes: 0, frames: 0, freezes: 0, lost: 0 };
-    for (const report of (await live.getStats()).values()) {
-      if (report.type === 'transport') figures.bytes += report.bytesReceived;
-      if (report.type === 'inbound-rtp' && report.kind === 'video') {
-        figures.frames = report.framesReceived ?? 0;
-        figures.freezes = report.freezeCount ?? 0;
-        figures.lost = report.packetsLost ?? 0;
-      }
-    }
-    return figures;
-  });
-}
-
-/**
- * Clock ticks of the server and all its Chromes, by process.
- * @param {Server} server
- */
-function ticks(server) {
-  const own = processOf(server.pid);
-  const all = own ? [own, ...descendants(server.pid)] : [];
-  return new Map(all.map(({ pid, ticks }) => [pid, ticks]));
-}
-
-/**
- * Watches for a while: traffic, frames, and the processor time of the server with its Chromes.
- * @param {Page} page
- * @param {Server} server
- */
-async function observed(page, server) {
-  const [before, ticksBefore, began] = [await received(page), ticks(server), performance.now()];
-  await pause(SECONDS * 1000);
-  const [after, ticksAfter] = [await received(page), ticks(server)];
-  const seconds = (performance.now() - began) / 1000;
-  const spent = (/** @type {number} */ pid) => (ticksAfter.get(pid) ?? 0) - (ticksBefore.get(pid) ?? 0);
-  const total = [...ticksAfter.keys()].reduce((sum, pid) => sum + spent(pid), 0);
-  return {
-    kilobitsPerSecond: ((after.bytes - before.bytes) * 8) / 1000 / seconds,
-    framesReceived: after.frames - before.frames,
-    freezes: after.freezes - before.freezes,
-    packetsLost: after.lost - before.lost,
-    cores: total / clockTicks() / seconds,
-    coresOfServerAlone: spent(server.pid) / clockTicks() / seconds,
-    seconds,
-  };
-}
-
 /** @param {Page} page */
 async function firstPicture(page) {
   return until(
@@ -228,7 +95,7 @@ async function measure() {
     say('Start → first picture, Chrome cold');
     const starts = [];
     for (let round = 0; round < STARTS; round++) {
-      const page = await newWindow(browser, server);
+      const page = await newWindow(browser, server, VIEWPORT, CLIPBOARD);
       await page.goto(server.url('/'), { waitUntil: 'networkidle' });
       await page.getByRole('textbox', { name: 'Address' }).fill(run.url('green.html'));
       await page.getByRole('button', { name: 'Start', exact: true }).click();
@@ -242,7 +109,7 @@ async function measure() {
     const session = await server.open(run.url('green.html', { toggle: '1' }));
     const opens = /** @type {{ fresh: number[], cached: number[] }} */ ({ fresh: [], cached: [] });
     for (let round = 0; round < STARTS; round++) {
-      const page = await newWindow(browser, server);
+      const page = await newWindow(browser, server, VIEWPORT, CLIPBOARD);
       for (const times of [opens.fresh, opens.cached]) {
         await page.goto(server.url(`/s/${session}`));
         const { firstPicture: shown, opened } = await firstPicture(page);
@@ -251,7 +118,7 @@ async function measure() {
       await page.context().close();
     }
 
-    const page = await newWindow(browser, server);
+    const page = await newWindow(browser, server, VIEWPORT, CLIPBOARD);
     await watch(page, server, session);
     const one = { pssBytes: pssBytes(server.pid) };
     const video = page.getByLabel('Remote browser');
@@ -264,19 +131,19 @@ async function measure() {
       await page.mouse.down();
       await page.mouse.up();
     };
-    const clicks = await pressed(page, click);
+    const clicks = await pressedAndTold(page, click);
     say('key → changed picture');
-    const keys = await pressed(page, () => page.keyboard.press('a'));
+    const keys = await pressedAndTold(page, () => page.keyboard.press('a'));
     say('click → changed picture, on a page that never rests');
     await show(run, server, session, run.url('green.html', { toggle: '1', busy: '1' }));
-    const busy = await pressed(page, click);
+    const busy = await pressedAndTold(page, click);
 
     say('scrolling text');
     await show(run, server, session, run.url('text.html', { auto: '4' }));
     await until(() => page.evaluate(() => window.instruments.barcode()), () => 'no barcode', PATIENCE);
     await pause(3000);
     await reset(page, 'clock');
-    const scrolling = await observed(page, server);
+    const scrolling = await observed(page, server, SECONDS);
     const { frames } = await read(page);
     const ages = frames.flatMap(({ age }) => age ?? []);
 
@@ -285,11 +152,11 @@ async function measure() {
     await show(run, server, session, run.url('text.html'));
     // Until it is as sharp as it gets.
     await pause(5000);
-    const still = await observed(page, server);
+    const still = await observed(page, server, SECONDS);
 
     say('memory');
     const second = await server.open(run.url('green.html'));
-    const other = await newWindow(browser, server);
+    const other = await newWindow(browser, server, VIEWPORT, CLIPBOARD);
     await watch(other, server, second);
     const two = { pssBytes: pssBytes(server.pid) };
 

@@ -22,9 +22,10 @@ export const PATIENCE = 20_000;
  * @param {import('@playwright/test').Browser} browser
  * @param {Server} server
  * @param {{ width: number, height: number }} viewport
+ * @param {string[]} permissions what the page may do without asking
  */
-export async function newWindow(browser, server, viewport) {
-  const context = await browser.newContext({ viewport });
+export async function newWindow(browser, server, viewport, permissions = []) {
+  const context = await browser.newContext({ viewport, permissions });
   await context.request.get(server.entry.href);
   await context.addInitScript(installInstruments);
   await context.addInitScript(installStopwatch, WATCH);
@@ -79,8 +80,12 @@ export async function show(run, server, session, url) {
 export async function pressed(page, samples, act) {
   await reset(page, 'color');
   let lost = 0;
+  let began = performance.now();
   for (let number = 0; number < WARM_UP + samples; number++) {
-    if (number === WARM_UP) await reset(page, 'color');
+    if (number === WARM_UP) {
+      await reset(page, 'color');
+      began = performance.now();
+    }
     await act();
     // Irregular, so that no timer of anybody's is hit in step; and nobody asks the page in the meantime.
     await pause(150 + Math.random() * 250);
@@ -94,6 +99,8 @@ export async function pressed(page, samples, act) {
     ...spread(answers.map(({ waited }) => waited)),
     dispatch: spread(answers.map(({ dispatch }) => dispatch)),
     lost,
+    /** When the first one that counts was done. */
+    began,
   };
 }
 

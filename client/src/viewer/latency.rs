@@ -7,6 +7,7 @@ use crate::connection::watch::Watch;
 use crate::stats::history::LENGTH;
 use crate::stats::latency::Latency;
 use crate::stats::sparkline;
+use crate::viewer::plot;
 
 /// What a stage is called in a sentence of its own.
 fn name(stage: Stage) -> &'static str {
@@ -111,13 +112,7 @@ pub fn LatencySection() -> impl IntoView {
             <div class="figures">
                 <span>"p50 "<b>{total(0.5)}</b></span>
                 <span>"p95 "<b>{total(0.95)}</b></span>
-                <svg
-                    viewBox=format!("0 0 {} {}", sparkline::WIDTH, sparkline::HEIGHT)
-                    preserveAspectRatio="none"
-                    aria-hidden="true"
-                >
-                    <path d=path />
-                </svg>
+                {plot::draw(path)}
             </div>
             <div class="bar" aria-hidden="true">
                 {bar}

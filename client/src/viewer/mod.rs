@@ -14,6 +14,7 @@ mod dialog;
 mod latency;
 mod notice;
 mod phase;
+mod plot;
 mod statistics;
 mod status;
 

@@ -10,6 +10,7 @@ use crate::stats::history::LENGTH;
 use crate::stats::reading::Sample;
 use crate::stats::sparkline;
 use crate::viewer::latency::LatencySection;
+use crate::viewer::plot;
 
 /// One plot: its name, its value, how it is written, and the least top of its scale.
 struct Plot {
@@ -99,13 +100,7 @@ pub fn Statistics() -> impl IntoView {
             <dt>{plot.name}</dt>
             <dd>
                 <span>{move || newest().unwrap_or_else(|| "–".to_owned())}</span>
-                <svg
-                    viewBox=format!("0 0 {} {}", sparkline::WIDTH, sparkline::HEIGHT)
-                    preserveAspectRatio="none"
-                    aria-hidden="true"
-                >
-                    <path d=path />
-                </svg>
+                {plot::draw(path)}
             </dd>
         }
     });

@@ -249,6 +249,10 @@ impl Run {
             ..reading.since(&self.last_reading)
         };
         self.last_reading = reading;
+        if let Some(link) = self.estimate {
+            metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
+                .set(link.bitrate.as_bps());
+        }
         self.broadcast(&ServerMessage::Statistics(statistics));
     }
 

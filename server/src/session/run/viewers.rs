@@ -182,9 +182,7 @@ impl Run {
 
     fn follow(&mut self, estimate: Estimate) {
         self.estimate = Some(estimate);
-        metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
-            .set(estimate.bitrate.as_bps());
-        if let Life::Running(engine) = &self.life {
+        if let (Life::Running(engine), true) = (&self.life, self.surroundings.config.adapt) {
             // What is sent again, and what the encoder overshoots, needs room too.
             let bitrate = estimate.bitrate.part(FOR_VIDEO);
             engine.encoder.set_target(Target { bitrate });
