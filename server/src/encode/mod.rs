@@ -298,10 +298,10 @@ impl Work {
         if self.owed.is_none() && !keyframe_is_due && !sharper_is_due {
             return Ok(None);
         }
-        let quantizer = self.quantizer(keyframe_is_due, began);
         if let Some(bitrate) = self.targets.next(began) {
             self.codec.set_bitrate(bitrate)?;
         }
+        let quantizer = self.quantizer(keyframe_is_due, began);
         if let Some(frame_rate) = self.frame_rate.next(began) {
             self.codec.set_frame_rate(frame_rate)?;
         }

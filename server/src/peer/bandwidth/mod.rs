@@ -46,6 +46,7 @@ const LITTLE: f64 = 0.5;
 /// Growth per second while the way is seen to carry all.
 const GROWTH: f64 = 1.08;
 const GROW_AFTER_CUT: Duration = Duration::from_millis(500);
+const CALM_AFTER_CUT: Duration = Duration::from_secs(1);
 /// "Carried" is measured over this time.
 const ACKED_WINDOW: Duration = Duration::from_millis(500);
 /// Who was cut within this time shares a narrow link, and sends evenly.
@@ -145,6 +146,11 @@ impl Bandwidth {
     /// One-way delay above its base.
     pub fn queue(&self) -> Duration {
         self.queue.standing()
+    }
+
+    /// No queue overflows on the way: what gets lost is lost for another reason.
+    pub fn is_calm(&self, now: Instant) -> bool {
+        self.queue.standing() < HIGH_QUEUE && since(self.last_cut, now) > CALM_AFTER_CUT
     }
 
     /// What arrived lately; little when little was sent.

@@ -99,6 +99,8 @@ pub enum Event {
     /// They flow on another way.
     Moved(Transport),
     KeyframeNeeded,
+    /// What the viewer has cannot be repaired any more: it can show nothing but a keyframe.
+    Broken,
     ControlOpen,
     /// `droppable`: from the channel where only the newest counts.
     Message {
@@ -164,6 +166,20 @@ impl Connection {
         let begun = self.pacer.front().filter(|packet| !packet.first);
         let begun = begun.map(|packet| packet.timestamp);
         self.pacer.retain(|packet| Some(packet.timestamp) == begun);
+    }
+
+    /// Drops all before the newest keyframe that waits, also the rest of a frame that has left in part: the viewer can
+    /// show nothing of it. `true` if there is such a keyframe.
+    pub fn start_over(&mut self) -> bool {
+        let begins = |packet: &Waiting| packet.first && packet.keyframe;
+        let mut keyframes = self.pacer.count(begins);
+        let is_coming = keyframes > 0;
+        self.pacer.retain(|packet| {
+            let is_reached = keyframes == 0 || begins(packet) && keyframes == 1;
+            keyframes -= usize::from(begins(packet)).min(keyframes);
+            is_coming && is_reached
+        });
+        is_coming
     }
 
     /// How long a frame that comes now waits here before it leaves.
@@ -398,8 +414,13 @@ impl Connection {
             self.pleas.reported(report.highest, report.total_lost, now);
         }
         let is_coming = self.pacer.front().is_some_and(|packet| packet.keyframe);
-        if (hopeless || asked && self.pleas.is_needed(now)) && !is_coming {
-            put(Output::Event(Event::KeyframeNeeded));
+        match () {
+            () if is_coming => {}
+            () if hopeless => put(Output::Event(Event::Broken)),
+            () if asked && self.pleas.is_needed(now) => {
+                put(Output::Event(Event::KeyframeNeeded));
+            }
+            () => {}
         }
         let reports = reports.into_iter().map(|report| Feedback {
             loss: Some(report.loss),

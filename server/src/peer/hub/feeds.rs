@@ -179,6 +179,18 @@ impl Hub {
         }
     }
 
+    /// Nothing that waits or comes before a keyframe is of use to the viewer; its way is free for the keyframe.
+    pub(super) fn start_over(&mut self, key: PeerKey, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            if peer.connection.start_over() {
+                return;
+            }
+            peer.waits_for_keyframe = true;
+            peer.is_behind = true;
+        }
+        self.catch_up(key, now);
+    }
+
     /// Who fell behind gets a keyframe when nothing waits any more, and the last one is long enough ago.
     pub(super) fn catch_up(&mut self, key: PeerKey, now: Instant) {
         let leads = self.leads(key);
@@ -188,7 +200,7 @@ impl Hub {
         let is_time = peer
             .keyframe_asked
             .is_none_or(|at| now >= at + again(leads));
-        let has_room = leads && !peer.waits_for_keyframe || self.backlog(peer, now) <= FRAME;
+        let has_room = leads || self.backlog(peer, now) <= FRAME;
         if !peer.is_behind || !is_time || !has_room {
             return;
         }

@@ -197,6 +197,7 @@ impl Hub {
                 self.want_keyframe(key);
             }
             Event::Moved(transport) => self.tell(key, PeerEvent::Connected { transport }, false),
+            Event::Broken => self.start_over(key, Instant::now()),
             Event::KeyframeNeeded => self.ask_for_keyframe(key, Instant::now()),
             Event::ControlOpen => {
                 if let Some(peer) = self.peers.get(&key) {
