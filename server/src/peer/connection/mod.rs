@@ -116,8 +116,9 @@ pub fn came(ours: SocketAddr, theirs: SocketAddr, by: Transport) -> TransportCon
         local_addr: ours,
         peer_addr: theirs,
         transport_protocol: match by {
-            Transport::Udp => TransportProtocol::UDP,
             Transport::Tcp => TransportProtocol::TCP,
+            // No datagram comes over a web socket.
+            Transport::Udp | Transport::WebSocket => TransportProtocol::UDP,
         },
         ecn: None,
     }

@@ -15,10 +15,10 @@ use crate::browser::BrowserCommand;
 use crate::browser::address::{AllowedUrl, allowed};
 use crate::ids::random_id;
 use crate::input::Hands;
-use crate::peer::PeerRequest;
-use crate::session::Request;
+use crate::peer::{PeerRequest, SocketRequest};
 use crate::session::latency::Allowance;
 use crate::session::presence::Presence;
+use crate::session::{Attached, Request};
 
 impl Run {
     pub(super) fn answer(&mut self, request: Request) {
@@ -29,6 +29,7 @@ impl Run {
                 let _ = reply.send(self.join(now));
             }
             Request::Offer { viewer, sdp, reply } => self.offer(viewer, sdp, reply, now),
+            Request::Attach { viewer, reply } => self.attach(viewer, reply, now),
             Request::Present { viewer, reply } => {
                 let known = self
                     .viewers
@@ -110,6 +111,34 @@ impl Run {
             let _ = reply.send(answered);
         };
         self.pending.push(connect.boxed());
+    }
+
+    pub(super) fn attach(
+        &mut self,
+        viewer: ViewerId,
+        reply: oneshot::Sender<Result<Attached, ApiError>>,
+        now: Instant,
+    ) {
+        let Some(known) = self.viewers.get_mut(&viewer) else {
+            let _ = reply.send(Err(no_viewer(&viewer)));
+            return;
+        };
+        known.presence.called(now);
+        let request = SocketRequest {
+            feed: self.id.clone(),
+            viewer,
+            ceiling: self.surroundings.config.bitrate,
+            adapt: self.surroundings.config.adapt,
+            events: self.peer_events.clone(),
+        };
+        let hub = self.surroundings.hub.clone();
+        let attach = async move {
+            let attached = hub.attach(request).await.map_err(|error| {
+                ApiError::Full(format!("The web socket cannot be used: {error}."))
+            });
+            let _ = reply.send(attached);
+        };
+        self.pending.push(attach.boxed());
     }
 
     pub(super) fn control(&mut self, control: Control) -> Result<(), ApiError> {
