@@ -10,12 +10,19 @@ mod peer;
 // When and what to send otherwise.
 mod backoff;
 mod outbox;
+// Is it still live, and what to do when it is not.
+mod heal;
+pub mod lag;
+mod ledger;
+mod pulse;
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::channel::mpsc::{self, UnboundedReceiver};
+use futures::channel::oneshot;
 use futures::future::{Either, FutureExt, LocalBoxFuture, join, pending, select};
 use futures::stream::StreamExt;
 use js_sys::Array;
@@ -36,13 +43,17 @@ use crate::dom::{now, said, sleep};
 use crate::stats::meter::Meter;
 use crate::stats::way::Act;
 use backoff::Backoff;
+use heal::{Health, Vigil};
 use outbox::Outbox;
 use peer::{Arrivals, Peer, PeerEvent};
 use watch::{Link, Watch};
 
 /// ICE over TCP takes half a second; what is not there after this will not come.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
-/// ICE often finds its way back by itself; longer, and a fresh peer is faster.
+/// What an offer may take; the server needs some milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// ICE often finds its way back by itself; longer, and a fresh peer is faster. Only without a control channel: with one
+/// the server is asked.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// After so many attempts the person is told what may be in the way.
 const PATIENT_ATTEMPTS: u32 = 1;
@@ -65,6 +76,10 @@ pub struct Connection {
     outbox: RefCell<Outbox>,
     /// What inputs take to be seen.
     meter: Rc<Meter>,
+    health: Health,
+    vigil: RefCell<Option<Vigil>>,
+    /// Whoever waits for the next attempt.
+    resting: RefCell<Option<oneshot::Sender<()>>>,
     polling: Cell<bool>,
     closed: Cell<bool>,
 }
@@ -81,9 +96,13 @@ impl Connection {
             seat: RefCell::default(),
             peer: RefCell::default(),
             outbox: RefCell::default(),
+            health: Health::default(),
+            vigil: RefCell::default(),
+            resting: RefCell::default(),
             polling: Cell::new(false),
             closed: Cell::new(false),
         });
+        *connection.vigil.borrow_mut() = Some(connection.keep_vigil());
         spawn_local(connection.clone().run());
         Ok(connection)
     }
@@ -92,6 +111,7 @@ impl Connection {
     pub fn send(self: &Rc<Self>, message: ClientMessage) {
         self.send_stamped(Stamped {
             input: None,
+            sent_micros: self.meter.server_micros(now()),
             message,
         });
     }
@@ -102,7 +122,11 @@ impl Connection {
         let input = self.meter.name(act, happened);
         // Before it is sent: afterwards the server may have it already.
         let dispatched = now();
-        let direct = self.send_stamped(Stamped { input, message });
+        let direct = self.send_stamped(Stamped {
+            input,
+            sent_micros: self.meter.server_micros(dispatched),
+            message,
+        });
         if let (Some(input), true) = (input, direct) {
             self.meter.sent(input, happened, dispatched);
         }
@@ -110,6 +134,17 @@ impl Connection {
 
     /// `false` if no data channel took it: then it waits for a server function, if it may, and is not measured.
     fn send_stamped(self: &Rc<Self>, stamped: Stamped) -> bool {
+        let is_deed = stamped.message.is_deed();
+        if stamped.message.expires() && !self.takes_deeds() {
+            if is_deed {
+                self.health.ledger.borrow_mut().refused();
+                self.tell_missing();
+            }
+            return false;
+        }
+        if is_deed && self.seat.borrow().is_some() {
+            self.health.ledger.borrow_mut().sent();
+        }
         let direct = self.outbox.borrow().is_idle() && self.send_directly(&stamped);
         if !direct && !self.closed.get() && self.seat.borrow().is_some() {
             self.outbox.borrow_mut().push(stamped.message);
@@ -127,6 +162,7 @@ impl Connection {
     fn mention(&self, message: ClientMessage) {
         self.send_directly(&Stamped {
             input: None,
+            sent_micros: None,
             message,
         });
     }
@@ -142,14 +178,13 @@ impl Connection {
         self.watch.latency.update(|latency| {
             latency.push(second.inputs, second.offset, second.is_blind);
         });
-        self.ping();
     }
 
+    /// Asks for the time, whether anybody is there, and what was taken.
     fn ping(&self) {
-        let open = (self.peer.borrow().as_ref()).is_some_and(|peer| peer.is_open());
-        if open && let Some(number) = self.meter.ping() {
-            self.mention(ClientMessage::Ping { number });
-        }
+        let number = self.meter.ping();
+        self.health.ledger.borrow_mut().asked(number);
+        self.mention(ClientMessage::Ping { number });
     }
 
     /// The newest report of the peer, if there is one.
@@ -163,6 +198,8 @@ impl Connection {
         if self.closed.replace(true) {
             return;
         }
+        self.vigil.take();
+        self.hurry();
         self.drop_peer();
         if let Some(seat) = self.seat.borrow_mut().take() {
             let leave = serde_json::json!({ "session": self.session, "viewer": seat.viewer });
@@ -190,7 +227,22 @@ impl Connection {
                 Err(refused) => self.trouble(&backoff, &refused.to_string()),
             }
             self.poll();
-            sleep(backoff.next_delay()).await;
+            self.rest(backoff.next_delay()).await;
+        }
+    }
+
+    /// Waits before the next attempt, unless something happens that makes it likely to succeed.
+    async fn rest(&self, pause: Duration) {
+        let (hurry, hurried) = oneshot::channel();
+        *self.resting.borrow_mut() = Some(hurry);
+        // Another one who rests has taken its place: that is as good a reason.
+        let _ = select(pin!(sleep(pause)), hurried).await;
+    }
+
+    fn hurry(&self) {
+        if let Some(resting) = self.resting.borrow_mut().take() {
+            // It may just have woken by itself.
+            let _ = resting.send(());
         }
     }
 
@@ -202,13 +254,19 @@ impl Connection {
             .map_err(not_possible)?;
         *self.peer.borrow_mut() = Some(peer.clone());
         self.meter.forget();
+        self.forget_health();
 
         let (seat, offer) = join(self.take_seat(), peer.prepare()).await;
         let (seat, offer) = (seat?, offer.map_err(not_possible)?);
         // The state is worth showing (Chrome starts, Chrome is gone) before any channel is open.
         self.poll();
         let sdp = (peer.begin(offer, &seat.ice_servers).await).map_err(not_possible)?;
-        match api::offer(self.session.clone(), seat.viewer, sdp).await {
+        match within(
+            ANSWER_WITHIN,
+            api::offer(self.session.clone(), seat.viewer, sdp),
+        )
+        .await
+        {
             Ok(answer) => peer.accept(&answer.sdp).await.map_err(not_possible)?,
             Err(ApiError::NotFound(_)) => {
                 self.forget_seat();
@@ -216,12 +274,17 @@ impl Connection {
             }
             Err(refused) => return Err(refused),
         }
-        self.follow(arriving, backoff).await;
+        self.follow(&peer, arriving, backoff).await;
         Ok(())
     }
 
     /// Shows how the peer fares, until it is lost.
-    async fn follow(&self, mut arriving: UnboundedReceiver<PeerEvent>, backoff: &mut Backoff) {
+    async fn follow(
+        self: &Rc<Self>,
+        peer: &Rc<Peer>,
+        mut arriving: UnboundedReceiver<PeerEvent>,
+        backoff: &mut Backoff,
+    ) {
         let mut shown = false;
         let mut deadline: LocalBoxFuture<'static, ()> = sleep(CONNECTED_WITHIN).boxed_local();
         loop {
@@ -240,18 +303,35 @@ impl Connection {
                 PeerEvent::State(RtcPeerConnectionState::Connected) => {
                     deadline = pending().boxed_local();
                     if shown {
-                        self.watch.link.set(Link::Connected);
+                        self.resume(peer);
                     }
                 }
                 PeerEvent::Shown => {
-                    shown = true;
-                    backoff.reset();
-                    self.watch.obstacle.set(None);
-                    self.watch.link.set(Link::Connected);
+                    if !self.health.pulse.borrow().is_silent() {
+                        shown = true;
+                        backoff.reset();
+                        self.watch.obstacle.set(None);
+                        self.watch.link.set(Link::Connected);
+                        self.live_again();
+                        self.tell_missing();
+                    }
+                }
+                PeerEvent::Silent => {
+                    self.lost();
+                    self.find_way_back(peer);
+                }
+                PeerEvent::Heard => self.resume(peer),
+                PeerEvent::Replace => {
+                    self.lost();
+                    return;
                 }
                 PeerEvent::State(RtcPeerConnectionState::Disconnected) => {
-                    self.lost();
-                    deadline = sleep(BACK_WITHIN).boxed_local();
+                    self.health.pulse.borrow_mut().doubt(now());
+                    if !peer.is_open() {
+                        // Nobody can be asked: ICE alone knows.
+                        self.lost();
+                        deadline = sleep(BACK_WITHIN).boxed_local();
+                    }
                 }
                 PeerEvent::State(
                     RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed,
@@ -260,7 +340,10 @@ impl Connection {
                     self.lost();
                     return;
                 }
-                PeerEvent::ControlOpened => self.ping(),
+                PeerEvent::ControlOpened => {
+                    self.heard();
+                    self.ping();
+                }
                 PeerEvent::State(_) => {}
             }
         }
@@ -277,6 +360,7 @@ impl Connection {
             ice_servers: joined.ice_servers,
         };
         *self.seat.borrow_mut() = Some(seat.clone());
+        self.health.ledger.borrow_mut().new_seat();
         self.take_state(joined.state);
         Ok(seat)
     }
@@ -291,6 +375,7 @@ impl Connection {
             }),
             message: Box::new(move |message| {
                 if let Some(connection) = on_message.upgrade() {
+                    connection.heard();
                     connection.take_message(message);
                 }
             }),
@@ -310,7 +395,7 @@ impl Connection {
         let Some(peer) = self.peer.borrow().clone() else {
             return;
         };
-        frames::on_next_picture(&self.video, move || peer.tell(PeerEvent::Shown));
+        self.tell_next_picture(&peer);
     }
 
     fn take_message(&self, message: ServerMessage) {
@@ -320,7 +405,14 @@ impl Connection {
             ServerMessage::Pong {
                 number,
                 server_micros,
-            } => self.meter.pong(number, server_micros),
+                taken,
+            } => {
+                if let Some(round_trip) = self.meter.pong(number, server_micros) {
+                    (self.health.pulse.borrow_mut()).answered_within(round_trip);
+                }
+                self.health.ledger.borrow_mut().answered(number, taken);
+                self.tell_missing();
+            }
             other => self.watch.take_message(other),
         }
     }
@@ -402,6 +494,7 @@ impl Connection {
     /// Before the first picture it is still connecting.
     fn lost(&self) {
         if self.watch.link.try_get_untracked() == Some(Link::Connected) {
+            self.interrupted();
             self.watch.link.set(Link::Reconnecting);
         }
     }
@@ -417,6 +510,19 @@ impl Connection {
         if let Some(peer) = self.peer.borrow_mut().take() {
             peer.give_up();
         }
+    }
+}
+
+/// A request on a way that broke may never be answered, and nobody tells.
+async fn within<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    match select(pin!(asked), pin!(sleep(limit))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(ApiError::Unreachable(
+            "The server does not answer.".to_owned(),
+        )),
     }
 }
 

@@ -4,7 +4,9 @@
 // What `getStats` says.
 pub mod history;
 pub mod reading;
-mod report;
+pub mod report;
+// What had to be mended.
+pub mod repairs;
 // How long an input takes to be seen.
 pub mod clock;
 pub mod latency;

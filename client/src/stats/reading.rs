@@ -3,11 +3,14 @@
 use serde::Serialize;
 use shared::message::ServerStatistics;
 
+use crate::connection::lag::Look;
+
 /// Counters of `inbound-rtp` and the candidate pair in use; `RTCStatsReport`'s names, times in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// `timestamp`, milliseconds since 1970.
     pub at_millis: f64,
+    pub frames_received: f64,
     pub frames_decoded: f64,
     pub frames_dropped: f64,
     pub freeze_count: f64,
@@ -19,6 +22,8 @@ pub struct Reading {
     pub total_decode_time: f64,
     pub frame_width: f64,
     pub frame_height: f64,
+    /// Of all kinds, but for ICE's own.
+    pub transport_packets: f64,
     pub current_round_trip_time: Option<f64>,
     /// `udp` or `tcp`.
     pub protocol: Option<String>,
@@ -84,6 +89,23 @@ impl Reading {
             protocol: self.protocol.clone(),
             decoder: self.decoder.clone(),
             server,
+        })
+    }
+
+    /// What this side's buffers did meanwhile; the same conditions.
+    pub fn look_since(&self, before: &Reading) -> Option<Look> {
+        let grown = |of: fn(&Reading) -> f64| of(self) - of(before);
+        let decoded = grown(|reading| reading.frames_decoded);
+        let same_peer = decoded >= 0.0 && grown(|reading| reading.bytes_received) >= 0.0;
+        (same_peer && self.at_millis > before.at_millis).then(|| Look {
+            buffer_millis: mean_millis(
+                grown(|reading| reading.jitter_buffer_delay),
+                grown(|reading| reading.jitter_buffer_emitted_count),
+            ),
+            received: grown(|reading| reading.frames_received),
+            decoded,
+            dropped: grown(|reading| reading.frames_dropped),
+            ..Look::default()
         })
     }
 }

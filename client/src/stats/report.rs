@@ -15,7 +15,10 @@ pub fn read(report: &JsValue) -> Reading {
         Some("inbound-rtp") if text(&entry, "kind").as_deref() == Some("video") => {
             read_stream(&entry, &mut reading);
         }
-        Some("transport") => pair_id = text(&entry, "selectedCandidatePairId"),
+        Some("transport") => {
+            pair_id = text(&entry, "selectedCandidatePairId");
+            reading.transport_packets = number(&entry, "packetsReceived").unwrap_or(0.0);
+        }
         _ => {}
     });
     // Firefox has no `transport`: there the pair says itself that it was chosen.
@@ -39,6 +42,7 @@ pub fn read(report: &JsValue) -> Reading {
 fn read_stream(entry: &JsValue, reading: &mut Reading) {
     let counter = |name| number(entry, name).unwrap_or(0.0);
     reading.at_millis = counter("timestamp");
+    reading.frames_received = counter("framesReceived");
     reading.frames_decoded = counter("framesDecoded");
     reading.frames_dropped = counter("framesDropped");
     reading.freeze_count = counter("freezeCount");

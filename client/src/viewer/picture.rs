@@ -3,6 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
+use shared::session::{Phase, SessionState};
 use web_sys::{Event, PageTransitionEvent};
 
 use crate::connection::Connection;
@@ -74,9 +75,18 @@ pub fn Picture() -> impl IntoView {
         }
     });
 
+    // The last picture of a Chrome that is gone stays, as that of a link that is gone.
+    let has_chrome = Memo::new(move |_| {
+        let phase = |state: &Option<_>| {
+            state
+                .as_ref()
+                .map(|state: &SessionState| state.phase.clone())
+        };
+        matches!(watch.state.with(phase), None | Some(Phase::Running))
+    });
     let class = move || match watch.link.get() {
-        Link::Reconnecting | Link::Over { .. } => "picture stale",
-        Link::Connecting | Link::Connected => "picture",
+        Link::Connecting | Link::Connected if has_chrome.get() => "picture",
+        _ => "picture stale",
     };
     view! {
         <video

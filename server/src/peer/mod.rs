@@ -362,6 +362,17 @@ impl Hub {
         }
     }
 
+    /// What waits for this viewer is dropped, and its next frame is a keyframe. Never blocks.
+    pub fn catch_up(&self, viewer: &ViewerId) {
+        let viewer = viewer.clone();
+        // Overwhelmed: the viewer asks again.
+        let _ = self
+            .thread
+            .queues()
+            .orders
+            .try_send(Order::CatchUp { viewer });
+    }
+
     /// On the viewer's reliable `control` channel. `false` if that is not open, or the hub is overwhelmed; a viewer who
     /// does not take its messages is disconnected.
     pub fn send_message(&self, viewer: &ViewerId, message: Vec<u8>) -> bool {

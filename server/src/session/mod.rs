@@ -6,6 +6,10 @@ mod engine;
 mod run;
 // Pure: how long a session and a viewer are waited for.
 mod presence;
+// Pure: when a crashed Chrome is started again by itself.
+mod restarts;
+// Pure: which input is too old to be carried out.
+mod late;
 // What the stream did, for the statistics panel and the metrics.
 mod stream;
 // What viewers' inputs took to be seen, for the metrics.

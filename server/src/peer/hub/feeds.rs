@@ -172,6 +172,22 @@ impl Hub {
         }
     }
 
+    /// What the viewer sees is late: what waits here would only be later still.
+    pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId, now: Instant) {
+        let Some(key) = self.by_viewer.get(viewer).copied() else {
+            return;
+        };
+        if let Some(peer) = self
+            .peers
+            .get_mut(&key)
+            .filter(|peer| peer.connection.is_connected())
+        {
+            peer.connection.skip();
+            (peer.waits_for_keyframe, peer.is_behind) = (true, true);
+            self.catch_up(key, now);
+        }
+    }
+
     /// Who fell behind gets a keyframe when nothing waits any more, and the last one is long enough ago.
     pub(super) fn catch_up(&mut self, key: PeerKey, now: Instant) {
         let leads = self.leads(key);

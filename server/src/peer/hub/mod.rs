@@ -74,6 +74,9 @@ pub enum Order {
         feed: SessionId,
         viewer: ViewerId,
     },
+    CatchUp {
+        viewer: ViewerId,
+    },
     /// Something waits in [`Shared`].
     Look,
 }
@@ -300,6 +303,7 @@ impl Hub {
             Order::Look => {}
             Order::OpenFeed { feed, gate } => self.open_feed(feed, &gate),
             Order::Lead { feed, viewer } => self.lead(&feed, viewer),
+            Order::CatchUp { viewer } => self.skip_to_keyframe(&viewer, Instant::now()),
             Order::Restart {
                 viewer,
                 offer,

@@ -72,6 +72,7 @@ impl Run {
                 presence: Presence::new(now),
                 channel_open: false,
                 allowance: Allowance::default(),
+                taken: 0,
             },
         );
         self.viewers_changed(now);
@@ -174,7 +175,7 @@ impl Run {
         let ending = self.had_tabs && self.state.tabs.is_empty();
         match (&self.life, command) {
             (Life::Running(_), BrowserCommand::Navigate(url)) if ending => {
-                self.urls = vec![url];
+                self.opening = url.into();
                 self.reopen = true;
                 Ok(())
             }
@@ -184,7 +185,7 @@ impl Run {
                 .map_err(|busy| ApiError::Conflict(format!("{busy}: try again."))),
             // Not there yet: what was asked for becomes what it starts with.
             (_, BrowserCommand::Navigate(url)) => {
-                self.urls = vec![url];
+                self.opening = url.into();
                 match self.life {
                     Life::Starting(_) => {
                         self.start_chrome();
@@ -206,8 +207,13 @@ impl Run {
         if !matches!(self.life, Life::Stopped) {
             return Err(ApiError::Conflict("Chrome is running already.".to_owned()));
         }
+        self.restarts.forget();
+        self.notice = None;
         self.start_chrome();
-        self.change(|state| state.phase = Phase::Starting);
+        self.change(|state| {
+            state.phase = Phase::Starting;
+            state.notice = None;
+        });
         Ok(())
     }
 }
