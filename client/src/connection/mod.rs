@@ -7,6 +7,10 @@ pub mod watch;
 // One peer's life.
 pub(crate) mod frames;
 mod peer;
+// Where WebRTC finds no way: a web socket.
+mod codecs;
+mod socket;
+mod spare;
 // When and what to send otherwise.
 mod backoff;
 mod outbox;
@@ -34,18 +38,21 @@ use shared::message::{ClientMessage, MOST_MEASUREMENTS, ServerMessage, Stamped};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use wasm_bindgen::JsValue;
 use web_sys::{
-    Blob, BlobPropertyBag, Event, HtmlVideoElement, MediaStream, MediaStreamTrack,
-    RtcPeerConnectionState,
+    Blob, BlobPropertyBag, Event, HtmlCanvasElement, HtmlVideoElement, MediaStream,
+    MediaStreamTrack, RtcPeerConnectionState,
 };
 
 use crate::api;
 use crate::dom::{now, said, sleep};
 use crate::stats::meter::Meter;
+use crate::stats::reading::Reading;
+use crate::stats::report;
 use crate::stats::way::Act;
 use backoff::Backoff;
 use heal::{Health, Vigil};
 use outbox::Outbox;
 use peer::{Arrivals, Peer, PeerEvent};
+use spare::{Spare, WEB_RTC_AGAIN};
 use watch::{Link, Watch};
 
 /// ICE over TCP takes half a second; what is not there after this will not come.
@@ -55,6 +62,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// ICE often finds its way back by itself; longer, and a fresh peer is faster. Only without a control channel: with one
 /// the server is asked.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// Neither WebRTC nor a web socket brings any.
+const NO_PICTURES: &str = "No pictures arrive: the server's media port may be blocked on the way, and over the web alone they need WebCodecs, which this browser lacks or keeps for pages from HTTPS.";
 /// After so many attempts the person is told what may be in the way.
 const PATIENT_ATTEMPTS: u32 = 1;
 
@@ -73,6 +82,8 @@ pub struct Connection {
     stream: MediaStream,
     seat: RefCell<Option<Seat>>,
     peer: RefCell<Option<Rc<Peer>>>,
+    /// Pictures and messages over a web socket, while there is no peer.
+    spare: Spare,
     outbox: RefCell<Outbox>,
     /// What inputs take to be seen.
     meter: Rc<Meter>,
@@ -86,7 +97,12 @@ pub struct Connection {
 
 impl Connection {
     /// Starts at once and keeps trying until [`Connection::close`] or the session's end.
-    pub fn open(watch: Watch, video: HtmlVideoElement) -> Result<Rc<Connection>, JsValue> {
+    /// Pictures are shown by `video`, or by `canvas`, which lies over it and is hidden meanwhile.
+    pub fn open(
+        watch: Watch,
+        video: HtmlVideoElement,
+        canvas: HtmlCanvasElement,
+    ) -> Result<Rc<Connection>, JsValue> {
         let connection = Rc::new(Connection {
             session: watch.session(),
             watch,
@@ -95,6 +111,7 @@ impl Connection {
             video,
             seat: RefCell::default(),
             peer: RefCell::default(),
+            spare: Spare::new(canvas),
             outbox: RefCell::default(),
             health: Health::default(),
             vigil: RefCell::default(),
@@ -155,7 +172,15 @@ impl Connection {
 
     fn send_directly(&self, stamped: &Stamped) -> bool {
         let peer = self.peer.borrow();
-        peer.as_ref().is_some_and(|peer| peer.send(stamped))
+        let by_peer = peer.as_ref().is_some_and(|peer| peer.send(stamped));
+        by_peer || (self.spare.socket()).is_some_and(|socket| socket.send(stamped))
+    }
+
+    /// Messages travel both ways without a server function.
+    fn is_open(&self) -> bool {
+        let peer = self.peer.borrow();
+        let by_peer = peer.as_ref().is_some_and(|peer| peer.is_open());
+        by_peer || (self.spare.socket()).is_some_and(|socket| socket.is_open())
     }
 
     /// What may as well be lost, for it is about this very moment.
@@ -187,10 +212,16 @@ impl Connection {
         self.mention(ClientMessage::Ping { number });
     }
 
-    /// The newest report of the peer, if there is one.
-    pub async fn report(&self) -> Option<JsValue> {
+    /// The counters of the way that shows pictures, if there is one.
+    pub async fn reading(&self) -> Option<Reading> {
+        if let (Some(socket), true) = (self.spare.socket(), self.spare.shows()) {
+            return Some(Reading {
+                current_round_trip_time: self.meter.round_trip().map(|millis| millis / 1000.0),
+                ..socket.reading()
+            });
+        }
         let peer = self.peer.borrow().clone()?;
-        peer.report().await.ok()
+        peer.report().await.ok().map(|told| report::read(&told))
     }
 
     /// Says goodbye and lets go of the peer. A request would be cut off with the page; a beacon is not.
@@ -200,6 +231,7 @@ impl Connection {
         }
         self.vigil.take();
         self.hurry();
+        self.end_spare();
         self.drop_peer();
         if let Some(seat) = self.seat.borrow_mut().take() {
             let leave = serde_json::json!({ "session": self.session, "viewer": seat.viewer });
@@ -227,7 +259,13 @@ impl Connection {
                 Err(refused) => self.trouble(&backoff, &refused.to_string()),
             }
             self.poll();
-            self.rest(backoff.next_delay()).await;
+            let pause = backoff.next_delay();
+            let pause = if self.spare.shows() {
+                WEB_RTC_AGAIN
+            } else {
+                pause
+            };
+            self.rest(pause).await;
         }
     }
 
@@ -253,8 +291,11 @@ impl Connection {
             .map(Rc::new)
             .map_err(not_possible)?;
         *self.peer.borrow_mut() = Some(peer.clone());
-        self.meter.forget();
+        if !self.spare.shows() {
+            self.meter.forget();
+        }
         self.forget_health();
+        self.want_spare();
 
         let (seat, offer) = join(self.take_seat(), peer.prepare()).await;
         let (seat, offer) = (seat?, offer.map_err(not_possible)?);
@@ -292,10 +333,13 @@ impl Connection {
                 Either::Left((Some(event), _)) => event,
                 Either::Left((None, _)) => return,
                 Either::Right(_) => {
-                    self.trouble(
-                        backoff,
-                        "No pictures arrive: the server's media port may be blocked on the way.",
-                    );
+                    let sentence = match codecs::is_there() {
+                        true => {
+                            "No pictures arrive: the server's media port may be blocked on the way."
+                        }
+                        false => NO_PICTURES,
+                    };
+                    self.trouble(backoff, sentence);
                     return;
                 }
             };
@@ -310,6 +354,7 @@ impl Connection {
                     if !self.health.pulse.borrow().is_silent() {
                         shown = true;
                         backoff.reset();
+                        self.end_spare();
                         self.watch.obstacle.set(None);
                         self.watch.link.set(Link::Connected);
                         self.live_again();
@@ -459,11 +504,7 @@ impl Connection {
         spawn_local(async move {
             let mut backoff = Backoff::default();
             loop {
-                let open = this
-                    .peer
-                    .borrow()
-                    .as_ref()
-                    .is_some_and(|peer| peer.is_open());
+                let open = this.is_open();
                 let seat = this.seat.borrow().clone();
                 let (Some(seat), false, false) = (seat, open, this.closed.get()) else {
                     break;
@@ -493,6 +534,9 @@ impl Connection {
 
     /// Before the first picture it is still connecting.
     fn lost(&self) {
+        if self.spare.shows() {
+            return;
+        }
         if self.watch.link.try_get_untracked() == Some(Link::Connected) {
             self.interrupted();
             self.watch.link.set(Link::Reconnecting);
@@ -501,7 +545,7 @@ impl Connection {
 
     fn trouble(&self, backoff: &Backoff, sentence: &str) {
         self.lost();
-        if backoff.attempts() >= PATIENT_ATTEMPTS {
+        if backoff.attempts() >= PATIENT_ATTEMPTS && !self.spare.shows() {
             self.watch.obstacle.set(Some(sentence.to_owned()));
         }
     }

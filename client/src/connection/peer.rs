@@ -135,6 +135,10 @@ impl Peer {
         Ok(())
     }
 
+    pub fn is_connected(&self) -> bool {
+        self.connection.connection_state() == RtcPeerConnectionState::Connected
+    }
+
     pub fn is_open(&self) -> bool {
         self.control.ready_state() == RtcDataChannelState::Open
     }

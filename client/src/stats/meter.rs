@@ -25,6 +25,7 @@ pub struct Meter {
     /// Those that have not been answered, oldest first.
     pings: RefCell<VecDeque<Ping>>,
     next_ping: Cell<u32>,
+    round_trip: Cell<Option<f64>>,
     /// The next frame will be told.
     listens: Cell<bool>,
     /// The browser has shown a frame and did not say which.
@@ -53,6 +54,7 @@ impl Meter {
             clock: RefCell::default(),
             pings: RefCell::default(),
             next_ping: Cell::new(0),
+            round_trip: Cell::new(None),
             listens: Cell::new(false),
             is_blind: Cell::new(false),
         })
@@ -71,6 +73,20 @@ impl Meter {
 
     pub fn marked(&self, marked: Marked) {
         self.ways.borrow_mut().marked(marked, now());
+    }
+
+    /// A frame that no `<video>` tells of is on the screen.
+    pub fn shown(&self, shown: Shown) {
+        let mut ways = self.ways.borrow_mut();
+        if ways.is_waiting() {
+            ways.shown(shown);
+        }
+        self.is_blind.set(false);
+    }
+
+    /// Of the newest answer to a ping, in milliseconds.
+    pub fn round_trip(&self) -> Option<f64> {
+        self.round_trip.get()
     }
 
     /// The number of a ping that is sent now.
@@ -111,6 +127,7 @@ impl Meter {
                 .borrow_mut()
                 .exchanged(ping.sent, server, received);
         }
+        self.round_trip.set(Some(received - ping.sent));
         Some(received - ping.sent)
     }
 

@@ -22,7 +22,7 @@ pub fn read(report: &JsValue) -> Reading {
         _ => {}
     });
     // Firefox has no `transport`: there the pair says itself that it was chosen.
-    let mut remote_id = None;
+    let (mut local_id, mut remote_id) = (None, None);
     report.for_each(&mut |entry, id| {
         let chosen = match &pair_id {
             Some(pair_id) => id.as_string().as_ref() == Some(pair_id),
@@ -30,12 +30,19 @@ pub fn read(report: &JsValue) -> Reading {
         };
         if chosen && text(&entry, "type").as_deref() == Some("candidate-pair") {
             reading.current_round_trip_time = number(&entry, "currentRoundTripTime");
+            local_id = text(&entry, "localCandidateId");
             remote_id = text(&entry, "remoteCandidateId");
         }
     });
-    if let Some(id) = remote_id {
-        reading.protocol = text(&report.get(&id.into()), "protocol");
-    }
+    let candidate = |id: Option<String>| id.map(|id| report.get(&id.into()));
+    let relay = candidate(local_id)
+        .filter(|local| text(local, "candidateType").as_deref() == Some("relay"))
+        // How the relay is reached; from there on it is always UDP.
+        .map(|local| text(&local, "relayProtocol").unwrap_or_default());
+    reading.protocol = match relay {
+        Some(over) => Some(format!("relay over {over}")),
+        None => candidate(remote_id).and_then(|remote| text(&remote, "protocol")),
+    };
     reading
 }
 
@@ -48,7 +55,7 @@ fn read_stream(entry: &JsValue, reading: &mut Reading) {
     reading.freeze_count = counter("freezeCount");
     reading.bytes_received = counter("bytesReceived");
     reading.packets_received = counter("packetsReceived");
-    reading.packets_lost = counter("packetsLost");
+    reading.packets_lost = Some(counter("packetsLost"));
     reading.jitter_buffer_delay = counter("jitterBufferDelay");
     reading.jitter_buffer_emitted_count = counter("jitterBufferEmittedCount");
     reading.total_decode_time = counter("totalDecodeTime");

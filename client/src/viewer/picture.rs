@@ -17,16 +17,19 @@ pub fn Picture() -> impl IntoView {
     let watch = Watch::current();
     let places = Places::current();
     let video = NodeRef::<html::Video>::new();
+    let canvas = NodeRef::<html::Canvas>::new();
 
     Effect::new(move |_| {
-        let (Some(video), Some(field)) = (video.get(), places.field.get()) else {
+        let (Some(video), Some(canvas), Some(field)) =
+            (video.get(), canvas.get(), places.field.get())
+        else {
             return;
         };
         // Made by a script, the element is not muted by its attribute, and only muted video may always play.
         video.set_muted(true);
         // iOS's own, unknown to the view macro. Fails for no valid name.
         let _ = field.set_attribute("autocorrect", "off");
-        let connection = match Connection::open(watch, video.clone()) {
+        let connection = match Connection::open(watch, video.clone(), canvas) {
             Ok(connection) => connection,
             Err(thrown) => {
                 let reason = format!(
@@ -99,6 +102,8 @@ pub fn Picture() -> impl IntoView {
             disablepictureinpicture
             disableremoteplayback
         ></video>
+        // Pictures that come over a web socket; the person's hands are on the video below.
+        <canvas node_ref=canvas class=move || format!("{} over", class()) aria-hidden="true" hidden></canvas>
         <textarea
             node_ref=places.field
             class="field"

@@ -29,6 +29,15 @@ fn rate(kilobits: f64) -> String {
     }
 }
 
+/// `udp` → UDP, `relay over tcp` → Relay over TCP.
+fn transport_name(protocol: &str) -> String {
+    match (protocol, protocol.strip_prefix("relay over ")) {
+        ("web socket", _) => "Web socket".to_owned(),
+        (_, Some(over)) => format!("Relay over {}", over.to_uppercase()),
+        (direct, None) => direct.to_uppercase(),
+    }
+}
+
 fn millis(value: f64) -> String {
     format!("{value:.1} ms")
 }
@@ -81,7 +90,7 @@ const PLOTS: [Plot; 8] = [
     },
     Plot {
         name: "Loss",
-        value: |sample| Some(sample.loss_percent),
+        value: |sample| sample.loss_percent,
         written: |value| format!("{value:.1} %"),
         at_least: 1.0,
     },
@@ -127,7 +136,7 @@ pub fn Statistics() -> impl IntoView {
     let resolution = of_newest(|sample| {
         (sample.width > 0).then(|| format!("{}×{}", sample.width, sample.height))
     });
-    let transport = of_newest(|sample| sample.protocol.as_ref().map(|name| name.to_uppercase()));
+    let transport = of_newest(|sample| sample.protocol.as_deref().map(transport_name));
     view! {
         <aside class="statistics" aria-label="Statistics">
             <LatencySection />

@@ -174,15 +174,15 @@ impl Hub {
 
     /// What the viewer sees is late: what waits here would only be later still.
     pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId, now: Instant) {
-        let Some(key) = self.by_viewer.get(viewer).copied() else {
+        let Some(key) = self.best_of(viewer) else {
             return;
         };
         if let Some(peer) = self
             .peers
             .get_mut(&key)
-            .filter(|peer| peer.connection.is_connected())
+            .filter(|peer| peer.way.is_connected())
         {
-            peer.connection.skip();
+            peer.way.skip();
             (peer.waits_for_keyframe, peer.is_behind) = (true, true);
             self.catch_up(key, now);
         }
