@@ -14,6 +14,7 @@ use crate::encode::Frame;
 use crate::gate::Gate;
 use crate::mark::Answered;
 use crate::peer::PeerEvent;
+use crate::peer::connection::Connection;
 use crate::peer::packetize::packetize;
 
 /// A viewer who does not lead, and whose frames would wait longer, skips to the next keyframe.
@@ -180,18 +181,15 @@ impl Hub {
     }
 
     /// What the viewer sees is late: what waits here would only be later still.
-    pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId, now: Instant) {
+    pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId) {
         let Some(key) = self.by_viewer.get(viewer).copied() else {
             return;
         };
-        if let Some(peer) = self
-            .peers
-            .get_mut(&key)
-            .filter(|peer| peer.connection.is_connected())
-        {
-            peer.connection.skip();
+        let peer = self.peers.get_mut(&key);
+        if let Some(peer) = peer.filter(|peer| peer.connection.is_connected()) {
             (peer.waits_for_keyframe, peer.is_behind) = (true, true);
-            self.catch_up(key, now);
+            // Asks for the keyframe, and opens the gate, as soon as it can.
+            self.with(key, Connection::catch_up);
         }
     }
 
