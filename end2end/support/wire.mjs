@@ -13,13 +13,19 @@ const WIRES = [
   { ours: 'near1', theirs: 'far1', ourIp: '198.18.2.1', theirIp: '198.18.2.2' },
 ];
 
+/** A plain user's `PATH` lacks what only root needs on the machine itself. */
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+
 /**
  * @param {string} program
- * @param {string} words
+ * @param {string[]} words
  */
 function run(program, words) {
-  execFileSync(program, words.split(' '), { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(program, words, { stdio: ['ignore', 'ignore', 'inherit'], env });
 }
+
+/** @param {string} words */
+const ip = (words) => run('ip', words.split(' '));
 
 export class Wire {
   /** @param {import('node:child_process').ChildProcess} holder keeps the viewer's namespace alive */
@@ -30,16 +36,16 @@ export class Wire {
 
   /** The first wire leads to the viewer. */
   static async lay() {
-    run('ip', 'link set lo up');
+    ip('link set lo up');
     const holder = spawn('unshare', ['--net', 'sh', '-c', 'echo inside; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
     await once(holder.stdout, 'data');
     const wire = new Wire(holder);
-    wire.far('ip', 'link set lo up');
+    wire.farIp('link set lo up');
     for (const { ours, theirs, ourIp, theirIp } of WIRES) {
-      run('ip', `link add ${ours} type veth peer name ${theirs} netns ${holder.pid}`);
-      run('ip', `address add ${ourIp}/24 dev ${ours}`);
-      run('ip', `link set ${ours} up`);
-      wire.far('ip', `address add ${theirIp}/24 dev ${theirs}`);
+      ip(`link add ${ours} type veth peer name ${theirs} netns ${holder.pid}`);
+      ip(`address add ${ourIp}/24 dev ${ours}`);
+      ip(`link set ${ours} up`);
+      wire.farIp(`address add ${theirIp}/24 dev ${theirs}`);
     }
     wire.plug(0);
     return wire;
@@ -48,10 +54,10 @@ export class Wire {
   /** Plugs the viewer into that wire alone, as from Wi-Fi into a cable. */
   plug(/** @type {0 | 1} */ number) {
     const [other, { theirs, ourIp }] = [WIRES[1 - number], WIRES[number]];
-    this.far('ip', `link set ${other.theirs} down`);
-    this.far('ip', `link set ${theirs} up`);
+    this.farIp(`link set ${other.theirs} down`);
+    this.farIp(`link set ${theirs} up`);
     // Chromium asks where the default route leads to find its own address.
-    this.far('ip', `route replace default via ${ourIp} dev ${theirs}`);
+    this.farIp(`route replace default via ${ourIp} dev ${theirs}`);
   }
 
   /**
@@ -64,23 +70,27 @@ export class Wire {
 flush table inet cut
 table inet cut { chain arrivals { type filter hook prerouting priority raw; ${rule} }; }
 `;
-    execFileSync('nft', [rules]);
-    execFileSync('nsenter', [`--net=${this.viewerNamespace}`, '--', 'nft', rules]);
+    run('nft', [rules]);
+    this.far(['nft', rules]);
   }
 
   /**
    * Runs a command where the viewer lives.
-   * @param {string} program
-   * @param {string} words
+   * @param {string[]} words
    */
-  far(program, words) {
-    run('nsenter', `--net=${this.viewerNamespace} -- ${program} ${words}`);
+  far(words) {
+    run('nsenter', [`--net=${this.viewerNamespace}`, '--', ...words]);
+  }
+
+  /** @param {string} words */
+  farIp(words) {
+    this.far(['ip', ...words.split(' ')]);
   }
 
   /** Takes the wires away. */
   remove() {
     this.lose('nothing');
-    for (const { ours } of WIRES) run('ip', `link delete ${ours}`);
+    for (const { ours } of WIRES) ip(`link delete ${ours}`);
     this.holder.kill();
   }
 }

@@ -2,6 +2,7 @@
 
 import { expect, test } from '../support/fixtures';
 import { isLive, liveAfter, oldestSince, tell } from '../support/live';
+import { allowBuffering } from '../support/instruments.mjs';
 import { descendants, flag } from '../support/processes.mjs';
 import { freePort } from '../support/server.mjs';
 import { installStopwatch } from '../support/stopwatch.mjs';
@@ -87,10 +88,12 @@ test("the viewer's machine sleeps: it wakes to a live picture, and nothing of th
   expect(settled, 'once live, nothing of the past').toBeLessThan(3_000);
 });
 
-test('a buffer that grows is cut back to live, and the panel says so', async ({ open }) => {
+test('a buffer that grows is cut back to live, and the panel says so', async ({ open, page }) => {
+  // Without the header that forbids it to wait.
+  await page.addInitScript(allowBuffering);
   const viewer = await open(CLOCK);
   await isLive(viewer.page);
-  // The browser itself makes each frame wait two seconds.
+  // The browser itself makes each frame wait for two seconds.
   await viewer.page.evaluate(() => {
     for (const peer of window.instruments.peers) {
       for (const receiver of peer.getReceivers()) receiver.jitterBufferTarget = 2000;

@@ -95,6 +95,22 @@ const FONTS: [Need; 3] = [
     ),
 ];
 
+/// For the tests that cut wires between network namespaces. Not by `PATH`: a plain user's lacks what only root can use
+/// on the machine itself.
+const WIRES: [Need; 3] = [
+    need(
+        Probe::File("/usr/bin/unshare"),
+        "util-linux",
+        "namespaces, to test with",
+    ),
+    need(Probe::Program(&["ip"]), "iproute2", "wires between them"),
+    need(
+        Probe::File("/usr/sbin/nft"),
+        "nftables",
+        "cuts and filters the wires",
+    ),
+];
+
 /// What this purpose needs on a processor of this architecture (`std::env::consts::ARCH`).
 pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
     let mut needs: Vec<Need> = BUILD
@@ -109,6 +125,9 @@ pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
             needs.push(CHROME);
             needs.extend(FONTS);
         }
+    }
+    if matches!(purpose, Purpose::Test | Purpose::Ci) {
+        needs.extend(WIRES);
     }
     needs
 }
@@ -230,6 +249,12 @@ mod tests {
         assert!(packages(Purpose::Test, "x86_64").contains(&"chromium"));
         assert!(!packages(Purpose::Run { own_chrome: true }, "x86_64").contains(&"chromium"));
         assert!(!packages(Purpose::Build, "x86_64").contains(&"chromium"));
+    }
+
+    #[test]
+    fn wires_are_for_the_tests_alone() {
+        assert!(packages(Purpose::Test, "x86_64").contains(&"nftables"));
+        assert!(!packages(RUN, "x86_64").contains(&"nftables"));
     }
 
     #[test]
