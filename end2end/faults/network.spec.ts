@@ -44,14 +44,13 @@ const test = base.extend<{ far: (page: string) => Promise<Viewer> }, { wire: Wir
 });
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
-const transport = /Transport\s*(TCP|UDP)/;
 
 test('a wire is cut for 2 s: live again, without a replay of the past', async ({ far, wire }) => {
   const viewer = await far(CLOCK);
   await isLive(viewer.page);
   wire.lose('everything');
-  await expect(viewer.video, 'the last picture is dimmed').toHaveClass(/stale/, { timeout: 1_950 });
-  await pause(600);
+  await pause(2_000);
+  await expect(viewer.video, 'the last picture is dimmed').toHaveClass(/stale/);
   wire.lose('nothing');
   const back = Date.now();
   const live = await liveAfter(viewer.page, back);
@@ -94,7 +93,6 @@ test('UDP stops in the middle of a session: TCP takes over by itself', async ({ 
   const live = await liveAfter(viewer.page, cut + 50);
   tell('UDP cut', live + 50);
   await viewer.connected();
-  await expect(panel).toContainText(transport);
   await expect(panel).toContainText(/Transport\s*TCP/);
   await expect(panel).toContainText(/Interrupted\s*(once|\d+ times)/);
 });
