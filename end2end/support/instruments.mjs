@@ -188,3 +188,13 @@ export function keepUdpShut() {
     return accept.call(this, { ...description, type: description.type, sdp });
   };
 }
+
+/** For `addInitScript`: the page does not learn that it should show frames at once. */
+export function allowBuffering() {
+  const accept = RTCPeerConnection.prototype.setRemoteDescription;
+  /** @type {typeof accept} */
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const sdp = description.sdp?.replace(/^a=extmap:\d+ \S*playout-delay\r\n/gim, '');
+    return accept.call(this, { ...description, type: description.type, sdp });
+  };
+}

@@ -432,7 +432,8 @@ impl Connection {
             self.stream.remove_track(&MediaStreamTrack::from(old));
         }
         self.stream.add_track(&track);
-        if self.video.src_object().is_none() {
+        // The element may have shown another session before.
+        if self.video.src_object().as_ref() != Some(&self.stream) {
             self.video.set_src_object(Some(&self.stream));
         }
         // Muted video may always play; where it may not, the first click starts it.

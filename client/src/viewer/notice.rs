@@ -17,7 +17,7 @@ pub fn Notices() -> impl IntoView {
             .get()
             .filter(|notice| dismissed.get().as_ref() != Some(notice))
     };
-    // Told once the person can go on; a count that grows is told again.
+    // Once put away, only what comes on top is told.
     let missing = Memo::new(move |_| watch.repairs.with(|repairs| repairs.missing_inputs));
     let seen_missing = RwSignal::new(0);
     let missing_told = move || {

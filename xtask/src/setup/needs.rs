@@ -101,6 +101,21 @@ const RELAY: Need = need(
     "coturn",
     "a TURN server, to test relayed connections",
 );
+/// For the tests that cut wires between network namespaces. Not by `PATH`: a plain user's lacks what only root can use
+/// on the machine itself.
+const WIRES: [Need; 3] = [
+    need(
+        Probe::File("/usr/bin/unshare"),
+        "util-linux",
+        "namespaces, to test with",
+    ),
+    need(Probe::Program(&["ip"]), "iproute2", "wires between them"),
+    need(
+        Probe::File("/usr/sbin/nft"),
+        "nftables",
+        "cuts and filters the wires",
+    ),
+];
 
 /// What this purpose needs on a processor of this architecture (`std::env::consts::ARCH`).
 pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
@@ -119,6 +134,7 @@ pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
     }
     if matches!(purpose, Purpose::Test | Purpose::Ci) {
         needs.push(RELAY);
+        needs.extend(WIRES);
     }
     needs
 }
@@ -259,6 +275,9 @@ mod tests {
         let commands = commands(&[RELAY], installer).unwrap();
         assert_eq!(commands[1].join(" "), "systemctl mask coturn.service");
         assert_eq!(commands[2].last().unwrap(), "coturn");
+    fn wires_are_for_the_tests_alone() {
+        assert!(packages(Purpose::Test, "x86_64").contains(&"nftables"));
+        assert!(!packages(RUN, "x86_64").contains(&"nftables"));
     }
 
     #[test]

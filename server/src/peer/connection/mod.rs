@@ -167,6 +167,12 @@ impl Connection {
         self.pacer.retain(|packet| Some(packet.timestamp) == begun);
     }
 
+    /// What the viewer sees is late, though it is there: whatever waits here or is on its way does not count any more.
+    pub fn catch_up(&mut self) {
+        self.skip();
+        lock(&self.flow).all_landed();
+    }
+
     /// How long a frame that comes now waits here before it leaves.
     pub fn backlog(&self, now: Instant) -> Duration {
         let pace = lock(&self.flow).pace(now);
@@ -397,6 +403,10 @@ impl Connection {
         };
         for report in &reports {
             self.pleas.reported(report.highest, report.total_lost, now);
+            if self.pleas.has_last() {
+                // A browser that stood still for a while never sends the finer reports of that time.
+                lock(&self.flow).all_landed();
+            }
         }
         let is_coming = self.pacer.front().is_some_and(|packet| packet.keyframe);
         if (hopeless || asked && self.pleas.is_needed(now)) && !is_coming {

@@ -8,7 +8,7 @@ use shared::session::{SessionId, ViewerId};
 use shared::wire;
 
 use super::peers::Peer;
-use super::way::Outgoing;
+use super::way::{Outgoing, Way};
 use super::{Hub, PeerKey};
 use crate::encode::Frame;
 use crate::gate::Gate;
@@ -173,18 +173,15 @@ impl Hub {
     }
 
     /// What the viewer sees is late: what waits here would only be later still.
-    pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId, now: Instant) {
+    pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId) {
         let Some(key) = self.best_of(viewer) else {
             return;
         };
-        if let Some(peer) = self
-            .peers
-            .get_mut(&key)
-            .filter(|peer| peer.way.is_connected())
-        {
-            peer.way.skip();
+        let peer = self.peers.get_mut(&key);
+        if let Some(peer) = peer.filter(|peer| peer.way.is_connected()) {
             (peer.waits_for_keyframe, peer.is_behind) = (true, true);
-            self.catch_up(key, now);
+            // Asks for the keyframe, and opens the gate, as soon as it can.
+            self.with(key, Way::catch_up);
         }
     }
 

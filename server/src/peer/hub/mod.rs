@@ -303,7 +303,7 @@ impl Hub {
             Order::Look => {}
             Order::OpenFeed { feed, gate } => self.open_feed(feed, &gate),
             Order::Lead { feed, viewer } => self.lead(&feed, viewer),
-            Order::CatchUp { viewer } => self.skip_to_keyframe(&viewer, Instant::now()),
+            Order::CatchUp { viewer } => self.skip_to_keyframe(&viewer),
             Order::Restart {
                 viewer,
                 offer,

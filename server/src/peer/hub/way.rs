@@ -85,6 +85,13 @@ impl Way {
         }
     }
 
+    /// What waits here is dropped, and what is on its way no longer counts.
+    pub fn catch_up(&mut self) {
+        if let Way::WebRtc(connection) = self {
+            connection.catch_up();
+        }
+    }
+
     /// How long a frame that comes now waits, beside `unsent` bytes that have left the connection already.
     pub fn backlog(&self, unsent: usize, now: Instant) -> Duration {
         match self {
