@@ -121,6 +121,8 @@ impl Socket {
                 backlog: self.window.backlog(now),
                 queue: self.window.queue(),
                 acked: self.window.acked(now),
+                // TCP repairs what is lost.
+                copies: 0,
             }),
             ..Feedback::default()
         }

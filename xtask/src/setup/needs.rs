@@ -101,6 +101,7 @@ const RELAY: Need = need(
     "coturn",
     "a TURN server, to test relayed connections",
 );
+
 /// For the tests that cut wires between network namespaces. Not by `PATH`: a plain user's lacks what only root can use
 /// on the machine itself.
 const WIRES: [Need; 3] = [
@@ -275,6 +276,9 @@ mod tests {
         let commands = commands(&[RELAY], installer).unwrap();
         assert_eq!(commands[1].join(" "), "systemctl mask coturn.service");
         assert_eq!(commands[2].last().unwrap(), "coturn");
+    }
+
+    #[test]
     fn wires_are_for_the_tests_alone() {
         assert!(packages(Purpose::Test, "x86_64").contains(&"nftables"));
         assert!(!packages(RUN, "x86_64").contains(&"nftables"));
