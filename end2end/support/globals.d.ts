@@ -7,5 +7,7 @@ declare global {
   interface Window {
     instruments: Instruments;
     stopwatch: Stopwatch;
+    /** With `keepMediaPortShut`. */
+    mediaPort: { open: () => void };
   }
 }

@@ -121,6 +121,10 @@ impl Flow {
         self.bandwidth.moved(now);
     }
 
+    pub fn all_landed(&mut self) {
+        self.bandwidth.all_landed();
+    }
+
     pub fn told_round_trip(&mut self, round_trip: Duration) {
         self.told_round_trip = Some(round_trip);
         self.measure();

@@ -207,6 +207,12 @@ impl Bandwidth {
         self.hold = None;
     }
 
+    /// The receiver has said in another way that nothing is on its way any more; a report about that may never come.
+    pub fn all_landed(&mut self) {
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
+    }
+
     /// Bytes of a train of packets that should leave together now, with something useful or, for want of that, with
     /// something again. Ask only when there is a frame to send: an idle page must not cost anything.
     pub fn train(&self, now: Instant) -> Option<usize> {

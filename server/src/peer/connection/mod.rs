@@ -118,8 +118,9 @@ pub fn came(ours: SocketAddr, theirs: SocketAddr, by: Transport) -> TransportCon
         local_addr: ours,
         peer_addr: theirs,
         transport_protocol: match by {
-            Transport::Udp => TransportProtocol::UDP,
             Transport::Tcp => TransportProtocol::TCP,
+            // No datagram comes over a web socket.
+            Transport::Udp | Transport::WebSocket => TransportProtocol::UDP,
         },
         ecn: None,
     }
@@ -180,6 +181,12 @@ impl Connection {
             is_coming && is_reached
         });
         is_coming
+    }
+
+    /// What the viewer sees is late, though it is there: whatever waits here or is on its way does not count any more.
+    pub fn catch_up(&mut self) {
+        self.skip();
+        lock(&self.flow).all_landed();
     }
 
     /// How long a frame that comes now waits here before it leaves.
@@ -412,6 +419,10 @@ impl Connection {
         };
         for report in &reports {
             self.pleas.reported(report.highest, report.total_lost, now);
+            if self.pleas.has_last() {
+                // A browser that stood still for a while never sends the finer reports of that time.
+                lock(&self.flow).all_landed();
+            }
         }
         let is_coming = self.pacer.front().is_some_and(|packet| packet.keyframe);
         match () {
