@@ -432,6 +432,7 @@ impl Connection {
             backlog: self.pacer.backlog(&flow.pace(now), now),
             queue: flow.queue(),
             acked: flow.acked(now),
+            copies: flow.copies(),
         }
     }
 
