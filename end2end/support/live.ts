@@ -24,18 +24,12 @@ export async function isLive(page: Page): Promise<void> {
   await liveAfter(page, Date.now());
 }
 
-/**
- * When the first live picture after that moment was shown, in milliseconds since then. With `gap`: the first after so
- * many milliseconds without any.
- */
-export async function liveAfter(page: Page, moment: number, gap = 0, timeout = 30_000): Promise<number> {
+/** When the first live picture after that moment was shown, in milliseconds since then. */
+export async function liveAfter(page: Page, moment: number, timeout = 30_000): Promise<number> {
   let first: Seen | undefined;
   await expect(async () => {
     const seen = await frames(page);
-    first = seen.find(({ at, age }, place) => {
-      const former = seen[place - 1]?.at ?? 0;
-      return at >= moment && at - former >= gap && age !== null && age < LIVE_MILLIS;
-    });
+    first = seen.find(({ at, age }) => at >= moment && age !== null && age < LIVE_MILLIS);
     const last = seen.slice(-5).map(({ at, age }) => `${age} ms old at ${Math.round(at - moment)} ms`);
     expect(first, `no live picture; the last ones: ${last.join(', ')}`).toBeDefined();
   }).toPass({ intervals: [50], timeout });

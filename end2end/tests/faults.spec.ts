@@ -29,17 +29,20 @@ test('Chrome is killed: it comes back by itself, with its tabs and the same one 
   await isLive(viewer.page);
   const peers = await viewer.page.evaluate(() => window.instruments.peers.length);
 
+  // Three pages at once on a machine that is busy with other things too.
+  test.setTimeout(120_000);
   const [chrome] = server.chromes();
   process.kill(chrome.pid, 'SIGKILL');
   const killed = Date.now();
   await expect(viewer.video).toHaveClass(/stale/);
-  tell('Chrome killed', await liveAfter(viewer.page, killed, 300));
-  await viewer.connected();
+  await expect(viewer.video).not.toHaveClass(/stale/, { timeout: 60_000 });
+  // What is shown from here on is of the new Chrome.
+  const running = Date.now();
+  tell('Chrome killed', running - killed + (await liveAfter(viewer.page, running)));
   await expect(viewer.notice(/Chrome crashed and was started again/)).toBeVisible();
   await expect(viewer.tabs).toHaveCount(3);
   await expect(viewer.tabs.nth(1)).toHaveAttribute('aria-selected', 'true');
   await expect(viewer.address).toHaveValue(/scenery\.html/);
-  await expect(viewer.video).not.toHaveClass(/stale/);
   expect(await viewer.page.evaluate(() => window.instruments.peers.length), 'the connection stands').toBe(peers);
 });
 

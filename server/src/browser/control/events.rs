@@ -160,7 +160,14 @@ impl Control {
                 self.cdp
                     .tell(Some(session), page::NavigateParams::new(url.as_str()))
             })
-            .and_then(|()| urls.try_for_each(|url| self.new_tab(&url)));
+            // Behind the first, so that none comes to the front after the one that should.
+            .and_then(|()| {
+                urls.try_for_each(|url| {
+                    let mut behind = target::CreateTargetParams::new(url.as_str());
+                    behind.background = Some(true);
+                    self.cdp.tell(None, behind)
+                })
+            });
         if let Err(error) = sent {
             tracing::debug!(%error, "the first page cannot be opened");
         }
