@@ -127,7 +127,8 @@ mod tests {
                 FromServer::Message(&content),
                 FromServer::Frame(FrameOnSocket { keyframe, timestamp, access_unit }),
             ] {
-                prop_assert_eq!(FromServer::decode(&sent.encode()), Ok(sent));
+                let bytes = sent.encode();
+                prop_assert_eq!(FromServer::decode(&bytes), Ok(sent));
             }
         }
 
@@ -141,7 +142,8 @@ mod tests {
                 FromViewer::Taken { timestamp },
                 FromViewer::KeyframeNeeded,
             ] {
-                prop_assert_eq!(FromViewer::decode(&sent.encode()), Ok(sent));
+                let bytes = sent.encode();
+                prop_assert_eq!(FromViewer::decode(&bytes), Ok(sent));
             }
         }
 

@@ -57,7 +57,8 @@ pub struct Socket {
 struct Decoder {
     decoder: VideoDecoder,
     codec: String,
-    _closures: (Closure<dyn FnMut(VideoFrame)>, Closure<dyn FnMut(JsValue)>),
+    _on_frame: Closure<dyn FnMut(VideoFrame)>,
+    _on_error: Closure<dyn FnMut(JsValue)>,
 }
 
 impl Socket {
@@ -209,7 +210,8 @@ impl Socket {
         *self.decoder.borrow_mut() = Some(Decoder {
             decoder,
             codec,
-            _closures: (on_frame, on_error),
+            _on_frame: on_frame,
+            _on_error: on_error,
         });
         Ok(())
     }
