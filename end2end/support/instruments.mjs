@@ -1,7 +1,7 @@
 // The viewer's page → what its <video> shows, and its peers. Runs inside that page, before its own scripts.
 
 /**
- * A box in the video's own pixels.
+ * A box in the page's pixels.
  * @typedef {{ x: number, y: number, width: number, height: number }} Box
  */
 
@@ -10,6 +10,7 @@
  * @typedef {object} Instruments
  * @property {RTCPeerConnection[]} peers all that the page has made
  * @property {RTCDataChannel[]} channels
+ * @property {() => { width: number, height: number }} size of the page: of the largest picture so far
  * @property {(x: number, y: number) => number[] | null} pixel red, green, blue; `null` while there is no picture
  * @property {() => number | null} barcode the number that pages/barcode.js drew at the top left, if it can be read
  * @property {() => void} remember keeps the picture of now for `changed`
@@ -52,6 +53,17 @@ export function installInstruments() {
     return element && element.videoWidth > 0 && element.readyState >= 2 ? element : null;
   }
 
+  /** The page's size: a picture that is smaller for a while shows the same page. */
+  const size = { width: 0, height: 0 };
+  /**
+   * The video's pixels per pixel of the page.
+   * @param {HTMLVideoElement} shown
+   */
+  function scaleOf(shown) {
+    if (shown.videoWidth > size.width) Object.assign(size, { width: shown.videoWidth, height: shown.videoHeight });
+    return shown.videoWidth / size.width;
+  }
+
   const dot = brushOf(1, 1);
   const row = brushOf(24, 1);
   const BLOCK = 24;
@@ -70,17 +82,24 @@ export function installInstruments() {
   const instruments = {
     peers,
     channels,
+    size() {
+      const shown = video();
+      if (shown) scaleOf(shown);
+      return size;
+    },
     pixel(x, y) {
       const shown = video();
       if (!shown) return null;
-      dot.drawImage(shown, x, y, 1, 1, 0, 0, 1, 1);
+      const scale = scaleOf(shown);
+      dot.drawImage(shown, x * scale, y * scale, 1, 1, 0, 0, 1, 1);
       return [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
     },
     barcode() {
       const shown = video();
       if (!shown) return null;
       // Scaled down to one pixel a block: what is read lies near each block's centre.
-      row.drawImage(shown, 0, 0, 24 * BLOCK, BLOCK, 0, 0, 24, 1);
+      const scale = scaleOf(shown);
+      row.drawImage(shown, 0, 0, 24 * BLOCK * scale, BLOCK * scale, 0, 0, 24, 1);
       const { data } = row.getImageData(0, 0, 24, 1);
       const green = Array.from({ length: 24 }, (_, at) => data[at * 4 + 1]);
       const [white, black] = green;

@@ -87,12 +87,12 @@ export class Viewer {
   async onPage({ x, y }: Point): Promise<Point> {
     return this.video.evaluate(
       (element, point) => {
-        const video = element as HTMLVideoElement;
-        const box = video.getBoundingClientRect();
-        const scale = Math.min(box.width / video.videoWidth, box.height / video.videoHeight);
+        const box = element.getBoundingClientRect();
+        const { width, height } = window.instruments.size();
+        const scale = Math.min(box.width / width, box.height / height);
         return {
-          x: box.x + (box.width - video.videoWidth * scale) / 2 + point.x * scale,
-          y: box.y + (box.height - video.videoHeight * scale) / 2 + point.y * scale,
+          x: box.x + (box.width - width * scale) / 2 + point.x * scale,
+          y: box.y + (box.height - height * scale) / 2 + point.y * scale,
         };
       },
       { x, y },
