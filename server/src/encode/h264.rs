@@ -33,6 +33,8 @@ pub struct Settings {
     pub frame_rate: u32,
     /// One slice is encoded by one thread.
     pub slices: u32,
+    /// Rate control makes nothing coarser, even if the bitrate is missed; nothing: as coarse as the bitrate needs.
+    pub coarsest: Option<Qp>,
 }
 
 /// One encoded picture.
@@ -62,7 +64,7 @@ unsafe impl Send for H264 {}
 
 /// Better than this cannot be seen, and only costs bits.
 const BEST_QP: i32 = 12;
-/// Worse than this only saves a few bits more. A moving picture on a narrow link may come here.
+/// Without a policy that makes frames fewer or smaller, a narrow link must be met whatever it looks like.
 const WORST_QP: i32 = 48;
 /// A keyframe may be as large as this many mean frames. openh264 aims at it, and misses by a factor of two or so.
 const KEYFRAME_TO_MEAN_PERCENT: i32 = 400;
@@ -192,6 +194,22 @@ impl H264 {
             sys::ENCODER_OPTION_FRAME_RATE,
             frame_rate,
         )
+    }
+
+    /// What rate control took for the last picture, on average.
+    pub fn chosen_quantizer(&mut self) -> Result<Qp, EncodeError> {
+        let mut statistics = sys::SEncoderStatistics::default();
+        // SAFETY: this is the type that openh264's header names for the option, and it is filled in.
+        unsafe {
+            let get = self.calls.GetOption.ok_or_else(|| missing("GetOption"))?;
+            let code = get(
+                self.encoder.as_ptr(),
+                sys::ENCODER_OPTION_GET_STATISTICS,
+                (&raw mut statistics).cast(),
+            );
+            check("tell its statistics", code)?;
+        }
+        Ok(Qp::try_from(statistics.uiAverageFrameQP).unwrap_or(Qp::MAX))
     }
 
     fn set_layer_maximum(&self, bits: i32) -> Result<(), EncodeError> {
@@ -337,7 +355,7 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
     // with seconds of stillness: of 300 frames of scrolling text after one, it leaves out 140 at 720p, 285 at 1080p.
     parameters.bEnableFrameSkip = false;
     parameters.iMinQp = BEST_QP;
-    parameters.iMaxQp = WORST_QP;
+    parameters.iMaxQp = settings.coarsest.map_or(WORST_QP, i32::from);
     parameters.iIdrBitrateRatio = KEYFRAME_TO_MEAN_PERCENT;
     // Keyframes come when somebody needs one.
     parameters.uiIntraPeriod = 0;
@@ -392,7 +410,7 @@ fn check(step: &'static str, code: i32) -> Result<(), EncodeError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     unsafe extern "C" {
@@ -417,6 +435,7 @@ mod tests {
             ceiling: Bitrate::kbps(4000),
             frame_rate: 60,
             slices,
+            coarsest: None,
         }
     }
 
@@ -466,6 +485,32 @@ mod tests {
     }
 
     #[test]
+    fn frames_become_larger_rather_than_coarser_than_allowed() {
+        let coarsest = Some(super::super::cost::COARSEST);
+        let [narrow, capped] = [None, coarsest].map(|coarsest| {
+            let mut codec = H264::open(Settings {
+                coarsest,
+                ..settings(1)
+            })
+            .unwrap();
+            codec.set_bitrate(Bitrate::kbps(200)).unwrap();
+            let (mut worst, mut bytes) = (0, 0);
+            for number in 0..60usize {
+                let at = Duration::from_millis(17 * number as u64);
+                let picture = text(number * 37);
+                if let Encoded::AccessUnit { data, .. } = codec.encode(&picture, at).unwrap() {
+                    worst = worst.max(codec.chosen_quantizer().unwrap());
+                    bytes += data.len();
+                }
+            }
+            (worst, bytes)
+        });
+        assert_eq!(i32::from(narrow.0), WORST_QP);
+        assert_eq!(Some(capped.0), coarsest);
+        assert!(capped.1 > narrow.1);
+    }
+
+    #[test]
     fn the_bitrate_goes_down_and_up_again() {
         let mut codec = H264::open(settings(1)).unwrap();
         for kilobits in [500, 4000, 150, 3000] {
@@ -474,7 +519,7 @@ mod tests {
     }
 
     /// Anti-aliased strokes in paragraphs with margins, moved up by `scrolled` rows.
-    fn text(scrolled: usize) -> I420 {
+    pub fn text(scrolled: usize) -> I420 {
         let mut picture = I420::black(VideoSize::HD);
         let stride = picture.stride();
         let (y, _, _) = picture.planes_mut();
@@ -498,7 +543,7 @@ mod tests {
     }
 
     /// Luma, in dB.
-    fn psnr(shown: &[u8], stride: usize, original: &I420) -> f64 {
+    pub fn psnr(shown: &[u8], stride: usize, original: &I420) -> f64 {
         let width = original.stride();
         let rows = original.y().chunks(width).zip(shown.chunks(stride));
         let squares: u64 = rows

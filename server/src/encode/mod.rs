@@ -1,4 +1,13 @@
 //! The newest picture → one H.264 access unit, on a thread of its own.
+//!
+//! What a link carries becomes, in this order:
+//! 1. the bitrate (`target`), which rate control meets with a coarser quantizer, as long as text stays readable (`cost`);
+//! 2. then fewer frames: each waits until the link is clear ([`crate::gate`]), and rate control is told how many there
+//!    are (`rate`);
+//! 3. then, below 12 frames a second for a second, a smaller picture (`scale`).
+//!
+//! All of it comes back in the other order. A page at rest is whole and exact (`scale`, `sharpen`), whatever the link.
+//! Keyframes are sized to the link (`size`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -13,23 +22,28 @@ use crate::gate::Gate;
 use crate::latest::{Latest, Taken, Wake, merged};
 use crate::mark::{Answered, Made};
 use crate::picture::I420;
+use crate::picture::shrink::Shrink;
 
 // The codec.
 pub mod h264;
 // When a frame is made.
 mod keyframe;
 mod pace;
-// How good it is.
+// How good it is, and how large.
+mod cost;
 mod rate;
+mod scale;
 mod sharpen;
 mod size;
 mod target;
 
+use cost::COARSEST;
 pub use h264::EncodeError;
 use h264::{Encoded, H264, Settings};
 use keyframe::Keyframes;
 use pace::Pace;
 use rate::FrameRate;
+use scale::{Resolution, Scale};
 use sharpen::{Qp, Sharpen};
 use size::KeyframeSize;
 use target::Targets;
@@ -42,7 +56,7 @@ pub struct EncoderOptions {
     pub bitrate: Bitrate,
     /// Frames per second, at most 60.
     pub frame_rate: u32,
-    /// Keyframes are sized to the link, and a page that rests is sharpened; otherwise rate control does it all.
+    /// Frames follow the link in the order above, and a page that rests is sharpened; otherwise rate control does it all.
     pub adapt: bool,
 }
 
@@ -59,6 +73,7 @@ pub struct Frame {
     pub data: Bytes,
     /// It can be decoded without any frame before it.
     pub keyframe: bool,
+    /// The encoded picture's, which may be smaller than the session's.
     pub size: VideoSize,
     /// When Chrome committed the newest pixels in it.
     pub drawn_at: Instant,
@@ -111,6 +126,7 @@ impl Encoder {
             ceiling: options.bitrate,
             frame_rate: options.frame_rate,
             slices: slices(options.size),
+            coarsest: options.adapt.then_some(COARSEST),
         };
         let orders = Arc::new(Orders {
             stop: AtomicBool::new(false),
@@ -122,6 +138,8 @@ impl Encoder {
             settings,
             started: Instant::now(),
             picture: I420::black(options.size),
+            smaller: None,
+            resolution: Resolution::new(options.size),
             owed: None,
             retry_at: None,
             keyframes: Keyframes::default(),
@@ -133,6 +151,7 @@ impl Encoder {
             sharpen: Sharpen::default(),
             keyframe_size: KeyframeSize::new(options.size.usize().0 * options.size.usize().1),
             seen: false,
+            clear_at: Instant::now(),
         };
         let thread = std::thread::Builder::new()
             .name("encoder".to_owned())
@@ -187,9 +206,13 @@ fn slices(size: VideoSize) -> u32 {
 /// The thread's own state.
 struct Work {
     codec: H264,
+    /// Of the whole picture.
     settings: Settings,
     started: Instant,
     picture: I420,
+    /// What is encoded instead, while a narrow link asks for it.
+    smaller: Option<Shrink>,
+    resolution: Resolution,
     /// A change the viewers have not been sent yet.
     owed: Option<Taken>,
     /// The codec left the owed change out; try again then, for no further picture may come.
@@ -205,7 +228,12 @@ struct Work {
     keyframe_size: KeyframeSize,
     /// Chrome has drawn something: black is not worth a keyframe.
     seen: bool,
+    /// When the link last became clear for a frame that had to wait.
+    clear_at: Instant,
 }
+
+/// A picture that comes so soon after the link became clear was waiting for it, or Chrome was.
+const HELD: Duration = Duration::from_millis(34);
 
 impl Work {
     fn run(&mut self, orders: &Orders, latest: &Latest, gate: &Gate, deliver: impl Fn(Frame)) {
@@ -218,6 +246,7 @@ impl Work {
                 if orders.stop.load(Ordering::Acquire) || !latest.rest(wait) {
                     return;
                 }
+                self.clear_at = Instant::now();
             }
             let deadline = self.deadline();
             match latest.wait_until(&mut self.picture, deadline) {
@@ -241,12 +270,9 @@ impl Work {
                 Ok(None) => {}
                 Err(error) => {
                     tracing::error!(%error, "starting the video encoder again");
-                    match H264::open(self.settings) {
-                        Ok(codec) => (self.codec, self.fresh) = (codec, true),
-                        Err(error) => {
-                            tracing::error!(%error, "no more video in this session");
-                            return;
-                        }
+                    if let Err(error) = self.open() {
+                        tracing::error!(%error, "no more video in this session");
+                        return;
                     }
                     self.targets = Targets::new(self.settings.ceiling);
                     self.frame_rate = FrameRate::new(self.settings.frame_rate);
@@ -255,27 +281,62 @@ impl Work {
         }
     }
 
+    /// A new codec for the size that is encoded now.
+    fn open(&mut self) -> Result<(), EncodeError> {
+        let smaller = self.smaller.as_ref();
+        let size = smaller.map_or(self.settings.size, |smaller| smaller.picture().size());
+        self.codec = H264::open(Settings {
+            size,
+            slices: slices(size),
+            ..self.settings
+        })?;
+        self.fresh = true;
+        Ok(())
+    }
+
     /// When something is promised although no picture comes.
     fn deadline(&self) -> Option<Instant> {
         let keyframe = self.keyframes.due_at(Instant::now()).filter(|_| self.seen);
-        let sharper = self.sharpen.due_at().filter(|_| self.adapt);
-        [keyframe, sharper, self.retry_at]
+        [keyframe, self.sharper_at(), self.whole_at(), self.retry_at]
             .into_iter()
             .flatten()
             .min()
     }
 
+    /// When a page that rests is encoded more finely. While the link was busy nobody could see whether it rests.
+    fn sharper_at(&self) -> Option<Instant> {
+        let sharper = self.sharpen.due_at().filter(|_| self.adapt);
+        let sharper = sharper.filter(|_| self.resolution.shown() == Scale::Full)?;
+        match self.sharpen.is_moving() {
+            true => Some(sharper.max(self.clear_at + sharpen::QUIET)),
+            false => Some(sharper),
+        }
+    }
+
+    /// When a page that rests is shown whole again.
+    fn whole_at(&self) -> Option<Instant> {
+        let whole = self.resolution.rests_at()?;
+        Some(whole.max(self.clear_at + scale::REST))
+    }
+
     fn owe(&mut self, taken: Taken) {
         let (before, rows, marks) = match self.owed.take() {
             Some(owed) => (owed.replaced + 1, owed.rows, owed.marks),
-            None => (0, 0, Vec::new()),
+            None => (0, taken.rows.clone(), Vec::new()),
         };
         self.owed = Some(Taken {
             replaced: taken.replaced + before,
-            rows: taken.rows.max(rows),
+            rows: taken.rows.start.min(rows.start)..taken.rows.end.max(rows.end),
             marks: merged(marks, taken.marks),
             ..taken
         });
+    }
+
+    /// The part of the picture's rows that is owed.
+    fn rows_owed(&self) -> Option<f32> {
+        let height = self.settings.size.usize().1 as f32;
+        let owed = self.owed.as_ref();
+        owed.map(|owed| owed.rows.len() as f32 / height)
     }
 
     /// How finely to encode what is owed; `None` leaves it to rate control.
@@ -286,23 +347,58 @@ impl Work {
         if keyframe || self.fresh {
             return Some(self.keyframe_size.quantizer(self.targets.told()));
         }
-        let height = self.settings.size.usize().1 as f32;
-        let rows = self.owed.as_ref().map(|owed| owed.rows as f32 / height);
-        self.sharpen.choose(rows, now)
+        self.sharpen.choose(self.rows_owed(), now)
+    }
+
+    /// Encodes in another size from now on, if that is wanted.
+    fn resize(&mut self, now: Instant) -> Result<(), EncodeError> {
+        let before = self.resolution.shown();
+        match self.rows_owed() {
+            Some(rows) => _ = self.resolution.choose(rows, self.targets.told(), now),
+            None if self.whole_at().is_some_and(|at| at <= now) => self.resolution.rest(),
+            None => {}
+        }
+        let scale = self.resolution.shown();
+        let all = 0..self.settings.size.usize().1;
+        if scale != before {
+            let smaller = scale
+                .of(self.settings.size)
+                .filter(|_| scale != Scale::Full);
+            tracing::debug!(?scale, bitrate = %self.targets.told(), "another resolution");
+            self.smaller = smaller.map(Shrink::new);
+            self.keyframe_size.resized(scale.pixels_per(before));
+            self.open()?;
+            self.codec.set_bitrate(self.targets.told())?;
+            self.codec.set_frame_rate(self.frame_rate.told())?;
+        }
+        if let Some(smaller) = &mut self.smaller {
+            let owed = self.owed.as_ref().map(|owed| owed.rows.clone());
+            let rows = if scale == before { owed } else { Some(all) };
+            smaller.update(&self.picture, rows.unwrap_or_default());
+        }
+        Ok(())
     }
 
     fn encode(&mut self) -> Result<Option<Frame>, EncodeError> {
         let began = Instant::now();
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= began);
         let keyframe_is_due = self.seen && self.keyframes.is_due(began);
-        let sharper_is_due = self.adapt && self.sharpen.due_at().is_some_and(|at| at <= began);
-        if self.owed.is_none() && !keyframe_is_due && !sharper_is_due {
+        let better_is_due = is_due(self.sharper_at()) || is_due(self.whole_at());
+        if self.owed.is_none() && !keyframe_is_due && !better_is_due {
             return Ok(None);
         }
+        let new_bitrate = self.targets.next(began);
+        if self.adapt {
+            self.resize(began)?;
+        }
         let quantizer = self.quantizer(keyframe_is_due, began);
-        if let Some(bitrate) = self.targets.next(began) {
+        if let Some(bitrate) = new_bitrate {
             self.codec.set_bitrate(bitrate)?;
         }
-        if let Some(frame_rate) = self.frame_rate.next(began) {
+        let bitrate = self.targets.told();
+        let carried = self.resolution.cost().frame_rate(bitrate);
+        let held = began.saturating_duration_since(self.clear_at) < HELD;
+        if let Some(frame_rate) = self.frame_rate.next(held, carried, began) {
             self.codec.set_frame_rate(frame_rate)?;
         }
         if keyframe_is_due {
@@ -311,7 +407,10 @@ impl Work {
         self.codec.set_quantizer(quantizer)?;
         self.pace.encoded(began);
         let since_start = began.duration_since(self.started);
-        match self.codec.encode(&self.picture, since_start)? {
+        let smaller = self.smaller.as_ref().map(Shrink::picture);
+        let picture = smaller.unwrap_or(&self.picture);
+        let size = picture.size();
+        match self.codec.encode(picture, since_start)? {
             Encoded::Skipped => {
                 let interval = Duration::from_secs(1) / self.settings.frame_rate.max(1);
                 self.retry_at = Some(began + interval);
@@ -319,29 +418,21 @@ impl Work {
             }
             Encoded::AccessUnit { data, keyframe } => {
                 self.fresh = false;
-                if keyframe {
-                    self.keyframes.made(began);
-                    if let Some(qp) = quantizer {
-                        self.keyframe_size.made(data.len(), qp);
-                    }
-                }
-                let on_the_way = self.targets.told().time_for(data.len());
-                self.sharpen
-                    .encoded(quantizer.filter(|_| !keyframe), on_the_way, began);
+                self.made(data.len(), keyframe, quantizer, began)?;
                 self.retry_at = None;
                 // A keyframe of an unchanged picture shows it as it is now.
                 let taken = self.owed.take().unwrap_or(Taken {
                     drawn_at: began,
                     convert: Duration::ZERO,
                     replaced: 0,
-                    rows: 0,
+                    rows: 0..0,
                     marks: Vec::new(),
                 });
                 let encoded_at = Instant::now();
                 Ok(Some(Frame {
                     data,
                     keyframe,
-                    size: self.settings.size,
+                    size,
                     drawn_at: taken.drawn_at,
                     convert: taken.convert,
                     encode: encoded_at - began,
@@ -352,21 +443,56 @@ impl Work {
             }
         }
     }
+
+    /// What the policies learn from a frame that was encoded.
+    fn made(
+        &mut self,
+        bytes: usize,
+        keyframe: bool,
+        quantizer: Option<Qp>,
+        now: Instant,
+    ) -> Result<(), EncodeError> {
+        let bitrate = self.targets.told();
+        let on_the_way = bitrate.time_for(bytes);
+        if keyframe {
+            self.keyframes.made(now);
+        }
+        match quantizer {
+            Some(qp) if keyframe => {
+                self.keyframe_size.made(bytes, qp);
+                self.sharpen.begun(qp, now);
+            }
+            quantizer => self.sharpen.encoded(quantizer, on_the_way, now),
+        }
+        if self.adapt && self.owed.is_some() {
+            let moved = match quantizer {
+                None => Some((bytes, self.codec.chosen_quantizer()?)),
+                Some(_) => None,
+            };
+            self.resolution.encoded(moved, on_the_way, bitrate, now);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::h264::tests::{psnr, text};
     use super::*;
+    use openh264::decoder::Decoder;
+    use openh264::formats::YUVSource;
     use std::sync::mpsc;
+
+    const OPTIONS: EncoderOptions = EncoderOptions {
+        size: VideoSize::HD,
+        bitrate: Bitrate::kbps(4000),
+        frame_rate: 60,
+        adapt: false,
+    };
 
     fn start(latest: &Arc<Latest>) -> (Encoder, mpsc::Receiver<Frame>) {
         let (send, frames) = mpsc::channel();
-        let options = EncoderOptions {
-            size: VideoSize::HD,
-            bitrate: Bitrate::kbps(4000),
-            frame_rate: 60,
-            adapt: false,
-        };
+        let options = OPTIONS;
         let gate = Arc::new(Gate::new(|| {}));
         let encoder = Encoder::start(options, latest.clone(), gate, move |frame| {
             let _ = send.send(frame);
@@ -424,5 +550,134 @@ mod tests {
         let (_encoder, frames) = start(&latest);
         latest.close();
         assert!(frames.recv().is_err());
+    }
+
+    /// A page of text that scrolls by so many rows a frame for so long, and then rests, on a link of that bitrate.
+    struct Scene {
+        scroll: usize,
+        link: Bitrate,
+        moves: Duration,
+    }
+
+    /// What the viewer saw.
+    struct Seen {
+        /// Frames a second in the last half of the movement, and their size.
+        moving: (f64, VideoSize),
+        /// Sizes, one after the other.
+        sizes: Vec<VideoSize>,
+        /// From the last change until the picture was exact, and how exact it became.
+        exact: (Duration, f64),
+    }
+
+    impl Scene {
+        fn play(&self) -> Seen {
+            let latest = Latest::new(VideoSize::HD);
+            let gate = Arc::new(Gate::new({
+                let latest = latest.clone();
+                move || latest.nudge()
+            }));
+            let (send, frames) = mpsc::channel();
+            let (link, way) = (self.link, gate.clone());
+            let options = EncoderOptions {
+                adapt: true,
+                ..OPTIONS
+            };
+            let encoder = Encoder::start(options, latest.clone(), gate, move |frame| {
+                way.set(frame.encoded_at + link.time_for(frame.data.len()));
+                let _ = send.send(frame);
+            })
+            .unwrap();
+            encoder.set_target(Target {
+                bitrate: link.part(0.9),
+            });
+            let began = Instant::now();
+            let mut page = I420::black(VideoSize::HD);
+            for step in 0.. {
+                let drawn_at = Instant::now();
+                if drawn_at > began + self.moves {
+                    break;
+                }
+                page = text(step * self.scroll);
+                latest.publish(drawn_at, |canvas| {
+                    canvas.copy_rows(&page, 0..720);
+                    0..720
+                });
+                std::thread::sleep(Duration::from_millis(16).saturating_sub(drawn_at.elapsed()));
+            }
+            let rests = Instant::now();
+            let mut decoder = Decoder::new().unwrap();
+            let (mut sizes, mut late, mut exact) = (Vec::new(), Vec::new(), None);
+            // As long as something still comes.
+            let silence = Duration::from_secs(3);
+            while let Ok(frame) = frames.recv_timeout(silence) {
+                let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
+                let (width, height) = frame.size.usize();
+                assert_eq!(shown.dimensions(), (width, height));
+                if sizes.last() != Some(&frame.size) {
+                    sizes.push(frame.size);
+                }
+                if frame.drawn_at > began + self.moves / 2 && frame.encoded_at <= rests {
+                    late.push(frame.size);
+                }
+                let arrives = frame.encoded_at + link.time_for(frame.data.len());
+                if frame.size == VideoSize::HD && arrives > rests {
+                    let now = psnr(shown.y(), shown.strides().0, &page);
+                    if now >= 48.0 {
+                        exact.get_or_insert((arrives - rests, now)).1 = now;
+                    }
+                }
+            }
+            drop(encoder);
+            Seen {
+                moving: (
+                    late.len() as f64 / (self.moves / 2).as_secs_f64(),
+                    *late.last().unwrap(),
+                ),
+                sizes,
+                exact: exact.expect("a page at rest becomes exact"),
+            }
+        }
+    }
+
+    #[test]
+    fn on_a_very_narrow_link_a_page_moves_small_and_rests_whole_and_exact() {
+        let scene = Scene {
+            scroll: 37,
+            link: Bitrate::kbps(200),
+            moves: Duration::from_secs(6),
+        };
+        let Seen {
+            moving,
+            sizes,
+            exact,
+        } = scene.play();
+        println!(
+            "{:.1} frames a second at {}, then {sizes:?}, {exact:?}",
+            moving.0, moving.1
+        );
+        assert!(moving.1 != VideoSize::HD && moving.0 >= 9.0);
+        assert_eq!(sizes.last(), Some(&VideoSize::HD));
+        assert!(sizes.len() <= 4, "{sizes:?}");
+    }
+
+    #[test]
+    fn on_a_narrow_link_the_picture_stays_whole_at_full_rate() {
+        let scene = Scene {
+            scroll: 4,
+            link: Bitrate::kbps(1500),
+            moves: Duration::from_secs(4),
+        };
+        let Seen {
+            moving,
+            sizes,
+            exact,
+        } = scene.play();
+        println!(
+            "{:.1} frames a second at {}, then {exact:?}",
+            moving.0, moving.1
+        );
+        assert_eq!(sizes, [VideoSize::HD]);
+        assert!(moving.0 >= 40.0);
+        assert!(exact.0 < Duration::from_secs(3));
     }
 }

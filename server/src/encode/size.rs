@@ -43,6 +43,11 @@ impl KeyframeSize {
         qp.clamp(FINEST.into(), COARSEST.into()).ceil() as Qp
     }
 
+    /// From now on pictures have so many times the pixels.
+    pub fn resized(&mut self, pixels: f64) {
+        self.bytes = (self.bytes * pixels).max(1.0);
+    }
+
     pub fn made(&mut self, bytes: usize, quantizer: Qp) {
         self.bytes = (bytes.max(1)) as f64;
         self.at = quantizer;
