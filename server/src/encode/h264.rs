@@ -64,8 +64,9 @@ unsafe impl Send for H264 {}
 
 /// Better than this cannot be seen, and only costs bits.
 const BEST_QP: i32 = 12;
-/// Without a policy that makes frames fewer or smaller, a narrow link must be met whatever it looks like.
-const WORST_QP: i32 = 48;
+/// Worse than this only saves a few bits more. Without a policy that makes frames fewer or smaller, rate control may come
+/// here.
+pub const WORST: Qp = 48;
 /// A keyframe may be as large as this many mean frames. openh264 aims at it, and misses by a factor of two or so.
 const KEYFRAME_TO_MEAN_PERCENT: i32 = 400;
 /// H.264 table E-3 to E-5: ITU-R BT.709.
@@ -130,6 +131,15 @@ impl H264 {
             )?;
         }
         Ok(codec)
+    }
+
+    /// Lets rate control begin, so that the first picture can be encoded with a quantizer: it would otherwise begin with
+    /// the second one, as finely as it may, and send 200 kB of it over the narrowest link.
+    pub fn begin_rate_control(&mut self) -> Result<(), EncodeError> {
+        // Nobody gets this one.
+        self.encode(&I420::black(self.size), Duration::ZERO)?;
+        self.force_keyframe();
+        Ok(())
     }
 
     /// The next picture becomes a keyframe.
@@ -355,7 +365,7 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
     // with seconds of stillness: of 300 frames of scrolling text after one, it leaves out 140 at 720p, 285 at 1080p.
     parameters.bEnableFrameSkip = false;
     parameters.iMinQp = BEST_QP;
-    parameters.iMaxQp = settings.coarsest.map_or(WORST_QP, i32::from);
+    parameters.iMaxQp = settings.coarsest.unwrap_or(WORST).into();
     parameters.iIdrBitrateRatio = KEYFRAME_TO_MEAN_PERCENT;
     // Keyframes come when somebody needs one.
     parameters.uiIntraPeriod = 0;
@@ -505,9 +515,31 @@ pub(super) mod tests {
             }
             (worst, bytes)
         });
-        assert_eq!(i32::from(narrow.0), WORST_QP);
+        assert_eq!(narrow.0, WORST);
         assert_eq!(Some(capped.0), coarsest);
         assert!(capped.1 > narrow.1);
+    }
+
+    #[test]
+    fn rate_control_goes_on_after_a_keyframe_with_a_quantizer_of_its_own() {
+        let mut codec = H264::open(settings(1)).unwrap();
+        codec.set_bitrate(Bitrate::kbps(500)).unwrap();
+        codec.begin_rate_control().unwrap();
+        codec.set_quantizer(Some(40)).unwrap();
+        let mut encode = |codec: &mut H264, number: usize| {
+            let at = Duration::from_millis(17 * (number as u64 + 1));
+            match codec.encode(&text(number * 37), at).unwrap() {
+                Encoded::AccessUnit { data, keyframe } => (data.len(), keyframe),
+                Encoded::Skipped => panic!("a picture was left out"),
+            }
+        };
+        let (keyframe_bytes, keyframe) = encode(&mut codec, 0);
+        assert!(keyframe);
+        codec.set_quantizer(None).unwrap();
+        let (bytes, keyframe) = encode(&mut codec, 1);
+        assert!(!keyframe);
+        assert!(codec.chosen_quantizer().unwrap() >= 26);
+        assert!(bytes < 2 * keyframe_bytes, "{bytes} after {keyframe_bytes}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ mod target;
 
 use cost::COARSEST;
 pub use h264::EncodeError;
-use h264::{Encoded, H264, Settings};
+use h264::{Encoded, H264, Settings, WORST};
 use keyframe::Keyframes;
 use pace::Pace;
 use rate::FrameRate;
@@ -133,8 +133,12 @@ impl Encoder {
             keyframe: AtomicBool::new(false),
             target: AtomicU32::new(options.bitrate.as_bps()),
         });
+        let mut codec = H264::open(settings)?;
+        if options.adapt {
+            codec.begin_rate_control()?;
+        }
         let mut work = Work {
-            codec: H264::open(settings)?,
+            codec,
             settings,
             started: Instant::now(),
             picture: I420::black(options.size),
@@ -147,6 +151,7 @@ impl Encoder {
             targets: Targets::new(options.bitrate),
             adapt: options.adapt,
             fresh: true,
+            late: false,
             frame_rate: FrameRate::new(options.frame_rate),
             sharpen: Sharpen::default(),
             keyframe_size: KeyframeSize::new(options.size.usize().0 * options.size.usize().1),
@@ -223,6 +228,8 @@ struct Work {
     adapt: bool,
     /// Whatever comes first is a keyframe.
     fresh: bool,
+    /// The last frame was so long on its way that the page is far ahead of it.
+    late: bool,
     frame_rate: FrameRate,
     sharpen: Sharpen,
     keyframe_size: KeyframeSize,
@@ -234,6 +241,31 @@ struct Work {
 
 /// A picture that comes so soon after the link became clear was waiting for it, or Chrome was.
 const HELD: Duration = Duration::from_millis(34);
+/// A frame that is on its way for longer leaves the page too far ahead for its motion to be found: the next one would be as
+/// large, and the page would go on in such leaps. So frames are as coarse as can be until they are in step again.
+const LATE: Duration = Duration::from_millis(150);
+
+/// Who decides how finely a frame is encoded.
+#[derive(Clone, Copy, Debug)]
+enum Quality {
+    RateControl,
+    /// A keyframe, sized to the link.
+    Keyframe(Qp),
+    /// After a late frame, while the page moves.
+    Coarse,
+    /// Of a page at rest, or of a small change on it.
+    Sharp(Qp),
+}
+
+impl Quality {
+    fn quantizer(self) -> Option<Qp> {
+        match self {
+            Quality::RateControl => None,
+            Quality::Keyframe(qp) | Quality::Sharp(qp) => Some(qp),
+            Quality::Coarse => Some(WORST),
+        }
+    }
+}
 
 impl Work {
     fn run(&mut self, orders: &Orders, latest: &Latest, gate: &Gate, deliver: impl Fn(Frame)) {
@@ -274,14 +306,12 @@ impl Work {
                         tracing::error!(%error, "no more video in this session");
                         return;
                     }
-                    self.targets = Targets::new(self.settings.ceiling);
-                    self.frame_rate = FrameRate::new(self.settings.frame_rate);
                 }
             }
         }
     }
 
-    /// A new codec for the size that is encoded now.
+    /// A new codec for the size that is encoded now; it goes on where the one before was.
     fn open(&mut self) -> Result<(), EncodeError> {
         let smaller = self.smaller.as_ref();
         let size = smaller.map_or(self.settings.size, |smaller| smaller.picture().size());
@@ -291,6 +321,11 @@ impl Work {
             ..self.settings
         })?;
         self.fresh = true;
+        self.codec.set_bitrate(self.targets.told())?;
+        self.codec.set_frame_rate(self.frame_rate.told())?;
+        if self.adapt {
+            self.codec.begin_rate_control()?;
+        }
         Ok(())
     }
 
@@ -339,15 +374,19 @@ impl Work {
         owed.map(|owed| owed.rows.len() as f32 / height)
     }
 
-    /// How finely to encode what is owed; `None` leaves it to rate control.
-    fn quantizer(&self, keyframe: bool, now: Instant) -> Option<Qp> {
+    /// How finely to encode what is owed.
+    fn quality(&self, keyframe: bool, now: Instant) -> Quality {
         if !self.adapt {
-            return None;
+            return Quality::RateControl;
         }
         if keyframe || self.fresh {
-            return Some(self.keyframe_size.quantizer(self.targets.told()));
+            return Quality::Keyframe(self.keyframe_size.quantizer(self.targets.told()));
         }
-        self.sharpen.choose(self.rows_owed(), now)
+        match self.sharpen.choose(self.rows_owed(), now) {
+            Some(qp) => Quality::Sharp(qp),
+            None if self.late => Quality::Coarse,
+            None => Quality::RateControl,
+        }
     }
 
     /// Encodes in another size from now on, if that is wanted.
@@ -368,8 +407,6 @@ impl Work {
             self.smaller = smaller.map(Shrink::new);
             self.keyframe_size.resized(scale.pixels_per(before));
             self.open()?;
-            self.codec.set_bitrate(self.targets.told())?;
-            self.codec.set_frame_rate(self.frame_rate.told())?;
         }
         if let Some(smaller) = &mut self.smaller {
             let owed = self.owed.as_ref().map(|owed| owed.rows.clone());
@@ -391,7 +428,7 @@ impl Work {
         if self.adapt {
             self.resize(began)?;
         }
-        let quantizer = self.quantizer(keyframe_is_due, began);
+        let quality = self.quality(keyframe_is_due, began);
         if let Some(bitrate) = new_bitrate {
             self.codec.set_bitrate(bitrate)?;
         }
@@ -404,7 +441,7 @@ impl Work {
         if keyframe_is_due {
             self.codec.force_keyframe();
         }
-        self.codec.set_quantizer(quantizer)?;
+        self.codec.set_quantizer(quality.quantizer())?;
         self.pace.encoded(began);
         let since_start = began.duration_since(self.started);
         let smaller = self.smaller.as_ref().map(Shrink::picture);
@@ -417,8 +454,8 @@ impl Work {
                 Ok(None)
             }
             Encoded::AccessUnit { data, keyframe } => {
+                self.made(data.len(), keyframe, quality, began)?;
                 self.fresh = false;
-                self.made(data.len(), keyframe, quantizer, began)?;
                 self.retry_at = None;
                 // A keyframe of an unchanged picture shows it as it is now.
                 let taken = self.owed.take().unwrap_or(Taken {
@@ -449,7 +486,7 @@ impl Work {
         &mut self,
         bytes: usize,
         keyframe: bool,
-        quantizer: Option<Qp>,
+        quality: Quality,
         now: Instant,
     ) -> Result<(), EncodeError> {
         let bitrate = self.targets.told();
@@ -457,18 +494,30 @@ impl Work {
         if keyframe {
             self.keyframes.made(now);
         }
-        match quantizer {
-            Some(qp) if keyframe => {
+        let in_step = if self.late { LATE / 2 } else { LATE };
+        self.late = self.adapt && on_the_way > in_step;
+        let mut moved = None;
+        match quality {
+            Quality::Keyframe(qp) => {
                 self.keyframe_size.made(bytes, qp);
                 self.sharpen.begun(qp, now);
             }
-            quantizer => self.sharpen.encoded(quantizer, on_the_way, now),
+            Quality::Sharp(qp) => {
+                self.sharpen.encoded(Some(qp), on_the_way, now);
+                self.late = false;
+            }
+            Quality::Coarse => {
+                self.sharpen.encoded(None, on_the_way, now);
+                moved = Some((bytes, WORST));
+            }
+            Quality::RateControl => {
+                self.sharpen.encoded(None, on_the_way, now);
+                if self.adapt {
+                    moved = Some((bytes, self.codec.chosen_quantizer()?));
+                }
+            }
         }
         if self.adapt && self.owed.is_some() {
-            let moved = match quantizer {
-                None => Some((bytes, self.codec.chosen_quantizer()?)),
-                Some(_) => None,
-            };
             self.resolution.encoded(moved, on_the_way, bitrate, now);
         }
         Ok(())
@@ -582,7 +631,7 @@ mod tests {
                 adapt: true,
                 ..OPTIONS
             };
-            let encoder = Encoder::start(options, latest.clone(), gate, move |frame| {
+            let encoder = Encoder::start(options, latest.clone(), gate.clone(), move |frame| {
                 way.set(frame.encoded_at + link.time_for(frame.data.len()));
                 let _ = send.send(frame);
             })
@@ -592,11 +641,15 @@ mod tests {
             });
             let began = Instant::now();
             let mut page = I420::black(VideoSize::HD);
-            for step in 0.. {
-                let drawn_at = Instant::now();
-                if drawn_at > began + self.moves {
-                    break;
+            let mut step = 0;
+            while began.elapsed() < self.moves {
+                // As Chrome, which is given frame callbacks no sooner.
+                if let Some(wait) = gate.wait(Instant::now()) {
+                    std::thread::sleep(wait);
+                    continue;
                 }
+                let drawn_at = Instant::now();
+                step += 1;
                 page = text(step * self.scroll);
                 latest.publish(drawn_at, |canvas| {
                     canvas.copy_rows(&page, 0..720);
@@ -642,9 +695,9 @@ mod tests {
     #[test]
     fn on_a_very_narrow_link_a_page_moves_small_and_rests_whole_and_exact() {
         let scene = Scene {
-            scroll: 37,
+            scroll: 24,
             link: Bitrate::kbps(200),
-            moves: Duration::from_secs(6),
+            moves: Duration::from_secs(12),
         };
         let Seen {
             moving,
