@@ -1,4 +1,4 @@
-// The viewer's page → the luma of its video, frame by frame, and of a picture. Both functions run inside that page.
+// The viewer's page → the luma of its video, frame by frame, and a picture's pixels. All of it runs inside that page.
 
 /**
  * What `watchLuma` leaves on `window.lumaWatch`.
@@ -37,10 +37,21 @@ export async function watchLuma() {
 }
 
 /**
- * BT.709's luma of a picture, 0 to 255, four bytes a number.
+ * What was kept, without a number for each pixel: luma as base64.
+ */
+export function keptLuma() {
+  return window.lumaWatch.frames.map(({ at, bytes, width, height }) => {
+    let text = '';
+    for (let from = 0; from < bytes.length; from += 8192) text += String.fromCharCode(...bytes.subarray(from, from + 8192));
+    return { at, width, height, luma: btoa(text) };
+  });
+}
+
+/**
+ * A picture's red, green and blue with a fourth byte each, as base64.
  * @param {string} url
  */
-export async function lumaOf(url) {
+export async function pixelsOf(url) {
   const image = new Image();
   image.src = url;
   await image.decode();
@@ -48,7 +59,7 @@ export async function lumaOf(url) {
   if (!brush) throw new Error('no 2d context');
   brush.drawImage(image, 0, 0);
   const { data } = brush.getImageData(0, 0, image.width, image.height);
-  return Array.from({ length: data.length / 4 }, (_, at) =>
-    Math.round(1000 * (0.2126 * data[at * 4] + 0.7152 * data[at * 4 + 1] + 0.0722 * data[at * 4 + 2])) / 1000,
-  );
+  let text = '';
+  for (let from = 0; from < data.length; from += 8192) text += String.fromCharCode(...data.subarray(from, from + 8192));
+  return btoa(text);
 }

@@ -1,7 +1,7 @@
 // A page that comes to rest is seen as it is, soon, and then nothing is sent: measured in the viewer's own browser.
 
 import { psnr, ssim } from '../support/likeness.mjs';
-import { lumaOf, watchLuma } from '../support/luma.mjs';
+import { keptLuma, pixelsOf, watchLuma } from '../support/luma.mjs';
 import { expect, test } from '../support/fixtures';
 import { until } from '../support/until.mjs';
 
@@ -38,13 +38,16 @@ test('a page that stops is exact soon, and silent then', async ({ open, run }) =
     SILENCE_MILLIS,
     { timeout: 10_000 },
   );
-  const meant: number[] = await viewer.page.evaluate(lumaOf, String(still.picture));
-  const frames = await viewer.page.evaluate(() =>
-    window.lumaWatch.frames.map(({ at, bytes, width, height }) => ({ at, width, height, luma: [...bytes] })),
+  const pixels = Buffer.from(await viewer.page.evaluate(pixelsOf, String(still.picture)), 'base64');
+  // BT.709.
+  const meant = Float64Array.from(
+    { length: pixels.length / 4 },
+    (_, at) => 0.2126 * pixels[at * 4] + 0.7152 * pixels[at * 4 + 1] + 0.0722 * pixels[at * 4 + 2],
   );
+  const frames = await viewer.page.evaluate(keptLuma);
   const figures = frames.map(({ at, width, height, luma }) => {
     expect([width, height]).toEqual([1280, 720]);
-    const seen = luma.map((level) => ((level - 16) * 255) / 219);
+    const seen = Float64Array.from(Buffer.from(luma, 'base64'), (level) => ((level - 16) * 255) / 219);
     return { after: at - Number(still.at), psnr: psnr(seen, meant), ssim: ssim(seen, meant, width) };
   });
   const told = ({ after, psnr, ssim }: (typeof figures)[number]) =>

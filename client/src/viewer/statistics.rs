@@ -88,7 +88,7 @@ const PLOTS: [Plot; 8] = [
 
 #[component]
 pub fn Statistics() -> impl IntoView {
-    let history = Watch::current().history;
+    let Watch { history, state, .. } = Watch::current();
     let plots = PLOTS.map(|plot| {
         let newest =
             move || history.with(|history| history.newest().and_then(plot.value).map(plot.written));
@@ -111,9 +111,18 @@ pub fn Statistics() -> impl IntoView {
                 .unwrap_or_else(|| "–".to_owned())
         }
     };
-    let resolution = of_newest(|sample| {
+    let encoded = of_newest(|sample| {
         (sample.width > 0).then(|| format!("{}×{}", sample.width, sample.height))
     });
+    // Smaller than the page while a narrow link asks for it.
+    let resolution = move || {
+        let encoded = encoded();
+        let page = state.with(|state| state.as_ref().map(|state| state.size.to_string()));
+        match page {
+            Some(page) if page != encoded && encoded != "–" => format!("{encoded} of {page}"),
+            _ => encoded,
+        }
+    };
     let transport = of_newest(|sample| sample.protocol.as_ref().map(|name| name.to_uppercase()));
     view! {
         <aside class="statistics" aria-label="Statistics">
