@@ -526,7 +526,7 @@ pub(super) mod tests {
         codec.set_bitrate(Bitrate::kbps(500)).unwrap();
         codec.begin_rate_control().unwrap();
         codec.set_quantizer(Some(40)).unwrap();
-        let mut encode = |codec: &mut H264, number: usize| {
+        let encode = |codec: &mut H264, number: usize| {
             let at = Duration::from_millis(17 * (number as u64 + 1));
             match codec.encode(&text(number * 37), at).unwrap() {
                 Encoded::AccessUnit { data, keyframe } => (data.len(), keyframe),
