@@ -659,11 +659,11 @@ mod tests {
             }
             let rests = Instant::now();
             let mut decoder = Decoder::new().unwrap();
-            let (mut sizes, mut late, mut exact) = (Vec::new(), 0, None);
+            let (mut sizes, mut late, mut exact) = (Vec::new(), 0, None::<(Duration, f64)>);
             let mut moving = VideoSize::HD;
-            // As long as something still comes.
-            let silence = Duration::from_secs(3);
-            while let Ok(frame) = frames.recv_timeout(silence) {
+            // A step towards exactness may be on its way for seconds.
+            let patience = Duration::from_secs(15);
+            while let (None, Ok(frame)) = (exact, frames.recv_timeout(patience)) {
                 let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
                 let (width, height) = frame.size.usize();
                 assert_eq!(shown.dimensions(), (width, height));
@@ -677,9 +677,7 @@ mod tests {
                 let arrives = frame.encoded_at + link.time_for(frame.data.len());
                 if frame.size == VideoSize::HD && arrives > rests {
                     let now = psnr(shown.y(), shown.strides().0, &page);
-                    if now >= 48.0 {
-                        exact.get_or_insert((arrives - rests, now)).1 = now;
-                    }
+                    exact = (now >= 48.0).then_some((arrives - rests, now));
                 }
             }
             drop(encoder);
