@@ -133,18 +133,32 @@ impl Loop {
         self.pacing.due(now).max(clear)
     }
 
-    fn turn(&mut self, inbox: &Inbox) -> Option<String> {
+    /// What people did goes to Chrome at once: a picture may take milliseconds.
+    fn take_events(&mut self, inbox: &Inbox) {
         let events = inbox.take();
-        if !events.is_empty() {
-            self.pacing.input(Instant::now());
+        if events.is_empty() {
+            return;
         }
         for event in events {
             self.compositor.apply(event);
         }
+        self.pacing.input(Instant::now());
+        self.flush();
+        self.compositor.answers.told(Instant::now());
+    }
+
+    fn flush(&mut self) {
+        if let Err(error) = self.wayland.flush_clients() {
+            tracing::debug!(%error, "Chrome does not read its events");
+        }
+    }
+
+    fn turn(&mut self, inbox: &Inbox) -> Option<String> {
         if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
             tracing::error!(%error, "Chrome's requests cannot be read");
             return Some("The display of this session has failed.".to_owned());
         }
+        self.take_events(inbox);
         let drawn_at = Instant::now();
         self.compositor.arrange();
         self.compositor
@@ -154,10 +168,7 @@ impl Loop {
             self.compositor.answer_callbacks();
             self.pacing.answered(now);
         }
-        if let Err(error) = self.wayland.flush_clients() {
-            tracing::debug!(%error, "Chrome does not read its events");
-        }
-        self.compositor.answers.told(Instant::now());
+        self.flush();
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         gone.take()
     }

@@ -29,7 +29,11 @@ impl BandwidthEstimator for Observer {
             is_ambiguous: report.ssrc == self.ssrc
                 && flow.repeats.left_twice(report.rtp_sequence_number),
         };
-        let outcomes: Vec<_> = reports.iter().map(outcome).collect();
+        // `rtc` takes for lost what no feedback has spoken about.
+        let known = |report: &&PacketReport| {
+            report.arrived || flow.coverage.contains(report.twcc_sequence_number)
+        };
+        let outcomes: Vec<_> = reports.iter().filter(known).map(outcome).collect();
         for report in reports.iter().filter(|report| report.arrived) {
             let is_repetition = report.ssrc != self.ssrc;
             flow.repeats

@@ -4,10 +4,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rtc::rtp::Packet;
+
 use super::bandwidth::{Bandwidth, Outcome, Pace};
+use super::coverage::Coverage;
+use super::redundancy::Redundancy;
 use super::repeat::Repeats;
 use super::tap::Report;
 use crate::bitrate::Bitrate;
+
+/// A queue of this height on the way is what loses packets.
+const FULL: Duration = Duration::from_millis(60);
 
 /// Interceptors are out of reach once a connection is built; this is what they share with it.
 pub type SharedFlow = Arc<Mutex<Flow>>;
@@ -17,6 +24,8 @@ pub struct Flow {
     ceiling: Bitrate,
     adapt: bool,
     pub repeats: Repeats,
+    redundancy: Redundancy,
+    pub coverage: Coverage,
     pub keyframe_needed: bool,
     pub reports: Vec<Report>,
     /// Transport-wide feedback came since somebody looked, or ever.
@@ -35,6 +44,8 @@ impl Flow {
             ceiling,
             adapt,
             repeats: Repeats::new(),
+            redundancy: Redundancy::default(),
+            coverage: Coverage::default(),
             keyframe_needed: false,
             reports: Vec::new(),
             has_news: false,
@@ -87,6 +98,23 @@ impl Flow {
         self.is_reported = true;
         self.bandwidth.on_outcomes(outcomes, now);
         self.measure();
+        self.redundancy.add(outcomes);
+        if self.adapt {
+            let (round_trip, is_full) = (self.round_trip(), self.queue() > FULL);
+            self.redundancy.decide(round_trip, self.estimate(), is_full);
+        }
+    }
+
+    /// How often each packet is sent again unasked.
+    pub fn copies(&self) -> usize {
+        self.redundancy.copies()
+    }
+
+    /// A packet of a frame leaves for the first time.
+    pub fn first_sent(&mut self, packet: Packet, now: Instant) {
+        let copies = self.redundancy.times(now);
+        self.repeats.sent(packet, now);
+        self.repeats.copy_last(copies);
     }
 
     pub fn moved(&mut self, now: Instant) {
@@ -98,10 +126,14 @@ impl Flow {
         self.measure();
     }
 
+    fn round_trip(&self) -> Option<Duration> {
+        let measured = self.bandwidth.round_trip().into_iter();
+        measured.chain(self.told_round_trip).min()
+    }
+
     /// What the bandwidth's side measures includes what the browser collects before it reports.
     fn measure(&mut self) {
-        let measured = self.bandwidth.round_trip().into_iter();
-        if let Some(round_trip) = measured.chain(self.told_round_trip).min() {
+        if let Some(round_trip) = self.round_trip() {
             self.repeats.measured(round_trip);
         }
     }

@@ -21,11 +21,13 @@ mod offer;
 // A peer.
 mod bandwidth;
 mod connection;
+mod coverage;
 mod estimator;
 mod flow;
 mod numbered;
 mod pacer;
 mod plea;
+mod redundancy;
 mod repeat;
 mod retransmit;
 mod tail;
@@ -155,7 +157,19 @@ pub struct Estimate {
     pub queue: Duration,
     /// What arrived in the last half second.
     pub acked: Bitrate,
+    /// How often each packet is sent again unasked, because so many get lost.
+    pub copies: usize,
 }
+
+impl Estimate {
+    /// What is left for the picture.
+    pub fn for_video(&self) -> Bitrate {
+        self.bitrate.part(FOR_VIDEO / (1 + self.copies) as f64)
+    }
+}
+
+/// Of what a link carries: what is repeated, and what the encoder overshoots, needs room too.
+const FOR_VIDEO: f64 = 0.9;
 
 /// Frames that wait for the hub. It needs 0.1 ms for one, so more than a few means it is stuck.
 const WAITING_FRAMES: usize = 32;

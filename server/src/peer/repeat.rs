@@ -27,6 +27,8 @@ const LONGEST_SILENCE: Duration = Duration::from_millis(400);
 const TAIL_REPETITIONS: u32 = 16;
 /// A frame that is not whole after this time, or two round trips, needs a keyframe.
 const REPAIR_WITHIN: Duration = Duration::from_millis(250);
+/// A gap is seen as soon as something newer arrives; nothing newer came for so long, or it was lost as well.
+const NOTICED_WITHIN: Duration = Duration::from_millis(350);
 /// … and without word from the receiver: it may report late.
 const REPORT_DELAY: Duration = Duration::from_millis(250);
 
@@ -43,6 +45,7 @@ pub struct Repetition {
 #[derive(Debug)]
 struct Sent {
     packet: Packet,
+    sent_at: Instant,
     repeated_at: Option<Instant>,
     missed_at: Option<Instant>,
     arrived: bool,
@@ -66,6 +69,8 @@ pub struct Repeats {
     awaited: VecDeque<(u16, Index)>,
     budget: RetransmitBudget,
     waiting: VecDeque<Repetition>,
+    /// Copies that nobody has asked for, and when they leave.
+    copies: VecDeque<(Instant, Index)>,
     hopeless: bool,
     round_trip: Option<Duration>,
 }
@@ -85,6 +90,7 @@ impl Repeats {
             awaited: VecDeque::new(),
             budget: RetransmitBudget::new(),
             waiting: VecDeque::new(),
+            copies: VecDeque::new(),
             hopeless: false,
             round_trip: None,
         }
@@ -117,6 +123,7 @@ impl Repeats {
         }
         self.kept.push_back(Sent {
             packet,
+            sent_at: now,
             repeated_at: None,
             missed_at: None,
             arrived: false,
@@ -130,6 +137,18 @@ impl Repeats {
         self.tail_repetitions = 0;
         self.tail_wanted = None;
         self.tail_due = Some(now + self.silence(0));
+    }
+
+    /// The packet that was sent last leaves again at these times, the earliest first.
+    pub fn copy_last(&mut self, times: impl Iterator<Item = Instant>) {
+        let Some(last) = self.end().checked_sub(1) else {
+            return;
+        };
+        for at in times {
+            let later = self.copies.iter().rev().take_while(|(due, _)| *due > at);
+            let place = self.copies.len() - later.count();
+            self.copies.insert(place, (at, last));
+        }
     }
 
     /// The next packet is the first one of a keyframe.
@@ -149,11 +168,15 @@ impl Repeats {
             return;
         }
         let patience = self.patience();
+        let newest = self.kept.back().map(|sent| sent.packet.header.timestamp);
         // A repetition that is on its way need not be sent twice.
         let on_way = self.round_trip.unwrap_or_default().mul_f64(0.7);
         let Some(sent) = self.get(index) else { return };
         let since = *sent.missed_at.get_or_insert(now);
-        if now.saturating_duration_since(since) > patience {
+        // Whatever came after it would be shown late as well: an outage is not played back.
+        let is_past = newest != Some(sent.packet.header.timestamp)
+            && now.saturating_duration_since(sent.sent_at) > patience + NOTICED_WITHIN;
+        if is_past || now.saturating_duration_since(since) > patience {
             self.hopeless = true;
             return;
         }
@@ -219,12 +242,22 @@ impl Repeats {
         }
     }
 
-    /// When to come back, because the last packet may have been lost.
+    /// When to come back: a copy leaves, or the last packet may have been lost.
     pub fn due(&self) -> Option<Instant> {
-        self.tail_due
+        let copy = self.copies.front().map(|(at, _)| *at);
+        copy.into_iter().chain(self.tail_due).min()
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((_, index)) = self.copies.pop_front_if(|(at, _)| *at <= now) {
+            if index >= self.keyframe && self.get(index).is_some_and(|sent| !sent.arrived) {
+                self.repeat(index, now);
+            }
+        }
+        self.repeat_tail(now);
+    }
+
+    fn repeat_tail(&mut self, now: Instant) {
         if self.tail_due.is_none_or(|due| due > now) {
             return;
         }
@@ -368,6 +401,40 @@ mod tests {
         repeats.missed(2, RATE, start + 150 * MS);
         assert!(repeated(&mut repeats).is_empty());
         assert!(!repeats.take_hopeless(true, start + 160 * MS));
+    }
+
+    #[test]
+    fn copies_leave_unasked_unless_the_packet_has_arrived() {
+        let start = Instant::now();
+        let mut repeats = sent(0..1, start);
+        repeats.copy_last([7 * MS, 18 * MS].map(|after| start + after).into_iter());
+        repeats.sent(packet(1), start + 10 * MS);
+        repeats.copy_last([17 * MS, 28 * MS].map(|after| start + after).into_iter());
+        assert_eq!(repeats.due(), Some(start + 7 * MS));
+        repeats.handle_timeout(start + 7 * MS);
+        assert_eq!(repeated(&mut repeats), [0]);
+        repeats.handle_timeout(start + 18 * MS);
+        assert_eq!(repeated(&mut repeats), [1, 0]);
+        repeats.arrived(1, false);
+        repeats.handle_timeout(start + 28 * MS);
+        assert!(repeated(&mut repeats).is_empty());
+    }
+
+    #[test]
+    fn an_outage_is_not_played_back() {
+        let start = Instant::now();
+        let mut repeats = Repeats::new();
+        for number in 0..20u16 {
+            let mut packet = packet(number);
+            packet.header.timestamp = u32::from(number);
+            repeats.sent(packet, start);
+        }
+        repeats.missed(5, RATE, start + 2000 * MS);
+        assert!(repeated(&mut repeats).is_empty());
+        assert!(repeats.take_hopeless(true, start + 2000 * MS));
+        // The newest frame is the present, however old it is.
+        repeats.missed(19, RATE, start + 2000 * MS);
+        assert_eq!(repeated(&mut repeats), [19]);
     }
 
     #[test]

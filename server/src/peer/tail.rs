@@ -3,11 +3,14 @@
 //! A receiver that gets it asks for what it misses before it. A repetition of the usual kind (RTX) would not do: browsers
 //! take one as the answer to a question, and look for no gap in front of it. Closest to the wire, so that it leaves as it
 //! left before, transport-wide number included: one SRTP index must never protect two different packets.
+//!
+//! And before any other part hears of feedback, notes here which packets it speaks about.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use rtc::interceptor::{AttributedPacket, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc::rtp;
 use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
@@ -48,6 +51,13 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tail {
     type Time = Instant;
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &packet.message.packet {
+            let packets = packets.iter().map(|packet| packet.as_any());
+            for feedback in packets.filter_map(|any| any.downcast_ref::<TransportLayerCc>()) {
+                let (base, count) = (feedback.base_sequence_number, feedback.packet_status_count);
+                lock(&self.flow).coverage.add(base, count);
+            }
+        }
         self.inbound.push_back(packet);
         Ok(())
     }

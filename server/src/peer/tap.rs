@@ -177,7 +177,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
             Packet::Rtp(rtp) => {
                 let mut flow = lock(&self.flow);
                 flow.sent(rtp.marshal_size(), packet.now);
-                flow.repeats.sent(rtp.clone(), packet.now);
+                flow.first_sent(rtp.clone(), packet.now);
             }
             Packet::Rtcp(packets) => {
                 let reports = packets.iter();

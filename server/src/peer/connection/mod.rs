@@ -422,6 +422,7 @@ impl Connection {
             backlog: self.pacer.backlog(&flow.pace(now), now),
             queue: flow.queue(),
             acked: flow.acked(now),
+            copies: flow.copies(),
         }
     }
 

@@ -18,9 +18,6 @@ use crate::mark::{Mark, clock_micros};
 use crate::peer::{Estimate, PeerEvent};
 use crate::session::latency::is_tentative;
 
-/// Of what a link carries.
-const FOR_VIDEO: f64 = 0.9;
-
 impl Run {
     pub(super) fn hear(&mut self, id: ViewerId, event: PeerEvent) {
         let Some(viewer) = self.viewers.get_mut(&id) else {
@@ -183,8 +180,7 @@ impl Run {
     fn follow(&mut self, estimate: Estimate) {
         self.estimate = Some(estimate);
         if let (Life::Running(engine), true) = (&self.life, self.surroundings.config.adapt) {
-            // What is sent again, and what the encoder overshoots, needs room too.
-            let bitrate = estimate.bitrate.part(FOR_VIDEO);
+            let bitrate = estimate.for_video();
             engine.encoder.set_target(Target { bitrate });
         }
     }
