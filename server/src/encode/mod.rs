@@ -663,7 +663,9 @@ mod tests {
             let mut moving = VideoSize::HD;
             // A step towards exactness may be on its way for seconds.
             let patience = Duration::from_secs(15);
-            while let (None, Ok(frame)) = (exact, frames.recv_timeout(patience)) {
+            while exact.is_none()
+                && let Ok(frame) = frames.recv_timeout(patience)
+            {
                 let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
                 let (width, height) = frame.size.usize();
                 assert_eq!(shown.dimensions(), (width, height));
