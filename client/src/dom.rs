@@ -8,6 +8,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{AddEventListenerOptions, EventTarget, Window};
 
 #[wasm_bindgen]
@@ -15,6 +16,27 @@ extern "C" {
     /// `performance.now()`: milliseconds since the page began, on the clock of `Event.timeStamp`.
     #[wasm_bindgen(js_namespace = performance, js_name = now)]
     pub fn now() -> f64;
+
+    #[wasm_bindgen(catch)]
+    fn fetch(url: &str, options: &JsValue) -> Result<js_sys::Promise, JsValue>;
+
+    #[wasm_bindgen(catch, js_namespace = AbortSignal, js_name = timeout)]
+    fn abort_after(millis: u32) -> Result<JsValue, JsValue>;
+}
+
+/// Whether that address answers at all.
+pub async fn answers(url: &str, within: Duration) -> bool {
+    let asked = || -> Result<js_sys::Promise, JsValue> {
+        let options = js_sys::Object::new();
+        let millis = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
+        js_sys::Reflect::set(&options, &"signal".into(), &abort_after(millis)?)?;
+        js_sys::Reflect::set(&options, &"cache".into(), &"no-store".into())?;
+        fetch(url, &options)
+    };
+    match asked() {
+        Ok(promise) => JsFuture::from(promise).await.is_ok(),
+        Err(_) => false,
+    }
 }
 
 /// A DOM listener that is removed on drop.

@@ -9,5 +9,7 @@ declare global {
     instruments: Instruments;
     lumaWatch: LumaWatch;
     stopwatch: Stopwatch;
+    /** With `keepMediaPortShut`. */
+    mediaPort: { open: () => void };
   }
 }

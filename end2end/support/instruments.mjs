@@ -1,4 +1,4 @@
-// The viewer's page → what its <video> shows, and its peers. Runs inside that page, before its own scripts.
+// The viewer's page → what its <video>, or the canvas over it, shows; its peers and sockets. Runs inside that page, before its own scripts.
 
 /**
  * A box in the page's pixels.
@@ -10,7 +10,8 @@
  * @typedef {object} Instruments
  * @property {RTCPeerConnection[]} peers all that the page has made
  * @property {RTCDataChannel[]} channels
- * @property {() => { width: number, height: number }} size of the page: of the largest picture so far
+ * @property {WebSocket[]} sockets
+ * @property {() => { width: number, height: number } | null} size of the page: of the largest picture so far; `null` before any
  * @property {(x: number, y: number) => number[] | null} pixel red, green, blue; `null` while there is no picture
  * @property {() => number | null} barcode the number that pages/barcode.js drew at the top left, if it can be read
  * @property {() => void} remember keeps the picture of now for `changed`
@@ -21,6 +22,14 @@
 export function installInstruments() {
   const peers = /** @type {RTCPeerConnection[]} */ ([]);
   const channels = /** @type {RTCDataChannel[]} */ ([]);
+  const sockets = /** @type {WebSocket[]} */ ([]);
+  window.WebSocket = class extends WebSocket {
+    /** @param {[url: string | URL, protocols?: string | string[]]} how */
+    constructor(...how) {
+      super(...how);
+      sockets.push(this);
+    }
+  };
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     /** @param {RTCConfiguration} [configuration] */
@@ -48,20 +57,24 @@ export function installInstruments() {
     if (!brush) throw new Error('no 2d context');
     return brush;
   }
-  function video() {
-    const element = document.querySelector('video');
-    return element && element.videoWidth > 0 && element.readyState >= 2 ? element : null;
+  /** @returns {{ source: HTMLVideoElement | HTMLCanvasElement, width: number, height: number } | null} */
+  function picture() {
+    const canvas = document.querySelector('canvas');
+    if (canvas && !canvas.hidden) return { source: canvas, width: canvas.width, height: canvas.height };
+    const video = document.querySelector('video');
+    if (!video || video.videoWidth === 0 || video.readyState < 2) return null;
+    return { source: video, width: video.videoWidth, height: video.videoHeight };
   }
 
   /** The page's size: a picture that is smaller for a while shows the same page. */
   const size = { width: 0, height: 0 };
   /**
-   * The video's pixels per pixel of the page.
-   * @param {HTMLVideoElement} shown
+   * The picture's pixels per pixel of the page.
+   * @param {{ width: number, height: number }} shown
    */
-  function scaleOf(shown) {
-    if (shown.videoWidth > size.width) Object.assign(size, { width: shown.videoWidth, height: shown.videoHeight });
-    return shown.videoWidth / size.width;
+  function scaleOf({ width, height }) {
+    if (width > size.width) Object.assign(size, { width, height });
+    return width / size.width;
   }
 
   const dot = brushOf(1, 1);
@@ -71,35 +84,36 @@ export function installInstruments() {
   /** @type {ImageData | null} */
   let remembered = null;
   function wholePicture() {
-    const shown = video();
+    const shown = picture();
     if (!shown) return null;
-    const brush = brushOf(shown.videoWidth, shown.videoHeight);
-    brush.drawImage(shown, 0, 0);
-    return brush.getImageData(0, 0, shown.videoWidth, shown.videoHeight);
+    const brush = brushOf(shown.width, shown.height);
+    brush.drawImage(shown.source, 0, 0);
+    return brush.getImageData(0, 0, shown.width, shown.height);
   }
 
   /** @type {Instruments} */
   const instruments = {
     peers,
     channels,
+    sockets,
     size() {
-      const shown = video();
+      const shown = picture();
       if (shown) scaleOf(shown);
-      return size;
+      return size.width > 0 ? size : null;
     },
     pixel(x, y) {
-      const shown = video();
+      const shown = picture();
       if (!shown) return null;
       const scale = scaleOf(shown);
-      dot.drawImage(shown, x * scale, y * scale, 1, 1, 0, 0, 1, 1);
+      dot.drawImage(shown.source, x * scale, y * scale, 1, 1, 0, 0, 1, 1);
       return [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
     },
     barcode() {
-      const shown = video();
+      const shown = picture();
       if (!shown) return null;
       // Scaled down to one pixel a block: what is read lies near each block's centre.
       const scale = scaleOf(shown);
-      row.drawImage(shown, 0, 0, 24 * BLOCK * scale, BLOCK * scale, 0, 0, 24, 1);
+      row.drawImage(shown.source, 0, 0, 24 * BLOCK * scale, BLOCK * scale, 0, 0, 24, 1);
       const { data } = row.getImageData(0, 0, 24, 1);
       const green = Array.from({ length: 24 }, (_, at) => data[at * 4 + 1]);
       const [white, black] = green;
@@ -153,12 +167,48 @@ export function keepDataChannelsShut() {
   };
 }
 
+/**
+ * For `addInitScript`: the server's media port cannot be reached, as where nothing but a proxy for the web leads out.
+ * Every way over UDP and TCP ends at port 9 of the same machine, where nobody listens, until `mediaPort.open()`.
+ */
+export function keepMediaPortShut() {
+  let shut = true;
+  const accept = RTCPeerConnection.prototype.setRemoteDescription;
+  /** @type {typeof accept} */
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const closed = description.sdp?.replace(/^(a=candidate:\S+ \d+ \w+ \d+ \S+) \d+ /gim, '$1 9 ');
+    return accept.call(this, { ...description, type: description.type, sdp: shut ? closed : description.sdp });
+  };
+  const open = () => {
+    shut = false;
+  };
+  Object.assign(window, { mediaPort: { open } });
+}
+
+/** For `addInitScript`: the page uses relayed candidates alone, as where only the TURN server can be reached. */
+export function keepToRelays() {
+  const configure = RTCPeerConnection.prototype.setConfiguration;
+  RTCPeerConnection.prototype.setConfiguration = function (configuration) {
+    configure.call(this, { ...configuration, iceTransportPolicy: 'relay' });
+  };
+}
+
 /** For `addInitScript`: the page knows no way over UDP, as on a network that lets only TCP through. */
 export function keepUdpShut() {
   const accept = RTCPeerConnection.prototype.setRemoteDescription;
   /** @type {typeof accept} */
   RTCPeerConnection.prototype.setRemoteDescription = function (description) {
     const sdp = description.sdp?.replace(/^a=candidate:\S+ \d+ udp .*\r\n/gim, '');
+    return accept.call(this, { ...description, type: description.type, sdp });
+  };
+}
+
+/** For `addInitScript`: the page does not learn that it should show frames at once. */
+export function allowBuffering() {
+  const accept = RTCPeerConnection.prototype.setRemoteDescription;
+  /** @type {typeof accept} */
+  RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+    const sdp = description.sdp?.replace(/^a=extmap:\d+ \S*playout-delay\r\n/gim, '');
     return accept.call(this, { ...description, type: description.type, sdp });
   };
 }

@@ -248,7 +248,7 @@ function ownTicks() {
  * A program that starts the viewer's browser inside that namespace.
  * @param {string} namespace
  */
-function wrapped(namespace) {
+export function wrapped(namespace) {
   const folder = mkdtempSync(join(tmpdir(), 'farpane-viewer-'));
   const path = join(folder, 'chromium');
   writeFileSync(path, `#!/bin/sh\nexec nsenter --net=${namespace} -- ${LAUNCH.executablePath} "$@"\n`);

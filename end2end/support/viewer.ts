@@ -87,8 +87,8 @@ export class Viewer {
   async onPage({ x, y }: Point): Promise<Point> {
     return this.video.evaluate(
       (element, point) => {
+        const { width, height } = window.instruments.size() ?? { width: 1280, height: 720 };
         const box = element.getBoundingClientRect();
-        const { width, height } = window.instruments.size();
         const scale = Math.min(box.width / width, box.height / height);
         return {
           x: box.x + (box.width - width * scale) / 2 + point.x * scale,

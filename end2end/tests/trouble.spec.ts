@@ -1,30 +1,11 @@
 // Pages, Chromes and servers that fail: the person sees what happened and can go on.
 
 import { expect, test } from '../support/fixtures';
-import { isAlive } from '../support/processes.mjs';
 import { Server } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 import { GREEN, YELLOW } from '../support/viewer';
 
 const green = { name: 'Green', color: 'rgb(0, 180, 0)' };
-
-test('Chrome is killed: the session says so and starts it again', async ({ open, server }) => {
-  const viewer = await open('green.html');
-  await viewer.shows(YELLOW);
-  const [chrome] = server.chromes();
-  process.kill(chrome.pid, 'SIGKILL');
-  await expect(viewer.button('Restart')).toBeVisible();
-  await expect(viewer.status).not.toContainText('Connected');
-  await expect(viewer.page.locator('body')).toContainText(/Chrome|browser/i);
-
-  await viewer.button('Restart').click();
-  await viewer.connected();
-  await viewer.shows(YELLOW);
-  await expect(viewer.address).toHaveValue(/green\.html/);
-  await viewer.click({ x: 640, y: 360 });
-  await viewer.shows(GREEN);
-  expect(isAlive(chrome)).toBe(false);
-});
 
 test('a page crashes: the viewer is told, and reloads it', async ({ open, server, run }) => {
   const viewer = await open('green.html');

@@ -133,7 +133,6 @@ fn measure(criterion: &mut Criterion, name: &str, size: VideoSize, change: Chang
         ceiling: Bitrate::kbps(4000),
         frame_rate: 60,
         slices,
-        coarsest: None,
     };
     let mut converter = Converter::default();
     let mut codec = H264::open(settings).expect("openh264 opens");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE,
+    AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, LOCATION, ORIGIN, SET_COOKIE, UPGRADE,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -90,7 +90,9 @@ impl Access {
             Auth::None if !host.is_some_and(is_loopback_host) => return Err(Refused::OtherHost),
             _ => {}
         }
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+        // A web socket begins with a GET, takes input, and is open to every site's page unless its origin is looked at.
+        let changes = !matches!(*request.method(), Method::GET | Method::HEAD)
+            || headers.contains_key(UPGRADE);
         let fetch_site = headers
             .get("sec-fetch-site")
             .and_then(|value| value.to_str().ok());

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -88,6 +89,10 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
         hub,
         chrome,
         runtime_dir,
+    });
+    let listener = listener.tap_io(|connection| {
+        // A web socket's pictures leave at once. Fails only for a connection that is over.
+        let _ = connection.set_nodelay(true);
     });
     let router = web::router(sessions.clone(), access, metrics.clone());
     let (mut terminate, mut interrupt) = (

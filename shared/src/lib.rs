@@ -8,8 +8,9 @@ pub mod session;
 pub mod geometry;
 // What a person does.
 pub mod input;
-// What travels on a data channel, and its bytes.
+// What travels on a data channel, and its bytes; and on a web socket, where there is none.
 pub mod message;
+pub mod socket;
 pub mod wire;
 // How long an input takes to be seen.
 pub mod latency;

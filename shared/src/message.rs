@@ -21,6 +21,9 @@ pub mod channel {
 pub struct Stamped {
     /// Answered by [`ServerMessage::Marked`], once a frame shows what came of it.
     pub input: Option<InputId>,
+    /// When it was sent, in microseconds of the server's clock (as in [`ServerMessage::Pong`]): the latest moment that
+    /// can be, as far as the viewer knows that clock. Without it nobody can tell how old it is.
+    pub sent_micros: Option<u64>,
     pub message: ClientMessage,
 }
 
@@ -68,6 +71,34 @@ pub enum ClientMessage {
     Measured {
         measurements: Vec<Measurement>,
     },
+    /// What this viewer sees is late: whatever waits for it is dropped, and a keyframe follows.
+    CatchUp,
+}
+
+impl ClientMessage {
+    /// Meant for the picture of that moment, so that it must not be carried out long after. What lets go of something is
+    /// always welcome: nothing may stay down.
+    pub fn expires(&self) -> bool {
+        match self {
+            ClientMessage::PointerMove { .. }
+            | ClientMessage::Wheel { .. }
+            | ClientMessage::Text { .. } => true,
+            ClientMessage::PointerButton { pressed, .. } => *pressed,
+            ClientMessage::Key(key) => key.pressed,
+            _ => false,
+        }
+    }
+
+    /// A key, a click or a text of a person, who would miss it: both sides count these. Moves, wheels and a held key's
+    /// repetitions are made up for by the next one.
+    pub fn is_deed(&self) -> bool {
+        match self {
+            ClientMessage::Text { text } => !text.is_empty(),
+            ClientMessage::PointerButton { pressed, .. } => *pressed,
+            ClientMessage::Key(key) => key.pressed && !key.repeat,
+            _ => false,
+        }
+    }
 }
 
 /// Server → viewer, on [`channel::CONTROL`].
@@ -80,6 +111,9 @@ pub enum ServerMessage {
         number: u32,
         /// When it was answered: microseconds of the server's own clock, which began at some moment and never jumps.
         server_micros: u64,
+        /// Deeds ([`ClientMessage::is_deed`]) of this viewer that the session has taken, of all it ever sent. What is
+        /// missing was lost with a connection, or came too late to be carried out.
+        taken: u32,
     },
     /// The frame that is on its way shows an input of this viewer.
     Marked(Marked),

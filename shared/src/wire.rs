@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::message::{ServerMessage, Stamped};
 
 /// Grows when a message changes its shape. Server and client are shipped together, so a mismatch means a stale page.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// A viewer's message is small; the longest is pasted text.
 pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
@@ -104,6 +104,7 @@ mod tests {
             proptest::collection::vec("[A-Za-z0-9]{1,12}", 0..6)
                 .prop_map(|codes| ClientMessage::HeldKeys { codes }),
             Just(ClientMessage::ReleaseAll),
+            Just(ClientMessage::CatchUp),
             any::<u32>().prop_map(|number| ClientMessage::Ping { number }),
             proptest::collection::vec(any::<u32>(), 0..4).prop_map(|totals| {
                 let measurement = |total| Measurement {
@@ -117,8 +118,10 @@ mod tests {
     }
 
     fn stamped() -> impl Strategy<Value = Stamped> {
-        (any::<Option<u32>>(), client_message()).prop_map(|(input, message)| Stamped {
+        let parts = (any::<Option<u32>>(), any::<Option<u64>>(), client_message());
+        parts.prop_map(|(input, sent_micros, message)| Stamped {
             input: input.map(InputId),
+            sent_micros,
             message,
         })
     }

@@ -1,8 +1,9 @@
 //! What must pass: format, clippy and every test, each a step that is told and timed.
 
 use crate::build;
+use crate::namespace;
 use crate::setup::node;
-use crate::shell::{Result, run, run_tests};
+use crate::shell::{Result, run, run_tests, say};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
@@ -59,12 +60,31 @@ pub fn tests(workspace: &Workspace, steps: &mut Steps, playwright_args: &[String
         let mut command = workspace.cargo("test");
         run_tests(command.args(NATIVE), tally)
     })?;
-    steps.tests("Tests: whole journeys in a browser", |tally| {
-        let mut command = workspace.command_with_product("npx");
+    let playwright = |program: &str, words: &[&str]| {
+        let mut command = workspace.command_with_product(program);
         command
+            .args(words)
             .args(["--no-install", "playwright", "test"])
-            .args(playwright_args)
             .current_dir(workspace.end2end());
-        run_tests(&mut command, tally)
+        if !playwright_args.is_empty() {
+            // What was asked for may be in the other folder.
+            command.arg("--pass-with-no-tests").args(playwright_args);
+        }
+        command
+    };
+    steps.tests("Tests: whole journeys in a browser", |tally| {
+        run_tests(&mut playwright("npx", &[]), tally)
+    })?;
+    steps.tests("Tests: networks that fail", |tally| {
+        let Some(namespace) = namespace::fresh() else {
+            say(
+                "Skipped: this kernel gives no network namespaces (inside a container, start it with \
+                 `--privileged`; for users other than root, `sysctl -w kernel.unprivileged_userns_clone=1`).",
+            );
+            return Ok(());
+        };
+        let words: Vec<_> = namespace.iter().copied().chain(["npx"]).collect();
+        let mut command = playwright("unshare", &words);
+        run_tests(command.arg("--config=faults.config.ts"), tally)
     })
 }

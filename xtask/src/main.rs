@@ -13,6 +13,7 @@ mod check;
 mod product;
 // How a command is run, a step is told and a test is counted.
 mod environment;
+mod namespace;
 mod shell;
 mod steps;
 mod tally;

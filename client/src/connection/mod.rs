@@ -7,15 +7,26 @@ pub mod watch;
 // One peer's life.
 pub(crate) mod frames;
 mod peer;
+// Where WebRTC finds no way: a web socket.
+mod codecs;
+mod socket;
+mod spare;
 // When and what to send otherwise.
 mod backoff;
 mod outbox;
+// Is it still live, and what to do when it is not.
+mod heal;
+pub mod lag;
+mod ledger;
+mod pulse;
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures::channel::mpsc::{self, UnboundedReceiver};
+use futures::channel::oneshot;
 use futures::future::{Either, FutureExt, LocalBoxFuture, join, pending, select};
 use futures::stream::StreamExt;
 use js_sys::Array;
@@ -27,23 +38,32 @@ use shared::message::{ClientMessage, MOST_MEASUREMENTS, ServerMessage, Stamped};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use wasm_bindgen::JsValue;
 use web_sys::{
-    Blob, BlobPropertyBag, Event, HtmlVideoElement, MediaStream, MediaStreamTrack,
-    RtcPeerConnectionState,
+    Blob, BlobPropertyBag, Event, HtmlCanvasElement, HtmlVideoElement, MediaStream,
+    MediaStreamTrack, RtcPeerConnectionState,
 };
 
 use crate::api;
 use crate::dom::{now, said, sleep};
 use crate::stats::meter::Meter;
+use crate::stats::reading::Reading;
+use crate::stats::report;
 use crate::stats::way::Act;
 use backoff::Backoff;
+use heal::{Health, Vigil};
 use outbox::Outbox;
 use peer::{Arrivals, Peer, PeerEvent};
+use spare::{Spare, WEB_RTC_AGAIN};
 use watch::{Link, Watch};
 
 /// ICE over TCP takes half a second; what is not there after this will not come.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
-/// ICE often finds its way back by itself; longer, and a fresh peer is faster.
+/// What an offer may take; the server needs some milliseconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// ICE often finds its way back by itself; longer, and a fresh peer is faster. Only without a control channel: with one
+/// the server is asked.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
+/// Neither WebRTC nor a web socket brings any.
+const NO_PICTURES: &str = "No pictures arrive: the server's media port may be blocked on the way, and over the web alone they need WebCodecs, which this browser lacks or keeps for pages from HTTPS.";
 /// After so many attempts the person is told what may be in the way.
 const PATIENT_ATTEMPTS: u32 = 1;
 
@@ -62,16 +82,27 @@ pub struct Connection {
     stream: MediaStream,
     seat: RefCell<Option<Seat>>,
     peer: RefCell<Option<Rc<Peer>>>,
+    /// Pictures and messages over a web socket, while there is no peer.
+    spare: Spare,
     outbox: RefCell<Outbox>,
     /// What inputs take to be seen.
     meter: Rc<Meter>,
+    health: Health,
+    vigil: RefCell<Option<Vigil>>,
+    /// Whoever waits for the next attempt.
+    resting: RefCell<Option<oneshot::Sender<()>>>,
     polling: Cell<bool>,
     closed: Cell<bool>,
 }
 
 impl Connection {
     /// Starts at once and keeps trying until [`Connection::close`] or the session's end.
-    pub fn open(watch: Watch, video: HtmlVideoElement) -> Result<Rc<Connection>, JsValue> {
+    /// Pictures are shown by `video`, or by `canvas`, which lies over it and is hidden meanwhile.
+    pub fn open(
+        watch: Watch,
+        video: HtmlVideoElement,
+        canvas: HtmlCanvasElement,
+    ) -> Result<Rc<Connection>, JsValue> {
         let connection = Rc::new(Connection {
             session: watch.session(),
             watch,
@@ -80,10 +111,15 @@ impl Connection {
             video,
             seat: RefCell::default(),
             peer: RefCell::default(),
+            spare: Spare::new(canvas),
             outbox: RefCell::default(),
+            health: Health::default(),
+            vigil: RefCell::default(),
+            resting: RefCell::default(),
             polling: Cell::new(false),
             closed: Cell::new(false),
         });
+        *connection.vigil.borrow_mut() = Some(connection.keep_vigil());
         spawn_local(connection.clone().run());
         Ok(connection)
     }
@@ -92,6 +128,7 @@ impl Connection {
     pub fn send(self: &Rc<Self>, message: ClientMessage) {
         self.send_stamped(Stamped {
             input: None,
+            sent_micros: self.meter.server_micros(now()),
             message,
         });
     }
@@ -102,7 +139,11 @@ impl Connection {
         let input = self.meter.name(act, happened);
         // Before it is sent: afterwards the server may have it already.
         let dispatched = now();
-        let direct = self.send_stamped(Stamped { input, message });
+        let direct = self.send_stamped(Stamped {
+            input,
+            sent_micros: self.meter.server_micros(dispatched),
+            message,
+        });
         if let (Some(input), true) = (input, direct) {
             self.meter.sent(input, happened, dispatched);
         }
@@ -110,6 +151,17 @@ impl Connection {
 
     /// `false` if no data channel took it: then it waits for a server function, if it may, and is not measured.
     fn send_stamped(self: &Rc<Self>, stamped: Stamped) -> bool {
+        let is_deed = stamped.message.is_deed();
+        if stamped.message.expires() && !self.takes_deeds() {
+            if is_deed {
+                self.health.ledger.borrow_mut().refused();
+                self.tell_missing();
+            }
+            return false;
+        }
+        if is_deed && self.seat.borrow().is_some() {
+            self.health.ledger.borrow_mut().sent();
+        }
         let direct = self.outbox.borrow().is_idle() && self.send_directly(&stamped);
         if !direct && !self.closed.get() && self.seat.borrow().is_some() {
             self.outbox.borrow_mut().push(stamped.message);
@@ -120,13 +172,22 @@ impl Connection {
 
     fn send_directly(&self, stamped: &Stamped) -> bool {
         let peer = self.peer.borrow();
-        peer.as_ref().is_some_and(|peer| peer.send(stamped))
+        let by_peer = peer.as_ref().is_some_and(|peer| peer.send(stamped));
+        by_peer || (self.spare.socket()).is_some_and(|socket| socket.send(stamped))
+    }
+
+    /// Messages travel both ways without a server function.
+    fn is_open(&self) -> bool {
+        let peer = self.peer.borrow();
+        let by_peer = peer.as_ref().is_some_and(|peer| peer.is_open());
+        by_peer || (self.spare.socket()).is_some_and(|socket| socket.is_open())
     }
 
     /// What may as well be lost, for it is about this very moment.
     fn mention(&self, message: ClientMessage) {
         self.send_directly(&Stamped {
             input: None,
+            sent_micros: None,
             message,
         });
     }
@@ -142,20 +203,25 @@ impl Connection {
         self.watch.latency.update(|latency| {
             latency.push(second.inputs, second.offset, second.is_blind);
         });
-        self.ping();
     }
 
+    /// Asks for the time, whether anybody is there, and what was taken.
     fn ping(&self) {
-        let open = (self.peer.borrow().as_ref()).is_some_and(|peer| peer.is_open());
-        if open && let Some(number) = self.meter.ping() {
-            self.mention(ClientMessage::Ping { number });
-        }
+        let number = self.meter.ping();
+        self.health.ledger.borrow_mut().asked(number);
+        self.mention(ClientMessage::Ping { number });
     }
 
-    /// The newest report of the peer, if there is one.
-    pub async fn report(&self) -> Option<JsValue> {
+    /// The counters of the way that shows pictures, if there is one.
+    pub async fn reading(&self) -> Option<Reading> {
+        if let (Some(socket), true) = (self.spare.socket(), self.spare.shows()) {
+            return Some(Reading {
+                current_round_trip_time: self.meter.round_trip().map(|millis| millis / 1000.0),
+                ..socket.reading()
+            });
+        }
         let peer = self.peer.borrow().clone()?;
-        peer.report().await.ok()
+        peer.report().await.ok().map(|told| report::read(&told))
     }
 
     /// Says goodbye and lets go of the peer. A request would be cut off with the page; a beacon is not.
@@ -163,6 +229,9 @@ impl Connection {
         if self.closed.replace(true) {
             return;
         }
+        self.vigil.take();
+        self.hurry();
+        self.end_spare();
         self.drop_peer();
         if let Some(seat) = self.seat.borrow_mut().take() {
             let leave = serde_json::json!({ "session": self.session, "viewer": seat.viewer });
@@ -190,7 +259,28 @@ impl Connection {
                 Err(refused) => self.trouble(&backoff, &refused.to_string()),
             }
             self.poll();
-            sleep(backoff.next_delay()).await;
+            let pause = backoff.next_delay();
+            let pause = if self.spare.shows() {
+                WEB_RTC_AGAIN
+            } else {
+                pause
+            };
+            self.rest(pause).await;
+        }
+    }
+
+    /// Waits before the next attempt, unless something happens that makes it likely to succeed.
+    async fn rest(&self, pause: Duration) {
+        let (hurry, hurried) = oneshot::channel();
+        *self.resting.borrow_mut() = Some(hurry);
+        // Another one who rests has taken its place: that is as good a reason.
+        let _ = select(pin!(sleep(pause)), hurried).await;
+    }
+
+    fn hurry(&self) {
+        if let Some(resting) = self.resting.borrow_mut().take() {
+            // It may just have woken by itself.
+            let _ = resting.send(());
         }
     }
 
@@ -201,14 +291,23 @@ impl Connection {
             .map(Rc::new)
             .map_err(not_possible)?;
         *self.peer.borrow_mut() = Some(peer.clone());
-        self.meter.forget();
+        if !self.spare.shows() {
+            self.meter.forget();
+        }
+        self.forget_health();
+        self.want_spare();
 
         let (seat, offer) = join(self.take_seat(), peer.prepare()).await;
         let (seat, offer) = (seat?, offer.map_err(not_possible)?);
         // The state is worth showing (Chrome starts, Chrome is gone) before any channel is open.
         self.poll();
         let sdp = (peer.begin(offer, &seat.ice_servers).await).map_err(not_possible)?;
-        match api::offer(self.session.clone(), seat.viewer, sdp).await {
+        match within(
+            ANSWER_WITHIN,
+            api::offer(self.session.clone(), seat.viewer, sdp),
+        )
+        .await
+        {
             Ok(answer) => peer.accept(&answer.sdp).await.map_err(not_possible)?,
             Err(ApiError::NotFound(_)) => {
                 self.forget_seat();
@@ -216,12 +315,17 @@ impl Connection {
             }
             Err(refused) => return Err(refused),
         }
-        self.follow(arriving, backoff).await;
+        self.follow(&peer, arriving, backoff).await;
         Ok(())
     }
 
     /// Shows how the peer fares, until it is lost.
-    async fn follow(&self, mut arriving: UnboundedReceiver<PeerEvent>, backoff: &mut Backoff) {
+    async fn follow(
+        self: &Rc<Self>,
+        peer: &Rc<Peer>,
+        mut arriving: UnboundedReceiver<PeerEvent>,
+        backoff: &mut Backoff,
+    ) {
         let mut shown = false;
         let mut deadline: LocalBoxFuture<'static, ()> = sleep(CONNECTED_WITHIN).boxed_local();
         loop {
@@ -229,10 +333,13 @@ impl Connection {
                 Either::Left((Some(event), _)) => event,
                 Either::Left((None, _)) => return,
                 Either::Right(_) => {
-                    self.trouble(
-                        backoff,
-                        "No pictures arrive: the server's media port may be blocked on the way.",
-                    );
+                    let sentence = match codecs::is_there() {
+                        true => {
+                            "No pictures arrive: the server's media port may be blocked on the way."
+                        }
+                        false => NO_PICTURES,
+                    };
+                    self.trouble(backoff, sentence);
                     return;
                 }
             };
@@ -240,18 +347,36 @@ impl Connection {
                 PeerEvent::State(RtcPeerConnectionState::Connected) => {
                     deadline = pending().boxed_local();
                     if shown {
-                        self.watch.link.set(Link::Connected);
+                        self.resume(peer);
                     }
                 }
                 PeerEvent::Shown => {
-                    shown = true;
-                    backoff.reset();
-                    self.watch.obstacle.set(None);
-                    self.watch.link.set(Link::Connected);
+                    if !self.health.pulse.borrow().is_silent() {
+                        shown = true;
+                        backoff.reset();
+                        self.end_spare();
+                        self.watch.obstacle.set(None);
+                        self.watch.link.set(Link::Connected);
+                        self.live_again();
+                        self.tell_missing();
+                    }
+                }
+                PeerEvent::Silent => {
+                    self.lost();
+                    self.find_way_back(peer);
+                }
+                PeerEvent::Heard => self.resume(peer),
+                PeerEvent::Replace => {
+                    self.lost();
+                    return;
                 }
                 PeerEvent::State(RtcPeerConnectionState::Disconnected) => {
-                    self.lost();
-                    deadline = sleep(BACK_WITHIN).boxed_local();
+                    self.health.pulse.borrow_mut().doubt(now());
+                    if !peer.is_open() {
+                        // Nobody can be asked: ICE alone knows.
+                        self.lost();
+                        deadline = sleep(BACK_WITHIN).boxed_local();
+                    }
                 }
                 PeerEvent::State(
                     RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed,
@@ -260,7 +385,10 @@ impl Connection {
                     self.lost();
                     return;
                 }
-                PeerEvent::ControlOpened => self.ping(),
+                PeerEvent::ControlOpened => {
+                    self.heard();
+                    self.ping();
+                }
                 PeerEvent::State(_) => {}
             }
         }
@@ -277,6 +405,7 @@ impl Connection {
             ice_servers: joined.ice_servers,
         };
         *self.seat.borrow_mut() = Some(seat.clone());
+        self.health.ledger.borrow_mut().new_seat();
         self.take_state(joined.state);
         Ok(seat)
     }
@@ -291,6 +420,7 @@ impl Connection {
             }),
             message: Box::new(move |message| {
                 if let Some(connection) = on_message.upgrade() {
+                    connection.heard();
                     connection.take_message(message);
                 }
             }),
@@ -302,7 +432,8 @@ impl Connection {
             self.stream.remove_track(&MediaStreamTrack::from(old));
         }
         self.stream.add_track(&track);
-        if self.video.src_object().is_none() {
+        // The element may have shown another session before.
+        if self.video.src_object().as_ref() != Some(&self.stream) {
             self.video.set_src_object(Some(&self.stream));
         }
         // Muted video may always play; where it may not, the first click starts it.
@@ -310,7 +441,7 @@ impl Connection {
         let Some(peer) = self.peer.borrow().clone() else {
             return;
         };
-        frames::on_next_picture(&self.video, move || peer.tell(PeerEvent::Shown));
+        self.tell_next_picture(&peer);
     }
 
     fn take_message(&self, message: ServerMessage) {
@@ -320,7 +451,14 @@ impl Connection {
             ServerMessage::Pong {
                 number,
                 server_micros,
-            } => self.meter.pong(number, server_micros),
+                taken,
+            } => {
+                if let Some(round_trip) = self.meter.pong(number, server_micros) {
+                    (self.health.pulse.borrow_mut()).answered_within(round_trip);
+                }
+                self.health.ledger.borrow_mut().answered(number, taken);
+                self.tell_missing();
+            }
             other => self.watch.take_message(other),
         }
     }
@@ -367,11 +505,7 @@ impl Connection {
         spawn_local(async move {
             let mut backoff = Backoff::default();
             loop {
-                let open = this
-                    .peer
-                    .borrow()
-                    .as_ref()
-                    .is_some_and(|peer| peer.is_open());
+                let open = this.is_open();
                 let seat = this.seat.borrow().clone();
                 let (Some(seat), false, false) = (seat, open, this.closed.get()) else {
                     break;
@@ -401,14 +535,18 @@ impl Connection {
 
     /// Before the first picture it is still connecting.
     fn lost(&self) {
+        if self.spare.shows() {
+            return;
+        }
         if self.watch.link.try_get_untracked() == Some(Link::Connected) {
+            self.interrupted();
             self.watch.link.set(Link::Reconnecting);
         }
     }
 
     fn trouble(&self, backoff: &Backoff, sentence: &str) {
         self.lost();
-        if backoff.attempts() >= PATIENT_ATTEMPTS {
+        if backoff.attempts() >= PATIENT_ATTEMPTS && !self.spare.shows() {
             self.watch.obstacle.set(Some(sentence.to_owned()));
         }
     }
@@ -417,6 +555,19 @@ impl Connection {
         if let Some(peer) = self.peer.borrow_mut().take() {
             peer.give_up();
         }
+    }
+}
+
+/// A request on a way that broke may never be answered, and nobody tells.
+async fn within<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    match select(pin!(asked), pin!(sleep(limit))).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(_) => Err(ApiError::Unreachable(
+            "The server does not answer.".to_owned(),
+        )),
     }
 }
 

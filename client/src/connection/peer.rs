@@ -29,6 +29,11 @@ pub enum PeerEvent {
     ControlClosed,
     /// A picture of this peer was shown.
     Shown,
+    /// Nothing comes any more, whatever is asked.
+    Silent,
+    Heard,
+    /// It is of no use any more.
+    Replace,
 }
 
 /// What must not wait for a loop's turn.
@@ -130,6 +135,10 @@ impl Peer {
         Ok(())
     }
 
+    pub fn is_connected(&self) -> bool {
+        self.connection.connection_state() == RtcPeerConnectionState::Connected
+    }
+
     pub fn is_open(&self) -> bool {
         self.control.ready_state() == RtcDataChannelState::Open
     }
@@ -149,6 +158,21 @@ impl Peer {
             return self.moves.send_with_u8_array(&bytes).is_ok();
         }
         self.control.send_with_u8_array(&bytes).is_ok()
+    }
+
+    /// A ping past all that waits to be sent again.
+    pub fn probe(&self, number: u32) {
+        if self.moves.ready_state() == RtcDataChannelState::Open
+            && self.moves.buffered_amount() <= WAITING_MOVES
+        {
+            let bytes = wire::encode_client(&Stamped {
+                input: None,
+                sent_micros: None,
+                message: ClientMessage::Ping { number },
+            });
+            // The next one follows soon.
+            let _ = self.moves.send_with_u8_array(&bytes);
+        }
     }
 
     /// `RTCPeerConnection.getStats()`.

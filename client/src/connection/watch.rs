@@ -7,6 +7,7 @@ use shared::session::{Cursor, SessionId, SessionState, Tab};
 
 use crate::stats::history::History;
 use crate::stats::latency::Latency;
+use crate::stats::repairs::Repairs;
 
 /// Where the way to the session is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +35,7 @@ pub struct Watch {
     pub refusal: RwSignal<Option<String>>,
     pub history: RwSignal<History>,
     pub latency: RwSignal<Latency>,
+    pub repairs: RwSignal<Repairs>,
     /// The server's newest second that no sample has taken yet.
     pub server: StoredValue<Option<ServerStatistics>>,
 }
@@ -49,6 +51,7 @@ impl Watch {
             refusal: RwSignal::new(None),
             history: RwSignal::new(History::default()),
             latency: RwSignal::new(Latency::default()),
+            repairs: RwSignal::new(Repairs::default()),
             server: StoredValue::new(None),
         }
     }

@@ -11,22 +11,32 @@ use crate::connection::frames;
 use crate::dom::now;
 use crate::stats::clock::{Clock, Offset};
 use crate::stats::latency::Measured;
-use crate::stats::way::{Act, Ways};
+use crate::stats::way::{Act, Shown, Ways};
 
 /// Pings without an answer: more wait only while nothing comes back at all.
 const MOST_PINGS: usize = 16;
+/// Two frames of one drawing are a tick of 1/90000 s apart; two drawings some milliseconds.
+const DRAWN_ANEW_TICKS: i32 = 90;
 
 pub struct Meter {
     video: HtmlVideoElement,
     ways: RefCell<Ways>,
     clock: RefCell<Clock>,
-    /// Number and time of each ping that has not been answered, oldest first.
-    pings: RefCell<VecDeque<(u32, f64)>>,
+    /// Those that have not been answered, oldest first.
+    pings: RefCell<VecDeque<Ping>>,
     next_ping: Cell<u32>,
+    round_trip: Cell<Option<f64>>,
     /// The next frame will be told.
     listens: Cell<bool>,
     /// The browser has shown a frame and did not say which.
     is_blind: Cell<bool>,
+}
+
+struct Ping {
+    number: u32,
+    sent: f64,
+    /// Its answer helps to know the server's clock.
+    for_clock: bool,
 }
 
 /// What a second has brought.
@@ -44,6 +54,7 @@ impl Meter {
             clock: RefCell::default(),
             pings: RefCell::default(),
             next_ping: Cell::new(0),
+            round_trip: Cell::new(None),
             listens: Cell::new(false),
             is_blind: Cell::new(false),
         })
@@ -64,31 +75,92 @@ impl Meter {
         self.ways.borrow_mut().marked(marked, now());
     }
 
-    /// The number of a ping that should be sent now.
-    pub fn ping(&self) -> Option<u32> {
-        let now = now();
-        if !self.clock.borrow().wants_ping(now) {
-            return None;
+    /// A frame that no `<video>` tells of is on the screen.
+    pub fn shown(&self, shown: Shown) {
+        let mut ways = self.ways.borrow_mut();
+        if ways.is_waiting() {
+            ways.shown(shown);
         }
+        self.is_blind.set(false);
+    }
+
+    /// Of the newest answer to a ping, in milliseconds.
+    pub fn round_trip(&self) -> Option<f64> {
+        self.round_trip.get()
+    }
+
+    /// The number of a ping that is sent now.
+    pub fn ping(&self) -> u32 {
+        let for_clock = self.clock.borrow().wants_ping(now());
+        self.note_ping(for_clock)
+    }
+
+    /// … that is sent for another reason.
+    pub fn ping_beside(&self) -> u32 {
+        self.note_ping(false)
+    }
+
+    fn note_ping(&self, for_clock: bool) -> u32 {
         let number = self.next_ping.get();
         self.next_ping.set(number.wrapping_add(1));
         let mut pings = self.pings.borrow_mut();
-        pings.push_back((number, now));
+        pings.push_back(Ping {
+            number,
+            sent: now(),
+            for_clock,
+        });
         if pings.len() > MOST_PINGS {
             pings.pop_front();
         }
-        Some(number)
+        number
     }
 
-    pub fn pong(&self, number: u32, server_micros: u64) {
+    /// How long it took, in milliseconds.
+    pub fn pong(&self, number: u32, server_micros: u64) -> Option<f64> {
         let received = now();
         let mut pings = self.pings.borrow_mut();
-        if let Some(place) = pings.iter().position(|(sent, _)| *sent == number)
-            && let Some((_, sent)) = pings.remove(place)
-        {
+        let place = pings.iter().position(|ping| ping.number == number)?;
+        let ping = pings.remove(place)?;
+        if ping.for_clock {
             let server = server_micros as f64 / 1000.0;
-            self.clock.borrow_mut().exchanged(sent, server, received);
+            self.clock
+                .borrow_mut()
+                .exchanged(ping.sent, server, received);
         }
+        self.round_trip.set(Some(received - ping.sent));
+        Some(received - ping.sent)
+    }
+
+    /// The server's clock at this time of ours, in microseconds: the latest that it can be.
+    pub fn server_micros(&self, at: f64) -> Option<u64> {
+        let offset = self.clock.borrow().offset(at)?;
+        let millis = at + offset.millis + offset.uncertainty_millis;
+        // Saturates: no clock is negative.
+        Some((millis * 1000.0) as u64)
+    }
+
+    /// How old the second of two frames was when it was shown, in milliseconds: the least that can be. `None` if it is
+    /// no new drawing, but the one before made sharper or sent again.
+    pub fn age(&self, before: Shown, shown: Shown) -> Option<f64> {
+        let ticks = shown
+            .rtp_timestamp
+            .wrapping_sub(before.rtp_timestamp)
+            .cast_signed();
+        if ticks < DRAWN_ANEW_TICKS {
+            return None;
+        }
+        let offset = self.clock.borrow().offset(shown.presented)?;
+        let millis = shown.presented + offset.millis - offset.uncertainty_millis;
+        // Both count from the beginning of the server's clock; the timestamp wraps.
+        let at = (millis * 90.0) as u64 as u32;
+        let age = at.wrapping_sub(shown.rtp_timestamp).cast_signed();
+        Some((f64::from(age) / 90.0).max(0.0))
+    }
+
+    /// This page's clock may have stood still.
+    pub fn forget_clock(&self) {
+        self.clock.borrow_mut().forget();
+        self.pings.borrow_mut().clear();
     }
 
     /// Another peer begins: of what went to the former one nothing comes back.

@@ -4,7 +4,9 @@
 // What `getStats` says.
 pub mod history;
 pub mod reading;
-mod report;
+pub mod report;
+// What had to be mended.
+pub mod repairs;
 // How long an input takes to be seen.
 pub mod clock;
 pub mod latency;
@@ -34,11 +36,7 @@ pub fn sample(connection: Rc<Connection>, watch: Watch) -> Interval {
         connection.measure();
         let (connection, last) = (connection.clone(), last.clone());
         spawn_local(async move {
-            let Some(now) = connection
-                .report()
-                .await
-                .map(|report| report::read(&report))
-            else {
+            let Some(now) = connection.reading().await else {
                 return;
             };
             let before = last.borrow_mut().replace(now.clone());

@@ -3,24 +3,30 @@
 use serde::Serialize;
 use shared::message::ServerStatistics;
 
+use crate::connection::lag::Look;
+
 /// Counters of `inbound-rtp` and the candidate pair in use; `RTCStatsReport`'s names, times in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// `timestamp`, milliseconds since 1970.
     pub at_millis: f64,
+    pub frames_received: f64,
     pub frames_decoded: f64,
     pub frames_dropped: f64,
     pub freeze_count: f64,
     pub bytes_received: f64,
     pub packets_received: f64,
-    pub packets_lost: f64,
+    /// `None` where the way repairs losses by itself and tells nobody.
+    pub packets_lost: Option<f64>,
     pub jitter_buffer_delay: f64,
     pub jitter_buffer_emitted_count: f64,
     pub total_decode_time: f64,
     pub frame_width: f64,
     pub frame_height: f64,
+    /// Of all kinds, but for ICE's own.
+    pub transport_packets: f64,
     pub current_round_trip_time: Option<f64>,
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp`, `relay over …` or `web socket`.
     pub protocol: Option<String>,
     pub decoder: Option<String>,
 }
@@ -35,7 +41,7 @@ pub struct Sample {
     /// Mean time of a frame between its arrival and its decoder.
     pub buffer_millis: Option<f64>,
     pub decode_millis: Option<f64>,
-    pub loss_percent: f64,
+    pub loss_percent: Option<f64>,
     pub frames_dropped: f64,
     pub freezes: f64,
     pub width: u32,
@@ -57,9 +63,18 @@ impl Reading {
         }
         let frames = self.frames_decoded - before.frames_decoded;
         let emitted = self.jitter_buffer_emitted_count - before.jitter_buffer_emitted_count;
-        // Lost can shrink: a late packet is taken off again.
-        let lost = (self.packets_lost - before.packets_lost).max(0.0);
-        let expected = lost + (self.packets_received - before.packets_received).max(0.0);
+        let received = (self.packets_received - before.packets_received).max(0.0);
+        let loss = self
+            .packets_lost
+            .zip(before.packets_lost)
+            .map(|(now, before)| {
+                // Lost can shrink: a late packet is taken off again.
+                let lost = (now - before).max(0.0);
+                match lost + received {
+                    expected if expected > 0.0 => 100.0 * lost / expected,
+                    _ => 0.0,
+                }
+            });
         Some(Sample {
             at_millis: self.at_millis,
             frames_per_second: frames / seconds,
@@ -72,11 +87,7 @@ impl Reading {
                 emitted,
             ),
             decode_millis: mean_millis(self.total_decode_time - before.total_decode_time, frames),
-            loss_percent: if expected > 0.0 {
-                100.0 * lost / expected
-            } else {
-                0.0
-            },
+            loss_percent: loss,
             frames_dropped: (self.frames_dropped - before.frames_dropped).max(0.0),
             freezes: (self.freeze_count - before.freeze_count).max(0.0),
             width: self.frame_width as u32,
@@ -84,6 +95,23 @@ impl Reading {
             protocol: self.protocol.clone(),
             decoder: self.decoder.clone(),
             server,
+        })
+    }
+
+    /// What this side's buffers did meanwhile; the same conditions.
+    pub fn look_since(&self, before: &Reading) -> Option<Look> {
+        let grown = |of: fn(&Reading) -> f64| of(self) - of(before);
+        let decoded = grown(|reading| reading.frames_decoded);
+        let same_peer = decoded >= 0.0 && grown(|reading| reading.bytes_received) >= 0.0;
+        (same_peer && self.at_millis > before.at_millis).then(|| Look {
+            buffer_millis: mean_millis(
+                grown(|reading| reading.jitter_buffer_delay),
+                grown(|reading| reading.jitter_buffer_emitted_count),
+            ),
+            received: grown(|reading| reading.frames_received),
+            decoded,
+            dropped: grown(|reading| reading.frames_dropped),
+            ..Look::default()
         })
     }
 }
@@ -102,6 +130,7 @@ mod tests {
             frames_decoded: frames,
             bytes_received: frames * 1000.0,
             packets_received: frames * 2.0,
+            packets_lost: Some(0.0),
             jitter_buffer_delay: frames * 0.002,
             jitter_buffer_emitted_count: frames,
             total_decode_time: frames * 0.004,
@@ -127,7 +156,7 @@ mod tests {
             .expect("same peer");
         assert_eq!(sample.frames_per_second, 0.0);
         assert_eq!(sample.buffer_millis, None);
-        assert_eq!(sample.loss_percent, 0.0);
+        assert_eq!(sample.loss_percent, Some(0.0));
     }
 
     #[test]
@@ -135,12 +164,12 @@ mod tests {
         let before = reading(1000.0, 0.0);
         let now = Reading {
             packets_received: 75.0,
-            packets_lost: 25.0,
+            packets_lost: Some(25.0),
             ..reading(2000.0, 10.0)
         };
         assert_eq!(
             now.since(&before, None).expect("same peer").loss_percent,
-            25.0
+            Some(25.0)
         );
         assert_eq!(before.since(&now, None), None);
     }

@@ -17,6 +17,13 @@ pub fn Notices() -> impl IntoView {
             .get()
             .filter(|notice| dismissed.get().as_ref() != Some(notice))
     };
+    // Once put away, only what comes on top is told.
+    let missing = Memo::new(move |_| watch.repairs.with(|repairs| repairs.missing_inputs));
+    let seen_missing = RwSignal::new(0);
+    let missing_told = move || {
+        let fresh = missing.get().saturating_sub(seen_missing.get());
+        (fresh > 0).then(|| not_carried_out(fresh))
+    };
     let trouble = watch.of_active_tab(|tab| tab.trouble);
     view! {
         <div class="notices" role="alert">
@@ -29,6 +36,13 @@ pub fn Notices() -> impl IntoView {
                     })
             }}
             {move || {
+                missing_told()
+                    .map(|sentence| {
+                        let dismiss = move || seen_missing.set(missing.get_untracked());
+                        view! { <Toast sentence dismiss /> }
+                    })
+            }}
+            {move || {
                 watch
                     .refusal
                     .get()
@@ -37,6 +51,13 @@ pub fn Notices() -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+fn not_carried_out(inputs: u32) -> String {
+    match inputs {
+        1 => "One key or click was not carried out: the picture was not live.".to_owned(),
+        more => format!("{more} keys and clicks were not carried out: the picture was not live."),
+    }
 }
 
 #[component]

@@ -3,6 +3,7 @@
 use leptos::html;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
+use shared::session::{Phase, SessionState};
 use web_sys::{Event, PageTransitionEvent};
 
 use crate::connection::Connection;
@@ -16,16 +17,19 @@ pub fn Picture() -> impl IntoView {
     let watch = Watch::current();
     let places = Places::current();
     let video = NodeRef::<html::Video>::new();
+    let canvas = NodeRef::<html::Canvas>::new();
 
     Effect::new(move |_| {
-        let (Some(video), Some(field)) = (video.get(), places.field.get()) else {
+        let (Some(video), Some(canvas), Some(field)) =
+            (video.get(), canvas.get(), places.field.get())
+        else {
             return;
         };
         // Made by a script, the element is not muted by its attribute, and only muted video may always play.
         video.set_muted(true);
         // iOS's own, unknown to the view macro. Fails for no valid name.
         let _ = field.set_attribute("autocorrect", "off");
-        let connection = match Connection::open(watch, video.clone()) {
+        let connection = match Connection::open(watch, video.clone(), canvas) {
             Ok(connection) => connection,
             Err(thrown) => {
                 let reason = format!(
@@ -74,9 +78,18 @@ pub fn Picture() -> impl IntoView {
         }
     });
 
+    // The last picture of a Chrome that is gone stays, as that of a link that is gone.
+    let has_chrome = Memo::new(move |_| {
+        let phase = |state: &Option<_>| {
+            state
+                .as_ref()
+                .map(|state: &SessionState| state.phase.clone())
+        };
+        matches!(watch.state.with(phase), None | Some(Phase::Running))
+    });
     let class = move || match watch.link.get() {
-        Link::Reconnecting | Link::Over { .. } => "picture stale",
-        Link::Connecting | Link::Connected => "picture",
+        Link::Connecting | Link::Connected if has_chrome.get() => "picture",
+        _ => "picture stale",
     };
     view! {
         <video
@@ -89,6 +102,8 @@ pub fn Picture() -> impl IntoView {
             disablepictureinpicture
             disableremoteplayback
         ></video>
+        // Pictures that come over a web socket; the person's hands are on the video below.
+        <canvas node_ref=canvas class=move || format!("{} over", class()) aria-hidden="true" hidden></canvas>
         <textarea
             node_ref=places.field
             class="field"

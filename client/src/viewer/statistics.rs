@@ -5,9 +5,10 @@ use leptos::task::spawn_local;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::connection::watch::Watch;
-use crate::dom::window;
+use crate::dom::{now, window};
 use crate::stats::history::LENGTH;
 use crate::stats::reading::Sample;
+use crate::stats::repairs::Repairs;
 use crate::stats::sparkline;
 use crate::viewer::latency::LatencySection;
 use crate::viewer::plot;
@@ -25,6 +26,15 @@ fn rate(kilobits: f64) -> String {
         format!("{kilobits:.0} kb/s")
     } else {
         format!("{:.1} Mb/s", kilobits / 1000.0)
+    }
+}
+
+/// `udp` → UDP, `relay over tcp` → Relay over TCP.
+fn transport_name(protocol: &str) -> String {
+    match (protocol, protocol.strip_prefix("relay over ")) {
+        ("web socket", _) => "Web socket".to_owned(),
+        (_, Some(over)) => format!("Relay over {}", over.to_uppercase()),
+        (direct, None) => direct.to_uppercase(),
     }
 }
 
@@ -80,7 +90,7 @@ const PLOTS: [Plot; 8] = [
     },
     Plot {
         name: "Loss",
-        value: |sample| Some(sample.loss_percent),
+        value: |sample| sample.loss_percent,
         written: |value| format!("{value:.1} %"),
         at_least: 1.0,
     },
@@ -88,7 +98,22 @@ const PLOTS: [Plot; 8] = [
 
 #[component]
 pub fn Statistics() -> impl IntoView {
-    let Watch { history, state, .. } = Watch::current();
+    let Watch {
+        history,
+        repairs,
+        state,
+        ..
+    } = Watch::current();
+    // Told anew with each sample: how long ago it was changes.
+    let of_repairs = move |written: fn(&Repairs, f64) -> String| {
+        move || {
+            history.track();
+            repairs.with(|repairs| written(repairs, now()))
+        }
+    };
+    let cuts = of_repairs(Repairs::cuts_told);
+    let interruptions = of_repairs(Repairs::interruptions_told);
+    let missing = of_repairs(|repairs, _| repairs.missing_inputs.to_string());
     let plots = PLOTS.map(|plot| {
         let newest =
             move || history.with(|history| history.newest().and_then(plot.value).map(plot.written));
@@ -123,7 +148,7 @@ pub fn Statistics() -> impl IntoView {
             _ => encoded,
         }
     };
-    let transport = of_newest(|sample| sample.protocol.as_ref().map(|name| name.to_uppercase()));
+    let transport = of_newest(|sample| sample.protocol.as_deref().map(transport_name));
     view! {
         <aside class="statistics" aria-label="Statistics">
             <LatencySection />
@@ -136,6 +161,18 @@ pub fn Statistics() -> impl IntoView {
                 <dd>
                     <span>{transport}</span>
                 </dd>
+                <dt>"Interrupted"</dt>
+                <dd>
+                    <span>{interruptions}</span>
+                </dd>
+                <dt>"Cut back to live"</dt>
+                <dd>
+                    <span>{cuts}</span>
+                </dd>
+                <dt>"Input not carried out"</dt>
+                <dd>
+                    <span>{missing}</span>
+                </dd>
             </dl>
             <CopyButton />
         </aside>
@@ -146,12 +183,17 @@ pub fn Statistics() -> impl IntoView {
 #[component]
 fn CopyButton() -> impl IntoView {
     let Watch {
-        history, latency, ..
+        history,
+        latency,
+        repairs,
+        ..
     } = Watch::current();
     let outcome = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
-        let json = latency
-            .with_untracked(|latency| history.with_untracked(|history| history.to_json(latency)));
+        let repairs = repairs.get_untracked();
+        let json = latency.with_untracked(|latency| {
+            history.with_untracked(|history| history.to_json(latency, &repairs))
+        });
         // Browsers have a clipboard for pages from HTTPS or the same machine only.
         if !window().is_secure_context() {
             return outcome.set(Some("Your browser lets only pages from HTTPS copy."));

@@ -6,7 +6,7 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use crate::api;
-use crate::connection::watch::Watch;
+use crate::connection::watch::{Link, Watch};
 use crate::viewer::phase::{Remedy, Status, Tone, status};
 
 #[component]
@@ -30,10 +30,17 @@ pub fn StatusLine() -> impl IntoView {
         let waiting = now.with(|now| now.tone == Tone::Waiting);
         waiting.then(|| watch.obstacle.get()).flatten()
     };
+    let deaf = move || {
+        let interrupted =
+            watch.link.get() == Link::Reconnecting && now.with(|now| now.tone == Tone::Waiting);
+        interrupted
+            .then(|| view! { <p class="obstacle">"What you type or click now is not sent."</p> })
+    };
     view! {
         <div class=class>
             <span class="mark" aria-hidden="true"></span>
             <p role="status">{move || now.with(|now: &Status| now.text.clone())}</p>
+            {deaf}
             {move || obstacle().map(|sentence| view! { <p class="obstacle">{sentence}</p> })}
             {move || now.with(|now| now.remedy).map(|remedy| view! { <Remedies remedy /> })}
         </div>

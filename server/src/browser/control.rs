@@ -16,11 +16,10 @@ use futures::stream::FuturesUnordered;
 use shared::session::TabId;
 use tokio::sync::{mpsc, watch};
 
-use super::address::AllowedUrl;
 use super::cdp::{Cdp, CdpError};
 use super::launch::Chrome;
 use super::tabs::Tabs;
-use super::{BrowserCommand, BrowserState};
+use super::{BrowserCommand, BrowserState, Gone, Opening};
 
 /// A page that has not answered for this long after an input is said to be unresponsive.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,8 +38,9 @@ enum Outcome {
 pub struct Control {
     cdp: std::sync::Arc<Cdp>,
     tabs: Tabs,
-    /// Opened as soon as the first page is attached.
-    first: Vec<AllowedUrl>,
+    /// Opened as soon as the first page is attached; until all of them are there.
+    opening: Option<Opening>,
+    had_tabs: bool,
     publish: watch::Sender<BrowserState>,
     questions: FuturesUnordered<BoxFuture<'static, Outcome>>,
     notice: Option<(u64, String)>,
@@ -69,11 +69,12 @@ enum Looking {
 }
 
 impl Control {
-    pub fn new(cdp: Cdp, first: Vec<AllowedUrl>, publish: watch::Sender<BrowserState>) -> Control {
+    pub fn new(cdp: Cdp, opening: Opening, publish: watch::Sender<BrowserState>) -> Control {
         Control {
             cdp: std::sync::Arc::new(cdp),
             tabs: Tabs::default(),
-            first,
+            opening: Some(opening),
+            had_tabs: false,
             publish,
             questions: FuturesUnordered::new(),
             notice: None,
@@ -110,7 +111,7 @@ impl Control {
                 () = wait_until(deadline) => self.be_in_time(Instant::now()),
                 command = commands.recv() => match command {
                     // Nobody needs this Chrome any more.
-                    None => break String::new(),
+                    None => break Gone::Closed(String::new()),
                     Some(command) => if let Err(error) = self.obey(command) {
                         tracing::debug!(%error, "a command did not reach Chrome");
                     }
@@ -126,17 +127,18 @@ impl Control {
         self.publish_state(Some(reason));
     }
 
-    fn epitaph(&self, status: Option<std::process::ExitStatus>) -> String {
+    fn epitaph(&self, status: Option<std::process::ExitStatus>) -> Gone {
         use std::os::unix::process::ExitStatusExt;
+        let all_closed = self.had_tabs && self.tabs.is_empty();
         match status {
-            Some(status) if status.success() || self.tabs.is_empty() => {
-                "The last tab was closed.".to_owned()
+            Some(status) if status.success() || all_closed => {
+                Gone::Closed("The last tab was closed.".to_owned())
             }
-            Some(status) => match status.signal() {
+            Some(status) => Gone::Crashed(match status.signal() {
                 Some(signal) => format!("Chrome was killed (signal {signal})."),
                 None => format!("Chrome ended by itself ({status})."),
-            },
-            None => "Chrome stopped answering.".to_owned(),
+            }),
+            None => Gone::Crashed("Chrome stopped answering.".to_owned()),
         }
     }
 
@@ -157,7 +159,7 @@ impl Control {
         self.cdp.tell(None, attach)
     }
 
-    fn publish_state(&mut self, gone: Option<String>) {
+    fn publish_state(&mut self, gone: Option<Gone>) {
         let active = self.tabs.active();
         let state = BrowserState {
             tabs: self.tabs.iter().map(|page| page.tab.clone()).collect(),

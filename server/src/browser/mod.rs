@@ -57,8 +57,34 @@ pub struct BrowserState {
     pub dialog: Option<Dialog>,
     /// The latest thing worth telling the viewer, and a number that tells two equal ones apart.
     pub notice: Option<(u64, String)>,
-    /// Chrome has ended, with a sentence for the viewer.
-    pub gone: Option<String>,
+    pub gone: Option<Gone>,
+}
+
+/// How Chrome ended, with a sentence for the viewer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// By its last tab, or because nobody needs it any more.
+    Closed(String),
+    /// Without anybody's wish.
+    Crashed(String),
+}
+
+/// What a Chrome shows first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opening {
+    /// One tab each; never empty.
+    pub urls: Vec<AllowedUrl>,
+    /// Which of them comes to the front, counted from 0.
+    pub front: usize,
+}
+
+impl From<AllowedUrl> for Opening {
+    fn from(url: AllowedUrl) -> Opening {
+        Opening {
+            urls: vec![url],
+            front: 0,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,11 +100,11 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Waits until a Chrome just launched can be controlled, and sends its first pages to `urls`.
+    /// Waits until a Chrome just launched can be controlled, and opens its first tabs.
     pub async fn control(
         mut chrome: Chrome,
         pipe: Pipe,
-        urls: Vec<AllowedUrl>,
+        opening: Opening,
     ) -> Result<Browser, LaunchError> {
         let (cdp, events, connection) = Cdp::over(pipe);
         let mut connection = connection.boxed();
@@ -94,7 +120,7 @@ impl Browser {
         chrome.started(answers).await?;
         let (commands, asked) = mpsc::channel(COMMAND_QUEUE);
         let (publish, state) = watch::channel(BrowserState::default());
-        let control = control::Control::new(cdp, urls, publish);
+        let control = control::Control::new(cdp, opening, publish);
         let task = tokio::spawn(control.run(chrome, connection, events, asked));
         Ok(Browser {
             commands,

@@ -33,8 +33,6 @@ pub struct Settings {
     pub frame_rate: u32,
     /// One slice is encoded by one thread.
     pub slices: u32,
-    /// Rate control makes nothing coarser, even if the bitrate is missed; nothing: as coarse as the bitrate needs.
-    pub coarsest: Option<Qp>,
 }
 
 /// One encoded picture.
@@ -64,9 +62,8 @@ unsafe impl Send for H264 {}
 
 /// Better than this cannot be seen, and only costs bits.
 const BEST_QP: i32 = 12;
-/// Worse than this only saves a few bits more. Without a policy that makes frames fewer or smaller, rate control may come
-/// here.
-pub const WORST: Qp = 48;
+/// Worse than this only saves a few bits more. A moving picture on a narrow link may come here.
+const WORST_QP: i32 = 48;
 /// A keyframe may be as large as this many mean frames. openh264 aims at it, and misses by a factor of two or so.
 const KEYFRAME_TO_MEAN_PERCENT: i32 = 400;
 /// H.264 table E-3 to E-5: ITU-R BT.709.
@@ -133,15 +130,6 @@ impl H264 {
         Ok(codec)
     }
 
-    /// Lets rate control begin, so that the first picture can be encoded with a quantizer: it would otherwise begin with
-    /// the second one, as finely as it may, and send 200 kB of it over the narrowest link.
-    pub fn begin_rate_control(&mut self) -> Result<(), EncodeError> {
-        // Nobody gets this one.
-        self.encode(&I420::black(self.size), Duration::ZERO)?;
-        self.force_keyframe();
-        Ok(())
-    }
-
     /// The next picture becomes a keyframe.
     pub fn force_keyframe(&mut self) {
         if let Some(force) = self.calls.ForceIntraFrame {
@@ -204,22 +192,6 @@ impl H264 {
             sys::ENCODER_OPTION_FRAME_RATE,
             frame_rate,
         )
-    }
-
-    /// What rate control took for the last picture, on average.
-    pub fn chosen_quantizer(&mut self) -> Result<Qp, EncodeError> {
-        let mut statistics = sys::SEncoderStatistics::default();
-        // SAFETY: this is the type that openh264's header names for the option, and it is filled in.
-        unsafe {
-            let get = self.calls.GetOption.ok_or_else(|| missing("GetOption"))?;
-            let code = get(
-                self.encoder.as_ptr(),
-                sys::ENCODER_OPTION_GET_STATISTICS,
-                (&raw mut statistics).cast(),
-            );
-            check("tell its statistics", code)?;
-        }
-        Ok(Qp::try_from(statistics.uiAverageFrameQP).unwrap_or(Qp::MAX))
     }
 
     fn set_layer_maximum(&self, bits: i32) -> Result<(), EncodeError> {
@@ -365,7 +337,7 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
     // with seconds of stillness: of 300 frames of scrolling text after one, it leaves out 140 at 720p, 285 at 1080p.
     parameters.bEnableFrameSkip = false;
     parameters.iMinQp = BEST_QP;
-    parameters.iMaxQp = settings.coarsest.unwrap_or(WORST).into();
+    parameters.iMaxQp = WORST_QP;
     parameters.iIdrBitrateRatio = KEYFRAME_TO_MEAN_PERCENT;
     // Keyframes come when somebody needs one.
     parameters.uiIntraPeriod = 0;
@@ -445,7 +417,6 @@ pub(super) mod tests {
             ceiling: Bitrate::kbps(4000),
             frame_rate: 60,
             slices,
-            coarsest: None,
         }
     }
 
@@ -492,54 +463,6 @@ pub(super) mod tests {
         assert_eq!(frames, 180);
         let mean = bytes as f64 * 8.0 / 3.0;
         assert!(mean < 1.3 * 4e6, "{mean}");
-    }
-
-    #[test]
-    fn frames_become_larger_rather_than_coarser_than_allowed() {
-        let coarsest = Some(super::super::cost::COARSEST);
-        let [narrow, capped] = [None, coarsest].map(|coarsest| {
-            let mut codec = H264::open(Settings {
-                coarsest,
-                ..settings(1)
-            })
-            .unwrap();
-            codec.set_bitrate(Bitrate::kbps(200)).unwrap();
-            let (mut worst, mut bytes) = (0, 0);
-            for number in 0..60usize {
-                let at = Duration::from_millis(17 * number as u64);
-                let picture = text(number * 37);
-                if let Encoded::AccessUnit { data, .. } = codec.encode(&picture, at).unwrap() {
-                    worst = worst.max(codec.chosen_quantizer().unwrap());
-                    bytes += data.len();
-                }
-            }
-            (worst, bytes)
-        });
-        assert_eq!(narrow.0, WORST);
-        assert_eq!(Some(capped.0), coarsest);
-        assert!(capped.1 > narrow.1);
-    }
-
-    #[test]
-    fn rate_control_goes_on_after_a_keyframe_with_a_quantizer_of_its_own() {
-        let mut codec = H264::open(settings(1)).unwrap();
-        codec.set_bitrate(Bitrate::kbps(500)).unwrap();
-        codec.begin_rate_control().unwrap();
-        codec.set_quantizer(Some(40)).unwrap();
-        let encode = |codec: &mut H264, number: usize| {
-            let at = Duration::from_millis(17 * (number as u64 + 1));
-            match codec.encode(&text(number * 37), at).unwrap() {
-                Encoded::AccessUnit { data, keyframe } => (data.len(), keyframe),
-                Encoded::Skipped => panic!("a picture was left out"),
-            }
-        };
-        let (keyframe_bytes, keyframe) = encode(&mut codec, 0);
-        assert!(keyframe);
-        codec.set_quantizer(None).unwrap();
-        let (bytes, keyframe) = encode(&mut codec, 1);
-        assert!(!keyframe);
-        assert!(codec.chosen_quantizer().unwrap() >= 26);
-        assert!(bytes < 2 * keyframe_bytes, "{bytes} after {keyframe_bytes}");
     }
 
     #[test]

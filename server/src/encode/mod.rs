@@ -1,10 +1,13 @@
 //! The newest picture → one H.264 access unit, on a thread of its own.
 //!
 //! What a link carries becomes, in this order:
-//! 1. the bitrate (`target`), which rate control meets with a coarser quantizer, as long as text stays readable (`cost`);
-//! 2. then fewer frames: each waits until the link is clear ([`crate::gate`]), and rate control is told how many the
-//!    link carries (`rate`);
-//! 3. then, below 12 frames a second for a second, a smaller picture (`scale`).
+//! 1. coarser frames: the bitrate (`target`) is shared among as many as the page draws (`rate`), and each gets the
+//!    quantizer that fits its share (`cost`), as long as text stays readable;
+//! 2. then fewer frames: each waits until the link is clear ([`crate::gate`]);
+//! 3. then, when too few are left to be motion, a smaller picture (`scale`).
+//!
+//! So the encoder's own rate control is left out: it takes a second to notice that a link has become ten times narrower,
+//! and remembers what a page took that is not shown any more. It serves a fixed bitrate only.
 //!
 //! All of it comes back in the other order. A page at rest is whole and exact (`scale`, `sharpen`), whatever the link.
 //! Keyframes are sized to the link (`size`).
@@ -37,9 +40,8 @@ mod sharpen;
 mod size;
 mod target;
 
-use cost::COARSEST;
 pub use h264::EncodeError;
-use h264::{Encoded, H264, Settings, WORST};
+use h264::{Encoded, H264, Settings};
 use keyframe::Keyframes;
 use pace::Pace;
 use rate::FrameRate;
@@ -126,19 +128,14 @@ impl Encoder {
             ceiling: options.bitrate,
             frame_rate: options.frame_rate,
             slices: slices(options.size),
-            coarsest: options.adapt.then_some(COARSEST),
         };
         let orders = Arc::new(Orders {
             stop: AtomicBool::new(false),
             keyframe: AtomicBool::new(false),
             target: AtomicU32::new(options.bitrate.as_bps()),
         });
-        let mut codec = H264::open(settings)?;
-        if options.adapt {
-            codec.begin_rate_control()?;
-        }
         let mut work = Work {
-            codec,
+            codec: H264::open(settings)?,
             settings,
             started: Instant::now(),
             picture: I420::black(options.size),
@@ -151,7 +148,6 @@ impl Encoder {
             targets: Targets::new(options.bitrate),
             adapt: options.adapt,
             fresh: true,
-            late: false,
             frame_rate: FrameRate::new(options.frame_rate),
             sharpen: Sharpen::default(),
             keyframe_size: KeyframeSize::new(options.size.usize().0 * options.size.usize().1),
@@ -228,8 +224,6 @@ struct Work {
     adapt: bool,
     /// Whatever comes first is a keyframe.
     fresh: bool,
-    /// The last frame was so long on its way that the page is far ahead of it.
-    late: bool,
     frame_rate: FrameRate,
     sharpen: Sharpen,
     keyframe_size: KeyframeSize,
@@ -241,9 +235,8 @@ struct Work {
 
 /// A picture that comes so soon after the link became clear was waiting for it, or Chrome was.
 const HELD: Duration = Duration::from_millis(34);
-/// A frame that is on its way for longer leaves the page too far ahead for its motion to be found: the next one would be as
-/// large, and the page would go on in such leaps. So frames are as coarse as can be until they are in step again.
-const LATE: Duration = Duration::from_millis(150);
+/// The first frame of a movement may be a new page: it should be on its way for no longer than this.
+const LEAP: Duration = Duration::from_millis(100);
 
 /// Who decides how finely a frame is encoded.
 #[derive(Clone, Copy, Debug)]
@@ -251,8 +244,8 @@ enum Quality {
     RateControl,
     /// A keyframe, sized to the link.
     Keyframe(Qp),
-    /// After a late frame, while the page moves.
-    Coarse,
+    /// The page moves.
+    Moving(Qp),
     /// Of a page at rest, or of a small change on it.
     Sharp(Qp),
 }
@@ -261,8 +254,7 @@ impl Quality {
     fn quantizer(self) -> Option<Qp> {
         match self {
             Quality::RateControl => None,
-            Quality::Keyframe(qp) | Quality::Sharp(qp) => Some(qp),
-            Quality::Coarse => Some(WORST),
+            Quality::Keyframe(qp) | Quality::Moving(qp) | Quality::Sharp(qp) => Some(qp),
         }
     }
 }
@@ -322,11 +314,7 @@ impl Work {
         })?;
         self.fresh = true;
         self.codec.set_bitrate(self.targets.told())?;
-        self.codec.set_frame_rate(self.frame_rate.told())?;
-        if self.adapt {
-            self.codec.begin_rate_control()?;
-        }
-        Ok(())
+        self.codec.set_frame_rate(self.frame_rate.told())
     }
 
     /// When something is promised although no picture comes.
@@ -384,9 +372,22 @@ impl Work {
         }
         match self.sharpen.choose(self.rows_owed(), now) {
             Some(qp) => Quality::Sharp(qp),
-            None if self.late => Quality::Coarse,
-            None => Quality::RateControl,
+            None => Quality::Moving(self.moving()),
         }
+    }
+
+    /// How finely to encode a change of a page that moves.
+    fn moving(&self) -> Qp {
+        let bitrate = self.targets.told();
+        let even = bitrate.bytes_in(self.frame_rate.distance());
+        let qp = self.resolution.cost().quantizer(even);
+        if self.sharpen.is_moving() {
+            return qp;
+        }
+        // Nobody knows yet what it takes.
+        let rows = f64::from(self.rows_owed().unwrap_or(1.0));
+        let leap = self.keyframe_size.of_part(rows, bitrate.bytes_in(LEAP));
+        qp.max(leap).min(cost::COARSEST)
     }
 
     /// Encodes in another size from now on, if that is wanted.
@@ -424,18 +425,15 @@ impl Work {
         if self.owed.is_none() && !keyframe_is_due && !better_is_due {
             return Ok(None);
         }
-        let new_bitrate = self.targets.next(began);
+        if let Some(bitrate) = self.targets.next(began) {
+            self.codec.set_bitrate(bitrate)?;
+        }
         if self.adapt {
             self.resize(began)?;
         }
-        let quality = self.quality(keyframe_is_due, began);
-        if let Some(bitrate) = new_bitrate {
-            self.codec.set_bitrate(bitrate)?;
-        }
-        let bitrate = self.targets.told();
-        let carried = self.resolution.cost().frame_rate(bitrate);
         let held = began.saturating_duration_since(self.clear_at) < HELD;
-        if let Some(frame_rate) = self.frame_rate.next(held, carried, began) {
+        let quality = self.quality(keyframe_is_due, began);
+        if let Some(frame_rate) = self.frame_rate.next(held, began) {
             self.codec.set_frame_rate(frame_rate)?;
         }
         if keyframe_is_due {
@@ -454,7 +452,7 @@ impl Work {
                 Ok(None)
             }
             Encoded::AccessUnit { data, keyframe } => {
-                self.made(data.len(), keyframe, quality, began)?;
+                self.made(data.len(), keyframe, quality, began);
                 self.fresh = false;
                 self.retry_at = None;
                 // A keyframe of an unchanged picture shows it as it is now.
@@ -482,45 +480,28 @@ impl Work {
     }
 
     /// What the policies learn from a frame that was encoded.
-    fn made(
-        &mut self,
-        bytes: usize,
-        keyframe: bool,
-        quality: Quality,
-        now: Instant,
-    ) -> Result<(), EncodeError> {
+    fn made(&mut self, bytes: usize, keyframe: bool, quality: Quality, now: Instant) {
         let bitrate = self.targets.told();
         let on_the_way = bitrate.time_for(bytes);
         if keyframe {
             self.keyframes.made(now);
         }
-        let in_step = if self.late { LATE / 2 } else { LATE };
-        self.late = self.adapt && on_the_way > in_step;
         let mut moved = None;
         match quality {
             Quality::Keyframe(qp) => {
                 self.keyframe_size.made(bytes, qp);
                 self.sharpen.begun(qp, now);
             }
-            Quality::Sharp(qp) => {
-                self.sharpen.encoded(Some(qp), on_the_way, now);
-                self.late = false;
-            }
-            Quality::Coarse => {
+            Quality::Sharp(qp) => self.sharpen.encoded(Some(qp), on_the_way, now),
+            Quality::Moving(qp) => {
                 self.sharpen.encoded(None, on_the_way, now);
-                moved = Some((bytes, WORST));
+                moved = Some((bytes, qp));
             }
-            Quality::RateControl => {
-                self.sharpen.encoded(None, on_the_way, now);
-                if self.adapt {
-                    moved = Some((bytes, self.codec.chosen_quantizer()?));
-                }
-            }
+            Quality::RateControl => self.sharpen.encoded(None, on_the_way, now),
         }
         if self.adapt && self.owed.is_some() {
             self.resolution.encoded(moved, on_the_way, bitrate, now);
         }
-        Ok(())
     }
 }
 

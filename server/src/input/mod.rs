@@ -97,7 +97,9 @@ impl Hands {
             ClientMessage::Text { text } => vec![SeatEvent::Text(text.clone())],
             ClientMessage::HeldKeys { codes } => self.held.keep_only(codes),
             ClientMessage::ReleaseAll => self.held.lift_all(self.at),
-            ClientMessage::Ping { .. } | ClientMessage::Measured { .. } => Vec::new(),
+            ClientMessage::Ping { .. }
+            | ClientMessage::Measured { .. }
+            | ClientMessage::CatchUp => Vec::new(),
         })
     }
 

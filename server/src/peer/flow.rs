@@ -13,9 +13,6 @@ use super::repeat::Repeats;
 use super::tap::Report;
 use crate::bitrate::Bitrate;
 
-/// A queue of this height on the way is what loses packets.
-const FULL: Duration = Duration::from_millis(60);
-
 /// Interceptors are out of reach once a connection is built; this is what they share with it.
 pub type SharedFlow = Arc<Mutex<Flow>>;
 
@@ -98,10 +95,13 @@ impl Flow {
         self.is_reported = true;
         self.bandwidth.on_outcomes(outcomes, now);
         self.measure();
-        self.redundancy.add(outcomes);
+        let is_calm = self.bandwidth.is_calm(now);
+        if is_calm {
+            self.redundancy.add(outcomes);
+        }
         if self.adapt {
-            let (round_trip, is_full) = (self.round_trip(), self.queue() > FULL);
-            self.redundancy.decide(round_trip, self.estimate(), is_full);
+            self.redundancy
+                .decide(self.round_trip(), self.estimate(), !is_calm);
         }
     }
 
@@ -119,6 +119,10 @@ impl Flow {
 
     pub fn moved(&mut self, now: Instant) {
         self.bandwidth.moved(now);
+    }
+
+    pub fn all_landed(&mut self) {
+        self.bandwidth.all_landed();
     }
 
     pub fn told_round_trip(&mut self, round_trip: Duration) {

@@ -1,4 +1,4 @@
-//! Frames and messages ↔ viewers' browsers, by WebRTC over one UDP and one TCP port.
+//! Frames and messages ↔ viewers' browsers: by WebRTC over one UDP and one TCP port, or by web sockets.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -30,6 +30,7 @@ mod plea;
 mod redundancy;
 mod repeat;
 mod retransmit;
+mod socket;
 mod tail;
 mod tap;
 // All peers: which datagram is whose, frame → packets → everybody.
@@ -41,9 +42,12 @@ mod tcp;
 
 use connection::Connection;
 use flow::Flow;
-use hub::Order;
+use hub::{Order, PeerKey};
 use listen::Listeners;
 use offer::Offer;
+use socket::Socket;
+
+pub use socket::SocketEnd;
 
 /// Where the hub listens.
 #[derive(Clone, Debug)]
@@ -107,6 +111,17 @@ pub struct PeerRequest {
     pub events: mpsc::Sender<(ViewerId, PeerEvent)>,
 }
 
+/// One viewer who wants to watch over a web socket.
+#[derive(Debug)]
+pub struct SocketRequest {
+    pub feed: SessionId,
+    pub viewer: ViewerId,
+    /// As in [`PeerRequest`], and so are the others.
+    pub ceiling: Bitrate,
+    pub adapt: bool,
+    pub events: mpsc::Sender<(ViewerId, PeerEvent)>,
+}
+
 /// What happens to a peer, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerEvent {
@@ -134,6 +149,8 @@ pub enum PeerEvent {
 pub enum Transport {
     Udp,
     Tcp,
+    /// On the port of the pages, where nothing else passes.
+    WebSocket,
 }
 
 /// What a viewer's browser says about the packets it gets. Each report fills in what it knows.
@@ -193,6 +210,8 @@ struct Shared {
     open: Mutex<HashSet<ViewerId>>,
     /// Viewers to disconnect; a list, so that it never finds a queue full.
     leaving: Mutex<Vec<ViewerId>>,
+    /// Web sockets that are no more; likewise.
+    closed: Mutex<Vec<PeerKey>>,
 }
 
 /// Ends the thread when the last handle goes.
@@ -292,7 +311,40 @@ impl Hub {
         Ok(answer)
     }
 
-    /// Closes the viewer's peer, if there is one; not reported back.
+    /// Attaches a viewer's web socket, beside its WebRTC peer if it has one; a newer one replaces the older. Gives its
+    /// other end, and the binary messages to send, which end when the socket should be closed.
+    pub async fn attach(
+        &self,
+        request: SocketRequest,
+    ) -> Result<(SocketEnd, mpsc::Receiver<Bytes>), PeerError> {
+        let SocketRequest {
+            feed,
+            viewer,
+            ceiling,
+            adapt,
+            events,
+        } = request;
+        let (socket, outgoing) = Socket::new(ceiling, adapt, Instant::now());
+        let (reply, attached) = oneshot::channel();
+        self.order(Order::Attach {
+            feed,
+            viewer,
+            socket: Box::new(socket),
+            events,
+            reply,
+        })
+        .await?;
+        let key = attached.await.map_err(|_| PeerError::HubGone)??;
+        Ok((SocketEnd::new(self.clone(), key), outgoing))
+    }
+
+    fn forget_socket(&self, key: PeerKey) {
+        lock(&self.shared.closed).push(key);
+        // If the queue is full, the hub comes by anyway.
+        let _ = self.thread.queues().orders.try_send(Order::Look);
+    }
+
+    /// Closes the viewer's peers, if there are any; not reported back.
     pub fn disconnect(&self, viewer: &ViewerId) {
         lock(&self.shared.leaving).push(viewer.clone());
         // If the queue is full, the hub comes by anyway.
@@ -322,6 +374,17 @@ impl Hub {
         if frames.try_send((feed.clone(), frame)).is_err() {
             self.shared.frames_lost.store(true, Ordering::Release);
         }
+    }
+
+    /// What waits for this viewer is dropped, and its next frame is a keyframe. Never blocks.
+    pub fn catch_up(&self, viewer: &ViewerId) {
+        let viewer = viewer.clone();
+        // Overwhelmed: the viewer asks again.
+        let _ = self
+            .thread
+            .queues()
+            .orders
+            .try_send(Order::CatchUp { viewer });
     }
 
     /// On the viewer's reliable `control` channel. `false` if that is not open, or the hub is overwhelmed; a viewer who

@@ -45,7 +45,7 @@ impl<P> Pacer<P> {
 
     /// The next packet that may leave now.
     pub fn take(&mut self, pace: &Pace, now: Instant) -> Option<P> {
-        self.count(pace, now);
+        self.earn(pace, now);
         let may = pace.hold.is_none() && pace.room > 0 && self.credit > 0.0;
         may.then(|| self.take_at_once())?
     }
@@ -63,7 +63,13 @@ impl<P> Pacer<P> {
         self.credit -= bytes as f64;
     }
 
-    /// Drops all but the packets that `keep` wants.
+    /// How many of those that wait are like this.
+    pub fn count(&self, like: impl Fn(&P) -> bool) -> usize {
+        let waiting = self.waiting.iter();
+        waiting.filter(|(_, packet)| like(packet)).count()
+    }
+
+    /// Drops all but the packets that `keep` wants, asked from the oldest on.
     pub fn retain(&mut self, mut keep: impl FnMut(&P) -> bool) {
         self.waiting.retain(|(_, packet)| keep(packet));
         self.bytes = self.waiting.iter().map(|(bytes, _)| bytes).sum();
@@ -93,7 +99,7 @@ impl<P> Pacer<P> {
         held + pace.rate.time_for(self.bytes)
     }
 
-    fn count(&mut self, pace: &Pace, now: Instant) {
+    fn earn(&mut self, pace: &Pace, now: Instant) {
         let elapsed = now.saturating_duration_since(self.counted_at).as_secs_f64();
         self.counted_at = now;
         let rate = f64::from(pace.rate.as_bps()) / 8.0;

@@ -43,6 +43,12 @@ impl Pleas {
         });
     }
 
+    /// The viewer says that the last packet that left has arrived.
+    pub fn has_last(&self) -> bool {
+        let last = self.sent.map(|(last, _)| last);
+        last.is_some() && last == self.report.map(|report| report.highest)
+    }
+
     /// No only when the viewer has said, after the last packet left, that it has that one and lost none since the last
     /// keyframe. A loss that was reported late costs one keyframe too many, never one too few.
     pub fn is_needed(&self, now: Instant) -> bool {
@@ -72,7 +78,9 @@ mod tests {
             pleas.is_needed(start + 3 * SECOND),
             "it has not said what it has"
         );
+        assert!(!pleas.has_last());
         pleas.reported(7, 0, start + SECOND);
+        assert!(pleas.has_last());
         assert!(!pleas.is_needed(start + 3 * SECOND));
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rtc::rtp::Packet;
 
-use super::retransmit::RetransmitBudget;
+use super::retransmit::{RetransmitBudget, SHARE};
 use crate::bitrate::Bitrate;
 
 /// Packets kept for repetition: 2 s of a keyframe and the frames after it, at a few Mb/s.
@@ -72,6 +72,8 @@ pub struct Repeats {
     /// Copies that nobody has asked for, and when they leave.
     copies: VecDeque<(Instant, Index)>,
     hopeless: bool,
+    /// Of the link, when something was missed last.
+    estimate: Bitrate,
     round_trip: Option<Duration>,
 }
 
@@ -92,6 +94,7 @@ impl Repeats {
             waiting: VecDeque::new(),
             copies: VecDeque::new(),
             hopeless: false,
+            estimate: Bitrate::bps(u32::MAX),
             round_trip: None,
         }
     }
@@ -160,13 +163,16 @@ impl Repeats {
 
     /// The receiver asks for it.
     pub fn missed(&mut self, sequence: u16, estimate: Bitrate, now: Instant) {
-        let Some(index) = self.index(sequence) else {
+        let index = self.index(sequence);
+        // What is forgotten came before all that is kept.
+        if index.unwrap_or_default() < self.keyframe && self.keyframe > self.first {
+            return;
+        }
+        let Some(index) = index else {
             self.hopeless = true;
             return;
         };
-        if index < self.keyframe {
-            return;
-        }
+        self.estimate = estimate;
         let patience = self.patience();
         let newest = self.kept.back().map(|sent| sent.packet.header.timestamp);
         // A repetition that is on its way need not be sent twice.
@@ -300,13 +306,22 @@ impl Repeats {
                 let since = sent.missed_at;
                 since.is_some_and(|since| now.saturating_duration_since(since) > limit)
             });
-        let hopeless = std::mem::take(&mut self.hopeless) || is_late;
+        let hopeless = std::mem::take(&mut self.hopeless) || is_late || self.is_too_much(skip);
         if hopeless {
             for sent in &mut self.kept {
                 sent.missed_at = None;
             }
         }
         hopeless
+    }
+
+    /// A full link has lost so much that repeating it takes longer than a keyframe.
+    fn is_too_much(&self, skip: usize) -> bool {
+        let missing = self.kept.iter().skip(skip);
+        let missing = missing.filter(|sent| sent.missed_at.is_some() && !sent.arrived);
+        let bytes: usize = missing.map(|sent| sent.packet.payload.len()).sum();
+        let time = self.estimate.part(SHARE).time_for(bytes);
+        bytes > 0 && time > self.patience()
     }
 
     /// The next one that leaves again.
@@ -421,6 +436,16 @@ mod tests {
     }
 
     #[test]
+    fn more_than_can_be_repeated_in_time_is_hopeless() {
+        let start = Instant::now();
+        for (missing, hopeless) in [(30, false), (60, true)] {
+            let mut repeats = sent(0..100, start);
+            (0..missing).for_each(|number| repeats.missed(number, RATE, start + 50 * MS));
+            assert_eq!(repeats.take_hopeless(true, start + 50 * MS), hopeless);
+        }
+    }
+
+    #[test]
     fn an_outage_is_not_played_back() {
         let start = Instant::now();
         let mut repeats = Repeats::new();
@@ -516,6 +541,8 @@ mod tests {
         assert!(!repeats.take_hopeless(true, start + 9000 * MS));
         repeats.missed(100, RATE, start);
         assert_eq!(repeated(&mut repeats), [100]);
+        repeats.missed(60_000, RATE, start);
+        assert!(!repeats.take_hopeless(true, start), "long forgotten");
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::bitrate::Bitrate;
 
 /// This part of the estimate may go into repetitions: more than a third lost is a keyframe's business.
-const SHARE: f64 = 0.35;
+pub const SHARE: f64 = 0.35;
 /// So much of the estimate may be repeated at once: a lost burst, such as the last half of a keyframe.
 const BURST: Duration = Duration::from_millis(200);
 /// On the slowest link still the last fragments of a frame.

@@ -6,10 +6,9 @@ use shared::geometry::VideoSize;
 use shared::session::SessionId;
 use tokio::sync::watch;
 
-use crate::browser::address::AllowedUrl;
 use crate::browser::home::{Home, HomeError};
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
-use crate::browser::{Browser, BrowserState};
+use crate::browser::{Browser, BrowserState, Opening};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::encode::{EncodeError, Encoder, EncoderOptions, Frame};
 use crate::gate::Gate;
@@ -46,7 +45,7 @@ impl Engine {
     pub async fn start(
         id: SessionId,
         size: VideoSize,
-        urls: Vec<AllowedUrl>,
+        opening: Opening,
         surroundings: &Surroundings,
         deliver: impl Fn(Frame) + Send + 'static,
     ) -> Result<Engine, EngineError> {
@@ -84,7 +83,7 @@ impl Engine {
             sandbox: config.chrome_sandbox,
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
-        let browser = Browser::control(chrome, pipe, urls).await?;
+        let browser = Browser::control(chrome, pipe, opening).await?;
         let (mut browser_state, mut display_state) = (browser.state(), display.state());
         // What they say already counts as news.
         browser_state.mark_changed();

@@ -89,7 +89,8 @@ pub fn is_tentative(message: &ClientMessage) -> Option<bool> {
         ClientMessage::HeldKeys { .. }
         | ClientMessage::ReleaseAll
         | ClientMessage::Ping { .. }
-        | ClientMessage::Measured { .. } => None,
+        | ClientMessage::Measured { .. }
+        | ClientMessage::CatchUp => None,
     }
 }
 

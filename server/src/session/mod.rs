@@ -6,6 +6,10 @@ mod engine;
 mod run;
 // Pure: how long a session and a viewer are waited for.
 mod presence;
+// Pure: when a crashed Chrome is started again by itself.
+mod restarts;
+// Pure: which input is too old to be carried out.
+mod late;
 // What the stream did, for the statistics panel and the metrics.
 mod stream;
 // What viewers' inputs took to be seen, for the metrics.
@@ -14,6 +18,7 @@ mod latency;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use client::api::Control;
 use shared::api::{Answer, Joined};
 use shared::error::ApiError;
@@ -25,7 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::browser::address::AllowedUrl;
 use crate::config::Config;
-use crate::peer::Hub;
+use crate::peer::{Hub, SocketEnd};
 
 /// Requests that wait for the loop: server functions of all viewers together. Each has its caller waiting, so a full
 /// queue makes callers wait, nothing is lost.
@@ -39,6 +44,9 @@ pub struct Surroundings {
     pub runtime_dir: PathBuf,
 }
 
+/// A web socket's other end, and what to send on it.
+pub type Attached = (SocketEnd, mpsc::Receiver<Bytes>);
+
 /// What a server function asks of a session's loop.
 enum Request {
     Join {
@@ -48,6 +56,10 @@ enum Request {
         viewer: ViewerId,
         sdp: String,
         reply: oneshot::Sender<Result<Answer, ApiError>>,
+    },
+    Attach {
+        viewer: ViewerId,
+        reply: oneshot::Sender<Result<Attached, ApiError>>,
     },
     /// The viewer is still there, though its peer may not be.
     Present {
@@ -114,6 +126,11 @@ impl Session {
     pub async fn offer(&self, viewer: ViewerId, sdp: String) -> Result<Answer, ApiError> {
         self.ask(|reply| Request::Offer { viewer, sdp, reply })
             .await?
+    }
+
+    /// A web socket for this viewer, whose other end is given.
+    pub async fn attach(&self, viewer: ViewerId) -> Result<Attached, ApiError> {
+        self.ask(|reply| Request::Attach { viewer, reply }).await?
     }
 
     pub async fn present(&self, viewer: ViewerId) -> Result<(), ApiError> {

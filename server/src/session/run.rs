@@ -23,10 +23,11 @@ use tokio::sync::{mpsc, watch};
 use super::engine::{Engine, EngineError};
 use super::latency::{Allowance, LatencyMetrics};
 use super::presence::{Grace, Presence};
+use super::restarts::Restarts;
 use super::stream::{Reading, StreamCounters};
 use super::{Request, Surroundings};
-use crate::browser::BrowserState;
 use crate::browser::address::AllowedUrl;
+use crate::browser::{BrowserState, Opening};
 use crate::display::DisplayState;
 use crate::input::Hands;
 use crate::peer::{Estimate, PeerEvent};
@@ -46,6 +47,8 @@ struct Viewer {
     channel_open: bool,
     /// Its measurements that are still believed.
     allowance: Allowance,
+    /// Its deeds so far; see `Pong`.
+    taken: u32,
 }
 
 /// Chrome's life within the session.
@@ -62,7 +65,10 @@ pub struct Run {
     surroundings: Arc<Surroundings>,
     life: Life,
     /// What Chrome is started with, and started with again.
-    urls: Vec<AllowedUrl>,
+    opening: Opening,
+    restarts: Restarts,
+    /// What became of Chrome, until it has something to say itself.
+    notice: Option<String>,
     viewers: HashMap<ViewerId, Viewer>,
     /// Who gave input last: the stream follows this viewer's link.
     leader: Option<ViewerId>,
@@ -122,7 +128,9 @@ impl Run {
         let mut run = Run {
             size,
             life: Life::Stopped,
-            urls: vec![url],
+            opening: url.into(),
+            restarts: Restarts::default(),
+            notice: None,
             viewers: HashMap::new(),
             leader: None,
             estimate: None,

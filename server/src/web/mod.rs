@@ -1,6 +1,7 @@
-//! HTTP: the pages, the server functions, health and metrics.
+//! HTTP: the pages, the server functions, viewers' web sockets, health and metrics.
 
 mod errors;
+mod socket;
 
 use std::sync::Arc;
 
@@ -59,6 +60,10 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         .layer(header(CACHE_CONTROL, "no-cache"));
     let guarded = pages
         .merge(files)
+        .route(
+            shared::socket::PATH,
+            get(socket::upgrade).with_state(sessions.clone()),
+        )
         .route(
             "/metrics",
             get(move |State(sessions): State<Sessions>| async move {

@@ -18,7 +18,7 @@ impl Stage {
     async fn watch_through(&self, id: &str, luma: u8) -> (Viewer, Relay) {
         let relay = Relay::start(self.address()).await;
         let mut viewer = self.watch(id, Way::Through(relay.port), luma).await;
-        viewer.estimate(|_| true).await;
+        viewer.estimate(self, |_| true).await;
         (viewer, relay)
     }
 
@@ -31,10 +31,14 @@ impl Stage {
 }
 
 impl Viewer {
-    async fn estimate(&mut self, wanted: impl Fn(&Estimate) -> bool) -> Estimate {
+    /// Waits for it; keyframes are made when they are asked for.
+    async fn estimate(&mut self, stage: &Stage, wanted: impl Fn(&Estimate) -> bool) -> Estimate {
         soon("an estimate", async {
             loop {
                 let (_, event) = self.events.recv().await.unwrap();
+                if event == PeerEvent::KeyframeNeeded {
+                    stage.encoder.request_keyframe();
+                }
                 if let PeerEvent::Feedback(feedback) = event
                     && let Some(estimate) = feedback.estimate.filter(|e| wanted(e))
                 {
@@ -221,16 +225,20 @@ async fn a_narrow_link_is_found_out_and_a_wider_one_too() {
     };
     let watching = async {
         let before = Instant::now();
-        let narrow = viewer.estimate(|e| e.bitrate < Bitrate::kbps(2000)).await;
+        let narrow = viewer
+            .estimate(&stage, |e| e.bitrate < Bitrate::kbps(2000))
+            .await;
         println!("found narrow after {:?}: {narrow:?}", before.elapsed());
         let calm = viewer
-            .estimate(|e| e.queue < Duration::from_millis(40))
+            .estimate(&stage, |e| e.queue < Duration::from_millis(40))
             .await;
         println!("calm after {:?}: {calm:?}", before.elapsed());
         assert!(calm.bitrate > Bitrate::kbps(400), "{calm:?}");
         relay.narrow(20e6, Duration::from_millis(200));
         let before = Instant::now();
-        let wide = viewer.estimate(|e| e.bitrate > Bitrate::kbps(3200)).await;
+        let wide = viewer
+            .estimate(&stage, |e| e.bitrate > Bitrate::kbps(3200))
+            .await;
         println!("found wide after {:?}: {wide:?}", before.elapsed());
     };
     tokio::select! {

@@ -236,6 +236,18 @@ async fn a_lost_picture_asks_for_a_keyframe_and_gets_it() {
 }
 
 #[tokio::test]
+async fn a_viewer_who_is_late_gets_a_keyframe() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.watch("late", Way::Udp, 100).await;
+    stage.hub.catch_up(&viewer.id);
+    viewer.until(PeerEvent::KeyframeNeeded).await;
+    stage.encoder.request_keyframe();
+    while !viewer.picture().await.keyframe {
+        // What had left before still arrives.
+    }
+}
+
+#[tokio::test]
 async fn frames_carry_no_playout_delay_and_the_numbers_the_viewer_chose() {
     let stage = Stage::new().await;
     let mut viewer = stage.watch("numbers", Way::Udp, 100).await;

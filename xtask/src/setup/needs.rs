@@ -95,6 +95,29 @@ const FONTS: [Need; 3] = [
     ),
 ];
 
+/// A relay of the tests' own, on a free port for as long as a test runs.
+const RELAY: Need = need(
+    Probe::Program(&["turnserver"]),
+    "coturn",
+    "a TURN server, to test relayed connections",
+);
+
+/// For the tests that cut wires between network namespaces. Not by `PATH`: a plain user's lacks what only root can use
+/// on the machine itself.
+const WIRES: [Need; 3] = [
+    need(
+        Probe::File("/usr/bin/unshare"),
+        "util-linux",
+        "namespaces, to test with",
+    ),
+    need(Probe::Program(&["ip"]), "iproute2", "wires between them"),
+    need(
+        Probe::File("/usr/sbin/nft"),
+        "nftables",
+        "cuts and filters the wires",
+    ),
+];
+
 /// What this purpose needs on a processor of this architecture (`std::env::consts::ARCH`).
 pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
     let mut needs: Vec<Need> = BUILD
@@ -110,6 +133,10 @@ pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
             needs.extend(FONTS);
         }
     }
+    if matches!(purpose, Purpose::Test | Purpose::Ci) {
+        needs.push(RELAY);
+        needs.extend(WIRES);
+    }
     needs
 }
 
@@ -119,6 +146,7 @@ pub struct Installer {
     pub apt_get: bool,
     pub root: bool,
     pub sudo: bool,
+    pub systemd: bool,
 }
 
 /// The commands that bring what is missing, each as its words; or a sentence that names the packages.
@@ -143,18 +171,22 @@ pub fn commands(missing: &[Need], installer: Installer) -> Result<Vec<Vec<String
             packages.join(" ")
         ));
     }
-    let command = |words: &[&str]| -> Vec<String> {
-        let as_root: &[&str] = if installer.root { &[] } else { &["sudo"] };
-        as_root
-            .iter()
-            .chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"])
-            .chain(words)
-            .map(|&word| word.to_owned())
-            .collect()
+    let as_root = |words: &[&str]| -> Vec<String> {
+        let sudo: &[&str] = if installer.root { &[] } else { &["sudo"] };
+        let words = sudo.iter().chain(words);
+        words.map(|&word| word.to_owned()).collect()
     };
-    let mut install = command(&["install", "--yes", "--no-install-recommends"]);
+    let apt_get = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    let mut commands = vec![as_root(&[&apt_get[..], &["update"]].concat())];
+    if installer.systemd && missing.contains(&RELAY) {
+        // The package would start it as a service, open to the network. Nothing but the tests needs it.
+        commands.push(as_root(&["systemctl", "mask", "coturn.service"]));
+    }
+    let options = ["install", "--yes", "--no-install-recommends"];
+    let mut install = as_root(&[&apt_get[..], &options].concat());
     install.extend(packages);
-    Ok(vec![command(&["update"]), install])
+    commands.push(install);
+    Ok(commands)
 }
 
 #[cfg(test)]
@@ -165,6 +197,7 @@ mod tests {
         apt_get: true,
         root: true,
         sudo: false,
+        systemd: false,
     };
     const RUN: Purpose = Purpose::Run { own_chrome: false };
 
@@ -230,6 +263,25 @@ mod tests {
         assert!(packages(Purpose::Test, "x86_64").contains(&"chromium"));
         assert!(!packages(Purpose::Run { own_chrome: true }, "x86_64").contains(&"chromium"));
         assert!(!packages(Purpose::Build, "x86_64").contains(&"chromium"));
+    }
+
+    #[test]
+    fn the_tests_relay_never_runs_as_a_service() {
+        assert!(packages(Purpose::Test, "x86_64").contains(&"coturn"));
+        assert!(!packages(RUN, "x86_64").contains(&"coturn"));
+        let installer = Installer {
+            systemd: true,
+            ..ROOT
+        };
+        let commands = commands(&[RELAY], installer).unwrap();
+        assert_eq!(commands[1].join(" "), "systemctl mask coturn.service");
+        assert_eq!(commands[2].last().unwrap(), "coturn");
+    }
+
+    #[test]
+    fn wires_are_for_the_tests_alone() {
+        assert!(packages(Purpose::Test, "x86_64").contains(&"nftables"));
+        assert!(!packages(RUN, "x86_64").contains(&"nftables"));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub fn install(workspace: &Workspace, purpose: Purpose) -> Result<()> {
             .metadata()
             .is_ok_and(|own| own.uid() == 0),
         sudo: which("sudo").is_some(),
+        // Where it runs, rather than where it is only installed.
+        systemd: Path::new("/run/systemd/system").is_dir(),
     };
     let commands = needs::commands(&missing, installer).map_err(Failure)?;
     let Some((install, before)) = commands.split_last() else {
@@ -32,9 +34,7 @@ pub fn install(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     for words in before {
         // A list that could not be fetched (some other vendor's) need not be the one we install from.
         if let Err(failure) = run(&mut command(workspace, words)) {
-            say(format_args!(
-                "Going on without fresh package lists: {failure}"
-            ));
+            say(format_args!("Going on all the same: {failure}"));
         }
     }
     run(&mut command(workspace, install))?;

@@ -8,6 +8,7 @@ use shared::session::{Dialog, DialogKind, TabId, Trouble};
 use super::{Control, tab_id};
 use crate::browser::address::AllowedUrl;
 use crate::browser::cdp::{CdpError, TargetSession};
+use crate::browser::{BrowserCommand, Opening};
 
 impl Control {
     pub(super) fn hear(&mut self, message: CdpEventMessage) {
@@ -101,7 +102,8 @@ impl Control {
             return;
         }
         let session: TargetSession = event.session_id.clone().into();
-        let is_first = self.tabs.is_empty();
+        let is_first = !self.had_tabs;
+        self.had_tabs = true;
         self.tabs
             .attach(id.clone(), session.clone(), &info.title, &info.url);
         if let Err(error) = self.prepare_page(&session) {
@@ -113,6 +115,24 @@ impl Control {
             self.look_at_tabs();
         }
         self.ask_history(id);
+        self.bring_to_front();
+    }
+
+    /// Once all the tabs it began with are there, the one that is meant to be in front comes to the front.
+    fn bring_to_front(&mut self) {
+        let is_complete = |opening: &mut Opening| self.tabs.iter().count() >= opening.urls.len();
+        let Some(opening) = self.opening.take_if(is_complete) else {
+            return;
+        };
+        let front = self.tabs.iter().nth(opening.front);
+        let Some(id) = front.map(|page| page.tab.id.clone()) else {
+            return;
+        };
+        if opening.urls.len() > 1
+            && let Err(error) = self.obey(BrowserCommand::Activate(id))
+        {
+            tracing::debug!(%error, "the front tab cannot be shown");
+        }
     }
 
     pub(super) fn prepare_page(&self, session: &TargetSession) -> Result<(), CdpError> {
@@ -132,14 +152,22 @@ impl Control {
 
     /// The first page shows the first address, further ones get tabs of their own.
     pub(super) fn open_first(&mut self, session: &TargetSession) {
-        let mut urls = std::mem::take(&mut self.first).into_iter();
+        let urls = self.opening.as_ref().map(|opening| opening.urls.clone());
+        let mut urls = urls.unwrap_or_default().into_iter();
         let first = urls.next().filter(|url| *url != AllowedUrl::blank());
         let sent = first
             .map_or(Ok(()), |url| {
                 self.cdp
                     .tell(Some(session), page::NavigateParams::new(url.as_str()))
             })
-            .and_then(|()| urls.try_for_each(|url| self.new_tab(&url)));
+            // Behind the first, so that none comes to the front after the one that should.
+            .and_then(|()| {
+                urls.try_for_each(|url| {
+                    let mut behind = target::CreateTargetParams::new(url.as_str());
+                    behind.background = Some(true);
+                    self.cdp.tell(None, behind)
+                })
+            });
         if let Err(error) = sent {
             tracing::debug!(%error, "the first page cannot be opened");
         }

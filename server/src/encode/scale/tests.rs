@@ -83,14 +83,14 @@ fn a_link_that_carries_enough_frames_keeps_the_whole_picture() {
 
 #[test]
 fn the_picture_shrinks_after_a_second_as_far_as_needed_and_grows_when_the_link_does() {
-    // 8 frames a second.
+    // 7 frames a second.
     let mut page = Page::new(10_000.0);
-    page.moves(800, || Bitrate::kbps(640));
+    page.moves(800, || Bitrate::kbps(560));
     assert_eq!(page.shown, [Scale::Full]);
-    page.moves(700, || Bitrate::kbps(640));
+    page.moves(700, || Bitrate::kbps(560));
     assert_eq!(page.shown, [Scale::Full, Scale::ThreeQuarters]);
-    page.moves(20_000, || Bitrate::kbps(640));
-    assert_eq!(page.shown.len(), 2, "14 frames a second are enough");
+    page.moves(20_000, || Bitrate::kbps(560));
+    assert_eq!(page.shown.len(), 2, "12 frames a second are enough");
     page.moves(3000, || Bitrate::kbps(4000));
     assert_eq!(page.shown.len(), 2, "a surplus must last");
     page.moves(1500, || Bitrate::kbps(4000));

@@ -46,6 +46,7 @@ const LITTLE: f64 = 0.5;
 /// Growth per second while the way is seen to carry all.
 const GROWTH: f64 = 1.08;
 const GROW_AFTER_CUT: Duration = Duration::from_millis(500);
+const CALM_AFTER_CUT: Duration = Duration::from_secs(1);
 /// "Carried" is measured over this time.
 const ACKED_WINDOW: Duration = Duration::from_millis(500);
 /// Who was cut within this time shares a narrow link, and sends evenly.
@@ -147,6 +148,11 @@ impl Bandwidth {
         self.queue.standing()
     }
 
+    /// No queue overflows on the way: what gets lost is lost for another reason.
+    pub fn is_calm(&self, now: Instant) -> bool {
+        self.queue.standing() < HIGH_QUEUE && since(self.last_cut, now) > CALM_AFTER_CUT
+    }
+
     /// What arrived lately; little when little was sent.
     pub fn acked(&self, now: Instant) -> Bitrate {
         let is_recent = since(self.last_report, now) < 2 * ACKED_WINDOW;
@@ -199,6 +205,12 @@ impl Bandwidth {
         self.in_flight.clear();
         self.in_flight_bytes = 0;
         self.hold = None;
+    }
+
+    /// The receiver has said in another way that nothing is on its way any more; a report about that may never come.
+    pub fn all_landed(&mut self) {
+        self.in_flight.clear();
+        self.in_flight_bytes = 0;
     }
 
     /// Bytes of a train of packets that should leave together now, with something useful or, for want of that, with

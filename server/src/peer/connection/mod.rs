@@ -99,6 +99,8 @@ pub enum Event {
     /// They flow on another way.
     Moved(Transport),
     KeyframeNeeded,
+    /// What the viewer has cannot be repaired any more: it can show nothing but a keyframe.
+    Broken,
     ControlOpen,
     /// `droppable`: from the channel where only the newest counts.
     Message {
@@ -116,8 +118,9 @@ pub fn came(ours: SocketAddr, theirs: SocketAddr, by: Transport) -> TransportCon
         local_addr: ours,
         peer_addr: theirs,
         transport_protocol: match by {
-            Transport::Udp => TransportProtocol::UDP,
             Transport::Tcp => TransportProtocol::TCP,
+            // No datagram comes over a web socket.
+            Transport::Udp | Transport::WebSocket => TransportProtocol::UDP,
         },
         ecn: None,
     }
@@ -164,6 +167,26 @@ impl Connection {
         let begun = self.pacer.front().filter(|packet| !packet.first);
         let begun = begun.map(|packet| packet.timestamp);
         self.pacer.retain(|packet| Some(packet.timestamp) == begun);
+    }
+
+    /// Drops all before the newest keyframe that waits, also the rest of a frame that has left in part: the viewer can
+    /// show nothing of it. `true` if there is such a keyframe.
+    pub fn start_over(&mut self) -> bool {
+        let begins = |packet: &Waiting| packet.first && packet.keyframe;
+        let mut keyframes = self.pacer.count(begins);
+        let is_coming = keyframes > 0;
+        self.pacer.retain(|packet| {
+            let is_reached = keyframes == 0 || begins(packet) && keyframes == 1;
+            keyframes -= usize::from(begins(packet)).min(keyframes);
+            is_coming && is_reached
+        });
+        is_coming
+    }
+
+    /// What the viewer sees is late, though it is there: whatever waits here or is on its way does not count any more.
+    pub fn catch_up(&mut self) {
+        self.skip();
+        lock(&self.flow).all_landed();
     }
 
     /// How long a frame that comes now waits here before it leaves.
@@ -396,10 +419,19 @@ impl Connection {
         };
         for report in &reports {
             self.pleas.reported(report.highest, report.total_lost, now);
+            if self.pleas.has_last() {
+                // A browser that stood still for a while never sends the finer reports of that time.
+                lock(&self.flow).all_landed();
+            }
         }
         let is_coming = self.pacer.front().is_some_and(|packet| packet.keyframe);
-        if (hopeless || asked && self.pleas.is_needed(now)) && !is_coming {
-            put(Output::Event(Event::KeyframeNeeded));
+        match () {
+            () if is_coming => {}
+            () if hopeless => put(Output::Event(Event::Broken)),
+            () if asked && self.pleas.is_needed(now) => {
+                put(Output::Event(Event::KeyframeNeeded));
+            }
+            () => {}
         }
         let reports = reports.into_iter().map(|report| Feedback {
             loss: Some(report.loss),

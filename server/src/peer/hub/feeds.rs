@@ -3,23 +3,18 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use shared::message::ServerMessage;
 use shared::session::{SessionId, ViewerId};
 use shared::wire;
 
 use super::peers::Peer;
+use super::way::{Outgoing, Way};
 use super::{Hub, PeerKey};
 use crate::encode::Frame;
 use crate::gate::Gate;
 use crate::mark::Answered;
 use crate::peer::PeerEvent;
-use crate::peer::packetize::packetize;
 
-/// A viewer who does not lead, and whose frames would wait longer, skips to the next keyframe.
-const BEHIND: Duration = Duration::from_millis(300);
-/// The leader's frames are held back by the gate. This happens when nobody minds it.
-const LEADER_BEHIND: Duration = Duration::from_secs(1);
 /// A keyframe for one viewer costs the others: those who do not lead get it at most so often.
 const KEYFRAME_AGAIN: Duration = Duration::from_secs(2);
 const LEADER_KEYFRAME_AGAIN: Duration = Duration::from_millis(500);
@@ -59,14 +54,12 @@ impl Hub {
     fn leading(&self, feed: &Feed) -> Option<PeerKey> {
         let is_connected = |key: &PeerKey| {
             let peer = self.peers.get(key);
-            peer.is_some_and(|peer| peer.connection.is_connected())
+            peer.is_some_and(|peer| peer.way.is_connected())
         };
-        let named = feed.leader.as_ref().and_then(|id| self.by_viewer.get(id));
+        let named = feed.leader.as_ref().and_then(|id| self.best_of(id));
         let named = named.filter(|key| feed.peers.contains(key) && is_connected(key));
         let mut peers = feed.peers.iter();
-        named
-            .or_else(|| peers.find(|key| is_connected(key)))
-            .copied()
+        named.or_else(|| peers.find(|key| is_connected(key)).copied())
     }
 
     fn leads(&self, key: PeerKey) -> bool {
@@ -87,9 +80,13 @@ impl Hub {
 
     /// How long a frame that comes now waits on our side.
     fn backlog(&self, peer: &Peer, now: Instant) -> Duration {
+        peer.way.backlog(self.unsent(peer), now)
+    }
+
+    /// Bytes that wait for the kernel.
+    fn unsent(&self, peer: &Peer) -> usize {
         let links = peer.links.iter().filter_map(|id| self.links.get(id));
-        let unsent: usize = links.map(|open| open.link.unsent()).sum();
-        peer.connection.backlog(now) + peer.connection.time_for(unsent)
+        links.map(|open| open.link.unsent()).sum()
     }
 
     pub(super) fn send_frame(&mut self, feed: &SessionId, frame: &Frame) {
@@ -108,13 +105,14 @@ impl Hub {
             timestamp = feed.last_timestamp.wrapping_add(1);
         }
         feed.last_timestamp = timestamp;
-        let payloads = packetize(&frame.data);
+        let outgoing = Outgoing::new(frame, timestamp);
         for key in feed.peers.clone() {
-            self.send_frame_to(key, &payloads, timestamp, frame);
+            self.send_frame_to(key, &outgoing);
         }
     }
 
-    fn send_frame_to(&mut self, key: PeerKey, payloads: &[Bytes], timestamp: u32, frame: &Frame) {
+    fn send_frame_to(&mut self, key: PeerKey, outgoing: &Outgoing<'_>) {
+        let frame = outgoing.frame;
         let keyframe = frame.keyframe;
         let now = Instant::now();
         let leads = self.leads(key);
@@ -124,20 +122,17 @@ impl Hub {
         let Some(peer) = self.peers.get(&key) else {
             return;
         };
-        if !peer.connection.is_connected() || (peer.waits_for_keyframe && !keyframe) {
+        if !peer.way.is_connected() || (peer.waits_for_keyframe && !keyframe) {
             return;
         }
-        let is_behind = match leads {
-            true => peer.connection.queued() > LEADER_BEHIND,
-            false => self.backlog(peer, now) > BEHIND,
-        };
+        let is_behind = peer.way.is_behind(leads, self.unsent(peer), now);
         let links = peer.links.iter().filter_map(|id| self.links.get(id));
         let is_stuck = links.into_iter().any(|open| open.link.is_behind());
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
         };
         if is_behind {
-            peer.connection.skip();
+            peer.way.skip();
         }
         if is_stuck || is_behind && !keyframe {
             peer.waits_for_keyframe = true;
@@ -150,11 +145,9 @@ impl Hub {
             peer.is_behind = false;
         }
         let shown = peer.untold.take();
-        self.with(key, |connection| {
-            connection.queue_frame(payloads, timestamp, keyframe);
-        });
+        self.with(key, |way| way.queue_frame(outgoing, now));
         if !shown.is_empty() {
-            self.tell_shown(key, shown, timestamp, frame);
+            self.tell_shown(key, shown, outgoing.timestamp, frame);
         }
     }
 
@@ -167,7 +160,7 @@ impl Hub {
         for answered in shown {
             let marked = answered.told(timestamp, frame.made(), sent_at, self.epoch);
             let message = wire::encode_server(&ServerMessage::Marked(marked));
-            self.with(key, |connection| connection.write_message(message, now));
+            self.with(key, |way| way.write_message(message, now));
         }
     }
 
@@ -176,6 +169,31 @@ impl Hub {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.is_behind = true;
             self.catch_up(key, now);
+        }
+    }
+
+    /// Nothing that waits or comes before a keyframe is of use to the viewer; its way is free for the keyframe.
+    pub(super) fn start_over(&mut self, key: PeerKey, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            if peer.way.start_over() {
+                return;
+            }
+            peer.waits_for_keyframe = true;
+            peer.is_behind = true;
+        }
+        self.catch_up(key, now);
+    }
+
+    /// What the viewer sees is late: what waits here would only be later still.
+    pub(super) fn skip_to_keyframe(&mut self, viewer: &ViewerId) {
+        let Some(key) = self.best_of(viewer) else {
+            return;
+        };
+        let peer = self.peers.get_mut(&key);
+        if let Some(peer) = peer.filter(|peer| peer.way.is_connected()) {
+            (peer.waits_for_keyframe, peer.is_behind) = (true, true);
+            // Asks for the keyframe, and opens the gate, as soon as it can.
+            self.with(key, Way::catch_up);
         }
     }
 
@@ -188,7 +206,7 @@ impl Hub {
         let is_time = peer
             .keyframe_asked
             .is_none_or(|at| now >= at + again(leads));
-        let has_room = leads && !peer.waits_for_keyframe || self.backlog(peer, now) <= FRAME;
+        let has_room = leads || self.backlog(peer, now) <= FRAME;
         if !peer.is_behind || !is_time || !has_room {
             return;
         }
@@ -210,7 +228,7 @@ impl Hub {
     pub(super) fn want_keyframe(&mut self, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.waits_for_keyframe = true;
-            if peer.connection.is_connected() {
+            if peer.way.is_connected() {
                 peer.keyframe_asked = Some(Instant::now());
                 self.tell(key, PeerEvent::KeyframeNeeded, false);
             }

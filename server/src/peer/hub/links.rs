@@ -48,11 +48,19 @@ impl Hub {
 
     pub(super) fn read(&mut self, datagram: &[u8], ours: SocketAddr, theirs: SocketAddr) {
         if let Some(key) = self.routes.find(datagram, (ours, theirs)) {
-            let now = Instant::now();
             let came = came(ours, theirs, Transport::Udp);
             let datagram = BytesMut::from(datagram);
-            self.with(key, |connection| connection.read(datagram, came, now));
+            self.read_datagram(key, datagram, came);
         }
+    }
+
+    fn read_datagram(&mut self, key: PeerKey, datagram: BytesMut, came: TransportContext) {
+        let now = Instant::now();
+        self.with(key, |way| {
+            if let Some(connection) = way.web_rtc() {
+                connection.read(datagram, came, now);
+            }
+        });
     }
 
     pub(super) fn welcome(&mut self, stream: TcpStream) {
@@ -94,8 +102,7 @@ impl Hub {
                 // Until a peer has accepted it, only requests are looked at.
                 let key = open.peer.or_else(|| self.routes.find_by_name(&datagram));
                 if let Some(key) = key {
-                    let now = Instant::now();
-                    self.with(key, |connection| connection.read(datagram, came, now));
+                    self.read_datagram(key, datagram, came);
                 }
             }
         }
@@ -115,7 +122,7 @@ impl Hub {
     pub(super) fn prove(&mut self, key: PeerKey, transport: &TransportContext) {
         let way = (transport.local_addr, transport.peer_addr);
         match transport_of(transport) {
-            Transport::Udp => self.routes.prove(way, key),
+            Transport::Udp | Transport::WebSocket => self.routes.prove(way, key),
             Transport::Tcp => {
                 if let Some(id) = self.by_ends.get(&way)
                     && let Some(open) = self.links.get_mut(id)
@@ -132,7 +139,7 @@ impl Hub {
     pub(super) fn send(&self, datagram: &[u8], transport: &TransportContext) {
         let (ours, theirs) = (transport.local_addr, transport.peer_addr);
         match transport_of(transport) {
-            Transport::Udp => {
+            Transport::Udp | Transport::WebSocket => {
                 let mut sockets = self.udp.iter();
                 if let Some((_, socket)) = sockets.find(|(address, _)| *address == ours) {
                     // A full buffer loses it, as the network may; what matters is repeated.

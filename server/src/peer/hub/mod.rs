@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use shared::session::{SessionId, ViewerId};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,7 @@ use super::connection::Connection;
 use super::listen::Listeners;
 use super::offer::Offer;
 use super::routes::Routes;
+use super::socket::Socket;
 use super::tcp::{FromLink, LinkId};
 use super::{PeerError, PeerEvent, Shared, lock};
 use crate::clock;
@@ -26,10 +28,12 @@ use crate::gate::Gate;
 use feeds::Feed;
 use links::OpenLink;
 use peers::Peer;
+use way::Way;
 
 mod feeds;
 mod links;
 mod peers;
+mod way;
 
 /// What handles ask of the hub.
 pub enum Order {
@@ -50,12 +54,27 @@ pub enum Order {
         viewer: ViewerId,
         message: Vec<u8>,
     },
+    Attach {
+        feed: SessionId,
+        viewer: ViewerId,
+        socket: Box<Socket>,
+        events: mpsc::Sender<(ViewerId, PeerEvent)>,
+        reply: oneshot::Sender<Result<PeerKey, PeerError>>,
+    },
+    /// A binary message of a web socket.
+    Heard {
+        key: PeerKey,
+        bytes: Bytes,
+    },
     OpenFeed {
         feed: SessionId,
         gate: Arc<Gate>,
     },
     Lead {
         feed: SessionId,
+        viewer: ViewerId,
+    },
+    CatchUp {
         viewer: ViewerId,
     },
     /// Something waits in [`Shared`].
@@ -68,13 +87,15 @@ const SHORTEST_TIMER: Duration = Duration::from_millis(1);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Names a peer or a link; never used twice.
-type PeerKey = u64;
+pub type PeerKey = u64;
 
 struct Hub {
     shared: Arc<Shared>,
     udp: Rc<Vec<(SocketAddr, UdpSocket)>>,
     peers: HashMap<PeerKey, Peer>,
     by_viewer: HashMap<ViewerId, PeerKey>,
+    /// The same for web sockets; a viewer may have both for a while.
+    sockets: HashMap<ViewerId, PeerKey>,
     feeds: HashMap<SessionId, Feed>,
     routes: Routes<PeerKey>,
     links: HashMap<LinkId, OpenLink>,
@@ -136,6 +157,7 @@ async fn serve(
         udp: udp.clone(),
         peers: HashMap::new(),
         by_viewer: HashMap::new(),
+        sockets: HashMap::new(),
         feeds: HashMap::new(),
         routes: Routes::new(),
         links: HashMap::new(),
@@ -228,7 +250,7 @@ impl Hub {
             .map(|(key, _)| *key)
             .collect();
         for key in due {
-            self.with(key, |connection| connection.handle_timeout(now));
+            self.with(key, |way| way.handle_timeout(now));
         }
         let behind: Vec<_> = self
             .peers
@@ -260,9 +282,13 @@ impl Hub {
         }
         let leaving = std::mem::take(&mut *lock(&self.shared.leaving));
         for viewer in leaving {
-            if let Some(key) = self.by_viewer.get(&viewer).copied() {
+            for key in self.all_of(&viewer) {
                 self.remove(key, None);
             }
+        }
+        let closed = std::mem::take(&mut *lock(&self.shared.closed));
+        for key in closed {
+            self.remove(key, Some("the viewer's web socket was closed"));
         }
         if self.shared.frames_lost.swap(false, Ordering::AcqRel) {
             tracing::warn!("frames were lost on their way to the viewers");
@@ -277,6 +303,7 @@ impl Hub {
             Order::Look => {}
             Order::OpenFeed { feed, gate } => self.open_feed(feed, &gate),
             Order::Lead { feed, viewer } => self.lead(&feed, viewer),
+            Order::CatchUp { viewer } => self.skip_to_keyframe(&viewer),
             Order::Restart {
                 viewer,
                 offer,
@@ -293,11 +320,31 @@ impl Hub {
             } => {
                 let _ = reply.send(self.admit(feed, viewer, connection, events));
             }
+            Order::Attach {
+                feed,
+                viewer,
+                socket,
+                events,
+                reply,
+            } => {
+                let attached = self.attach(feed, viewer, socket, events);
+                if let Err(Ok(key)) = reply.send(attached) {
+                    // Nobody waits for it any more, so nobody would ever close it.
+                    self.remove(key, Some("the viewer has gone"));
+                }
+            }
+            Order::Heard { key, bytes } => {
+                let now = Instant::now();
+                self.with(key, |way| {
+                    if let Way::WebSocket(socket) = way {
+                        socket.hear(&bytes, now);
+                    }
+                });
+            }
             Order::Message { viewer, message } => {
-                if let Some(key) = self.by_viewer.get(&viewer).copied() {
+                if let Some(key) = self.best_of(&viewer) {
                     let now = Instant::now();
-                    let written =
-                        self.with(key, |connection| connection.write_message(message, now));
+                    let written = self.with(key, |way| way.write_message(message, now));
                     if let Some(Err(reason)) = written {
                         self.remove(key, Some(reason));
                     }

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use shared::session::{SessionId, ViewerId};
 use tokio::sync::mpsc;
 
+use super::way::Way;
 use super::{Hub, PeerKey};
 use crate::mark::Untold;
 use crate::peer::connection::{Connection, Event, Output};
 use crate::peer::offer::Offer;
+use crate::peer::socket::Socket;
 use crate::peer::stun::{asked_transaction, is_binding_success};
 use crate::peer::tcp::LinkId;
 use crate::peer::{PeerError, PeerEvent, lock};
@@ -25,13 +27,15 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub(super) struct Peer {
     pub(super) feed: SessionId,
     pub(super) viewer: ViewerId,
-    pub(super) connection: Box<Connection>,
+    pub(super) way: Way,
     pub(super) events: mpsc::Sender<(ViewerId, PeerEvent)>,
     /// Cannot decode anything but a keyframe.
     pub(super) waits_for_keyframe: bool,
     /// It cannot go on, or its link could not take a frame: a keyframe is asked for when it can.
     pub(super) is_behind: bool,
     pub(super) keyframe_asked: Option<Instant>,
+    /// Messages can be sent to it.
+    pub(super) has_channel: bool,
     pub(super) give_up_at: Option<Instant>,
     pub(super) deadline: Instant,
     /// The last accepted way over TCP leads to these.
@@ -47,13 +51,15 @@ impl Hub {
         offer: &Offer,
     ) -> Option<Result<String, PeerError>> {
         let key = *self.by_viewer.get(viewer)?;
-        if !self.peers.get(&key)?.connection.belongs_to(offer) {
+        let connection = self.peers.get_mut(&key)?.way.web_rtc()?;
+        if !connection.belongs_to(offer) {
             return None;
         }
-        let answered = self.with(key, |connection| {
-            let answer = connection.answer_again(offer)?;
-            Ok((answer, connection.ufrag()))
-        })?;
+        let answered = self.with(key, |way| {
+            let connection = way.web_rtc()?;
+            let answer = connection.answer_again(offer);
+            Some(answer.map(|answer| (answer, connection.ufrag())))
+        })??;
         Some(answered.map(|(answer, ufrag)| {
             if let Some(ufrag) = ufrag {
                 self.routes.add_ufrag(ufrag, key);
@@ -80,27 +86,81 @@ impl Hub {
             .ufrag()
             .ok_or_else(|| PeerError::Setup("the answer has no ice-ufrag".to_owned()))?;
         let now = Instant::now();
+        let key = self.add(feed, viewer.clone(), Way::WebRtc(connection), events);
+        self.routes.add_ufrag(ufrag, key);
+        self.by_viewer.insert(viewer, key);
+        if let Some(peer) = self.peers.get_mut(&key) {
+            peer.give_up_at = Some(now + CONNECT_WITHIN);
+        }
+        self.with(key, |way| way.handle_timeout(now));
+        Ok(())
+    }
+
+    /// A viewer's web socket, beside its WebRTC connection if there is one: that may still be on its way.
+    pub(super) fn attach(
+        &mut self,
+        feed: SessionId,
+        viewer: ViewerId,
+        socket: Box<Socket>,
+        events: mpsc::Sender<(ViewerId, PeerEvent)>,
+    ) -> Result<PeerKey, PeerError> {
+        let older = self.sockets.get(&viewer).copied();
+        if older.is_none() && self.peers.len() >= MAX_PEERS {
+            return Err(PeerError::TooManyPeers(self.peers.len()));
+        }
+        let key = self.add(feed, viewer.clone(), Way::WebSocket(socket), events);
+        self.sockets.insert(viewer, key);
+        if let Some(older) = older {
+            self.remove(older, None);
+        }
+        self.with(key, |_| ());
+        Ok(key)
+    }
+
+    fn add(
+        &mut self,
+        feed: SessionId,
+        viewer: ViewerId,
+        way: Way,
+        events: mpsc::Sender<(ViewerId, PeerEvent)>,
+    ) -> PeerKey {
         let key = self.next_key;
         self.next_key += 1;
-        self.routes.add_ufrag(ufrag, key);
-        self.by_viewer.insert(viewer.clone(), key);
         self.feeds.entry(feed.clone()).or_default().peers.push(key);
         let peer = Peer {
             feed,
             viewer,
-            connection,
+            way,
             events,
             waits_for_keyframe: true,
             is_behind: false,
             keyframe_asked: None,
-            give_up_at: Some(now + CONNECT_WITHIN),
-            deadline: now,
+            has_channel: false,
+            give_up_at: None,
+            deadline: Instant::now(),
             links: Vec::new(),
             untold: Untold::default(),
         };
         self.peers.insert(key, peer);
-        self.with(key, |connection| connection.handle_timeout(now));
-        Ok(())
+        key
+    }
+
+    /// The way by which a viewer is reached now: WebRTC where there is both.
+    pub(super) fn best_of(&self, viewer: &ViewerId) -> Option<PeerKey> {
+        let has_channel = |key: &&PeerKey| {
+            let peer = self.peers.get(*key);
+            peer.is_some_and(|peer| peer.has_channel && peer.way.is_connected())
+        };
+        let web_rtc = self.by_viewer.get(viewer);
+        let socket = self.sockets.get(viewer);
+        let best = web_rtc.filter(has_channel).or(socket).or(web_rtc);
+        best.copied()
+    }
+
+    /// Every way of a viewer that there is.
+    pub(super) fn all_of(&self, viewer: &ViewerId) -> Vec<PeerKey> {
+        let ways = [self.by_viewer.get(viewer), self.sockets.get(viewer)];
+        ways.into_iter().flatten().copied().collect()
     }
 
     /// `reason` is told to the session; without one it knows already.
@@ -110,16 +170,25 @@ impl Hub {
         };
         // Goodbye; whatever else comes out of it is of no interest any more.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            peer.connection.close();
-            peer.connection.poll(Instant::now(), |output| {
+            peer.way.close();
+            peer.way.poll(Instant::now(), |output| {
                 if let Output::Datagram(datagram) = output {
                     self.send(&datagram.message, &datagram.transport);
                 }
             });
         }));
         self.routes.remove(key);
-        if self.by_viewer.get(&peer.viewer) == Some(&key) {
-            self.by_viewer.remove(&peer.viewer);
+        for ways in [&mut self.by_viewer, &mut self.sockets] {
+            if ways.get(&peer.viewer) == Some(&key) {
+                ways.remove(&peer.viewer);
+            }
+        }
+        let mut others = self.all_of(&peer.viewer).into_iter();
+        let is_reached = others.any(|other| {
+            let other = self.peers.get(&other);
+            other.is_some_and(|other| other.has_channel)
+        });
+        if !is_reached {
             lock(&self.shared.open).remove(&peer.viewer);
         }
         if let Entry::Occupied(mut feed) = self.feeds.entry(peer.feed.clone()) {
@@ -134,6 +203,10 @@ impl Hub {
         }
         let Some(reason) = reason else { return };
         tracing::debug!(viewer = %peer.viewer, reason, "a viewer's connection ended");
+        if is_reached {
+            // On another way: for the session nothing has changed.
+            return;
+        }
         let last = (
             peer.viewer,
             PeerEvent::Disconnected {
@@ -149,17 +222,13 @@ impl Hub {
     }
 
     /// Lets one connection do something, then carries out what comes of it. A panic in there is that viewer's alone.
-    pub(super) fn with<T>(
-        &mut self,
-        key: PeerKey,
-        act: impl FnOnce(&mut Connection) -> T,
-    ) -> Option<T> {
+    pub(super) fn with<T>(&mut self, key: PeerKey, act: impl FnOnce(&mut Way) -> T) -> Option<T> {
         let peer = self.peers.get_mut(&key)?;
         let (now, mut outputs) = (Instant::now(), Vec::new());
         let acted = catch_unwind(AssertUnwindSafe(|| {
-            let value = act(&mut peer.connection);
-            peer.connection.poll(now, |output| outputs.push(output));
-            (value, peer.connection.deadline(now))
+            let value = act(&mut peer.way);
+            peer.way.poll(now, |output| outputs.push(output));
+            (value, peer.way.deadline(now))
         }));
         let Ok((value, deadline)) = acted else {
             self.remove(key, Some("the connection failed inside the server"));
@@ -197,9 +266,11 @@ impl Hub {
                 self.want_keyframe(key);
             }
             Event::Moved(transport) => self.tell(key, PeerEvent::Connected { transport }, false),
+            Event::Broken => self.start_over(key, Instant::now()),
             Event::KeyframeNeeded => self.ask_for_keyframe(key, Instant::now()),
             Event::ControlOpen => {
-                if let Some(peer) = self.peers.get(&key) {
+                if let Some(peer) = self.peers.get_mut(&key) {
+                    peer.has_channel = true;
                     lock(&self.shared.open).insert(peer.viewer.clone());
                 }
                 self.tell(key, PeerEvent::ChannelOpen, false);

@@ -1,12 +1,14 @@
 //! Chrome's life within a session: started, heard of, gone, started again.
 
+use std::time::Instant;
+
 use futures::FutureExt;
 use shared::message::ServerMessage;
-use shared::session::Phase;
+use shared::session::{Phase, Tab, TabId};
 
 use super::{Life, Run};
-use crate::browser::BrowserState;
 use crate::browser::address::{AllowedUrl, allowed};
+use crate::browser::{BrowserState, Gone, Opening};
 use crate::display::DisplayState;
 use crate::input::Hands;
 use crate::session::engine::{Engine, EngineError};
@@ -15,7 +17,8 @@ impl Run {
     pub(super) fn start_chrome(&mut self) {
         self.state.phase = Phase::Starting;
         (self.had_tabs, self.reopen, self.windows) = (false, false, 0);
-        let (surroundings, size, urls) = (self.surroundings.clone(), self.size, self.urls.clone());
+        let (surroundings, size) = (self.surroundings.clone(), self.size);
+        let opening = self.opening.clone();
         let (counters, hub, id) = (
             self.counters.clone(),
             self.surroundings.hub.clone(),
@@ -27,7 +30,7 @@ impl Run {
             hub.send_frame(&id, frame);
         };
         self.life = Life::Starting(
-            async move { Engine::start(feed, size, urls, &surroundings, deliver).await }.boxed(),
+            async move { Engine::start(feed, size, opening, &surroundings, deliver).await }.boxed(),
         );
     }
 
@@ -52,11 +55,12 @@ impl Run {
     }
 
     pub(super) fn browser_changed(&mut self, browser: BrowserState) {
-        if let Some(reason) = &browser.gone {
-            return self.chrome_gone(reason.clone());
+        if let Some(gone) = browser.gone {
+            return self.chrome_gone(gone, Instant::now());
         }
         self.had_tabs |= !browser.tabs.is_empty();
         let notice = browser.notice.map(|(_, sentence)| sentence);
+        let notice = notice.or_else(|| self.notice.clone());
         self.change(|state| {
             state.tabs = browser.tabs;
             state.active = browser.active;
@@ -91,28 +95,42 @@ impl Run {
         }
     }
 
-    pub(super) fn chrome_gone(&mut self, reason: String) {
-        tracing::warn!(session = %self.id, reason, "Chrome is gone");
+    pub(super) fn chrome_gone(&mut self, gone: Gone, now: Instant) {
+        tracing::warn!(session = %self.id, ?gone, "Chrome is gone");
         if !self.reopen {
-            self.urls = self.addresses();
+            self.opening = self.open_again(&gone);
         }
         self.stop_chrome();
         for viewer in self.viewers.values_mut() {
             // There is nothing left that could be held.
             viewer.hands = Hands::default();
         }
-        let phase = match self.reopen {
-            true => {
-                self.start_chrome();
-                Phase::Starting
-            }
-            false => Phase::Stopped { reason },
+        let restart = match &gone {
+            _ if self.reopen => true,
+            Gone::Closed(_) => false,
+            Gone::Crashed(_) => match self.restarts.next(now) {
+                Some(which) => {
+                    self.notice = Some(crash_notice(which));
+                    true
+                }
+                None => false,
+            },
         };
+        let phase = if restart {
+            self.start_chrome();
+            Phase::Starting
+        } else {
+            self.notice = None;
+            let (Gone::Closed(reason) | Gone::Crashed(reason)) = gone;
+            Phase::Stopped { reason }
+        };
+        let notice = self.notice.clone();
         self.change(|state| {
             state.phase = phase;
             state.tabs.clear();
             state.active = None;
             state.dialog = None;
+            state.notice = notice;
         });
     }
 
@@ -122,17 +140,32 @@ impl Run {
         }
     }
 
-    /// Of the tabs that can be opened again.
-    pub(super) fn addresses(&self) -> Vec<AllowedUrl> {
+    /// The tabs that can be opened again. One that ended before it had shown them all is given the same once more.
+    fn open_again(&self, gone: &Gone) -> Opening {
         let search_url = &self.surroundings.config.search_url;
-        let tabs = self.state.tabs.iter();
-        let mut urls: Vec<_> = tabs
-            .filter_map(|tab| allowed(&tab.url, search_url).ok())
-            .collect();
-        if urls.is_empty() {
-            urls.push(AllowedUrl::blank());
+        let can_open = |tab: &Tab| Some((allowed(&tab.url, search_url).ok()?, tab.id.clone()));
+        let kept: Vec<_> = self.state.tabs.iter().filter_map(can_open).collect();
+        let was_complete =
+            self.state.phase != Phase::Starting || kept.len() >= self.opening.urls.len();
+        match gone {
+            Gone::Closed(_) if kept.is_empty() => return AllowedUrl::blank().into(),
+            Gone::Crashed(_) if kept.is_empty() || !was_complete => return self.opening.clone(),
+            _ => {}
         }
-        urls
+        let is_front = |(_, id): &(AllowedUrl, TabId)| self.state.active.as_ref() == Some(id);
+        Opening {
+            front: kept.iter().position(is_front).unwrap_or_default(),
+            urls: kept.into_iter().map(|(url, _)| url).collect(),
+        }
+    }
+}
+
+fn crash_notice(which: usize) -> String {
+    match which {
+        1 => "Chrome crashed and was started again with its tabs.".to_owned(),
+        _ => format!(
+            "Chrome crashed and was started again with its tabs, {which} times in a minute."
+        ),
     }
 }
 

@@ -15,10 +15,10 @@ use crate::browser::BrowserCommand;
 use crate::browser::address::{AllowedUrl, allowed};
 use crate::ids::random_id;
 use crate::input::Hands;
-use crate::peer::PeerRequest;
-use crate::session::Request;
+use crate::peer::{PeerRequest, SocketRequest};
 use crate::session::latency::Allowance;
 use crate::session::presence::Presence;
+use crate::session::{Attached, Request};
 
 impl Run {
     pub(super) fn answer(&mut self, request: Request) {
@@ -29,6 +29,7 @@ impl Run {
                 let _ = reply.send(self.join(now));
             }
             Request::Offer { viewer, sdp, reply } => self.offer(viewer, sdp, reply, now),
+            Request::Attach { viewer, reply } => self.attach(viewer, reply, now),
             Request::Present { viewer, reply } => {
                 let known = self
                     .viewers
@@ -71,6 +72,7 @@ impl Run {
                 presence: Presence::new(now),
                 channel_open: false,
                 allowance: Allowance::default(),
+                taken: 0,
             },
         );
         self.viewers_changed(now);
@@ -112,6 +114,34 @@ impl Run {
         self.pending.push(connect.boxed());
     }
 
+    pub(super) fn attach(
+        &mut self,
+        viewer: ViewerId,
+        reply: oneshot::Sender<Result<Attached, ApiError>>,
+        now: Instant,
+    ) {
+        let Some(known) = self.viewers.get_mut(&viewer) else {
+            let _ = reply.send(Err(no_viewer(&viewer)));
+            return;
+        };
+        known.presence.called(now);
+        let request = SocketRequest {
+            feed: self.id.clone(),
+            viewer,
+            ceiling: self.surroundings.config.bitrate,
+            adapt: self.surroundings.config.adapt,
+            events: self.peer_events.clone(),
+        };
+        let hub = self.surroundings.hub.clone();
+        let attach = async move {
+            let attached = hub.attach(request).await.map_err(|error| {
+                ApiError::Full(format!("The web socket cannot be used: {error}."))
+            });
+            let _ = reply.send(attached);
+        };
+        self.pending.push(attach.boxed());
+    }
+
     pub(super) fn control(&mut self, control: Control) -> Result<(), ApiError> {
         let search_url = &self.surroundings.config.search_url;
         let check = |url: &str| {
@@ -145,7 +175,7 @@ impl Run {
         let ending = self.had_tabs && self.state.tabs.is_empty();
         match (&self.life, command) {
             (Life::Running(_), BrowserCommand::Navigate(url)) if ending => {
-                self.urls = vec![url];
+                self.opening = url.into();
                 self.reopen = true;
                 Ok(())
             }
@@ -155,7 +185,7 @@ impl Run {
                 .map_err(|busy| ApiError::Conflict(format!("{busy}: try again."))),
             // Not there yet: what was asked for becomes what it starts with.
             (_, BrowserCommand::Navigate(url)) => {
-                self.urls = vec![url];
+                self.opening = url.into();
                 match self.life {
                     Life::Starting(_) => {
                         self.start_chrome();
@@ -177,8 +207,13 @@ impl Run {
         if !matches!(self.life, Life::Stopped) {
             return Err(ApiError::Conflict("Chrome is running already.".to_owned()));
         }
+        self.restarts.forget();
+        self.notice = None;
         self.start_chrome();
-        self.change(|state| state.phase = Phase::Starting);
+        self.change(|state| {
+            state.phase = Phase::Starting;
+            state.notice = None;
+        });
         Ok(())
     }
 }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use shared::error::ApiError;
-use shared::latency::InputId;
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::ViewerId;
 use shared::wire;
@@ -16,6 +15,7 @@ use crate::display::SeatEvent;
 use crate::encode::Target;
 use crate::mark::{Mark, clock_micros};
 use crate::peer::{Estimate, PeerEvent};
+use crate::session::late::is_too_late;
 use crate::session::latency::is_tentative;
 
 impl Run {
@@ -59,7 +59,7 @@ impl Run {
 
     pub(super) fn message(&mut self, id: &ViewerId, bytes: Bytes) {
         let answers = match wire::decode_client(&bytes) {
-            Ok(Stamped { input, message }) => self.input(id, input, message),
+            Ok(stamped) => self.input(id, stamped),
             Err(error) => vec![ServerMessage::Refused {
                 reason: format!("What was sent cannot be read: {error}."),
             }],
@@ -79,18 +79,24 @@ impl Run {
         viewer.presence.called(now);
         Ok(messages
             .into_iter()
-            .flat_map(|message| self.input(id, None, message))
+            .flat_map(|message| {
+                let stamped = Stamped {
+                    input: None,
+                    sent_micros: None,
+                    message,
+                };
+                self.input(id, stamped)
+            })
             .collect())
     }
 
-    /// The one place where a viewer's message is accepted, whichever way it came. `input`: it wants to know when what
-    /// it did is seen.
-    pub(super) fn input(
-        &mut self,
-        id: &ViewerId,
-        input: Option<InputId>,
-        message: ClientMessage,
-    ) -> Vec<ServerMessage> {
+    /// The one place where a viewer's message is accepted, whichever way it came.
+    pub(super) fn input(&mut self, id: &ViewerId, stamped: Stamped) -> Vec<ServerMessage> {
+        let Stamped {
+            input,
+            sent_micros,
+            message,
+        } = stamped;
         let received_at = Instant::now();
         let Some(viewer) = self.viewers.get_mut(id) else {
             return Vec::new();
@@ -101,7 +107,12 @@ impl Run {
                 return vec![ServerMessage::Pong {
                     number,
                     server_micros,
+                    taken: viewer.taken,
                 }];
+            }
+            ClientMessage::CatchUp => {
+                self.surroundings.hub.catch_up(id);
+                return Vec::new();
             }
             ClientMessage::Measured { measurements } => {
                 let believed = viewer.allowance.believed(measurements, received_at);
@@ -110,6 +121,11 @@ impl Run {
             }
             other => other,
         };
+        let received_micros = clock_micros(received_at, clock::epoch());
+        if message.expires() && is_too_late(sent_micros, received_micros) {
+            return Vec::new();
+        }
+        viewer.taken = viewer.taken.wrapping_add(u32::from(message.is_deed()));
         match viewer.hands.translate(&message, self.size) {
             Ok(mut events) => {
                 if let (Some(input), Some(tentative), false) =

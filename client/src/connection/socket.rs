@@ -1,0 +1,360 @@
+//! One life of a web socket: pictures → WebCodecs → canvas, and messages both ways; closed on drop.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+
+use js_sys::{ArrayBuffer, Function, Uint8Array};
+use shared::message::{ClientMessage, ServerMessage, Stamped};
+use shared::session::{SessionId, ViewerId};
+use shared::socket::{self, FrameOnSocket, FromServer, FromViewer};
+use shared::wire;
+use wasm_bindgen::closure::Closure;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{BinaryType, Event, HtmlCanvasElement, MessageEvent, WebSocket};
+
+use super::codecs::{self, Brush, VideoDecoder, VideoFrame};
+use crate::dom::{Listener, listen, now, said, window};
+use crate::stats::reading::Reading;
+use crate::stats::way::Shown;
+
+/// More that wait for the decoder are older than what a keyframe would show by now.
+const MOST_UNDECODED: u32 = 8;
+/// A keyframe that was asked for and did not come by then is asked for again.
+const ASK_AGAIN_MILLIS: f64 = 1000.0;
+/// Moves that have not left yet: more would only be late ones.
+const WAITING_MOVES: u32 = 1024;
+/// Frames whose pictures have not come out; more only of a decoder that hangs.
+const MOST_INSIDE: usize = 64;
+
+/// What comes of it, at once.
+pub struct Ears {
+    pub opened: Box<dyn Fn()>,
+    pub message: Box<dyn Fn(ServerMessage)>,
+    /// A picture is on the canvas; times as of a `<video>`'s frame.
+    pub shown: Box<dyn Fn(Shown)>,
+    /// No more will come.
+    pub closed: Box<dyn Fn()>,
+}
+
+pub struct Socket {
+    wire: WebSocket,
+    canvas: HtmlCanvasElement,
+    brush: Brush,
+    ears: Ears,
+    listeners: RefCell<Vec<Listener>>,
+    decoder: RefCell<Option<Decoder>>,
+    /// Nothing but a keyframe can be decoded; since when one is asked for.
+    wants_keyframe: Cell<Option<f64>>,
+    /// Frames in the decoder: their timestamps, when they came, and when it began with them.
+    inside: RefCell<VecDeque<(u32, f64, f64)>>,
+    /// Pictures that the browser has not shown yet.
+    drawn: RefCell<Vec<Shown>>,
+    reading: RefCell<Reading>,
+    heard: Cell<f64>,
+}
+
+struct Decoder {
+    decoder: VideoDecoder,
+    codec: String,
+    _on_frame: Closure<dyn FnMut(VideoFrame)>,
+    _on_error: Closure<dyn FnMut(JsValue)>,
+}
+
+impl Socket {
+    pub fn open(
+        session: &SessionId,
+        viewer: &ViewerId,
+        canvas: HtmlCanvasElement,
+        ears: Ears,
+    ) -> Result<Rc<Socket>, JsValue> {
+        let location = window().location();
+        let scheme = match location.protocol()?.as_str() {
+            "https:" => "wss",
+            _ => "ws",
+        };
+        let (host, path) = (location.host()?, socket::PATH);
+        let wire = WebSocket::new(&format!(
+            "{scheme}://{host}{path}?session={}&viewer={}",
+            session.as_str(),
+            viewer.as_str()
+        ))?;
+        wire.set_binary_type(BinaryType::Arraybuffer);
+        let brush = canvas
+            .get_context("2d")?
+            .ok_or_else(|| JsValue::from_str("no canvas"))?;
+        let socket = Rc::new(Socket {
+            wire,
+            canvas,
+            brush: brush.unchecked_into(),
+            ears,
+            listeners: RefCell::default(),
+            decoder: RefCell::default(),
+            wants_keyframe: Cell::new(Some(now())),
+            inside: RefCell::default(),
+            drawn: RefCell::default(),
+            reading: RefCell::new(Reading {
+                protocol: Some("web socket".to_owned()),
+                decoder: Some("WebCodecs".to_owned()),
+                ..Reading::default()
+            }),
+            heard: Cell::new(now()),
+        });
+        socket.listen();
+        Ok(socket)
+    }
+
+    fn listen(self: &Rc<Self>) {
+        let on = |act: fn(&Rc<Socket>)| {
+            let weak = Rc::downgrade(self);
+            move |_: Event| with(&weak, act)
+        };
+        let weak = Rc::downgrade(self);
+        *self.listeners.borrow_mut() = vec![
+            listen(&self.wire, "open", on(|socket| (socket.ears.opened)())),
+            listen(&self.wire, "close", on(|socket| (socket.ears.closed)())),
+            listen(&self.wire, "message", move |event: MessageEvent| {
+                let received = now();
+                // The server sends nothing else.
+                if let Ok(buffer) = event.data().dyn_into::<ArrayBuffer>() {
+                    let bytes = Uint8Array::new(&buffer).to_vec();
+                    with(&weak, |socket| socket.take(&bytes, received));
+                }
+            }),
+        ];
+    }
+
+    fn take(self: &Rc<Self>, bytes: &[u8], received: f64) {
+        self.heard.set(received);
+        self.reading.borrow_mut().bytes_received += bytes.len() as f64;
+        let wrong = match FromServer::decode(bytes) {
+            Ok(FromServer::Frame(frame)) => return self.take_frame(frame, received),
+            Ok(FromServer::Message(message)) => match wire::decode_server(message) {
+                Ok(message) => return (self.ears.message)(message),
+                Err(wrong) => wrong,
+            },
+            Err(wrong) => wrong,
+        };
+        leptos::logging::warn!("a message of the server: {wrong}");
+    }
+
+    fn take_frame(self: &Rc<Self>, frame: FrameOnSocket<'_>, received: f64) {
+        // Before it is decoded: this is about the way.
+        self.say(FromViewer::Taken {
+            timestamp: frame.timestamp,
+        });
+        self.reading.borrow_mut().frames_received += 1.0;
+        let undecoded = self.decoder.borrow().as_ref().map_or(0, Decoder::undecoded);
+        if undecoded > MOST_UNDECODED {
+            // Too slow, or stuck: what waits is dropped.
+            self.forget_decoder();
+        }
+        if self.wants_keyframe.get().is_some() && !frame.keyframe {
+            self.reading.borrow_mut().frames_dropped += 1.0;
+            return self.ask_for_keyframe();
+        }
+        if let Err(thrown) = self.decode(frame, received) {
+            self.failed(&thrown);
+        }
+    }
+
+    fn decode(self: &Rc<Self>, frame: FrameOnSocket<'_>, received: f64) -> Result<(), JsValue> {
+        let FrameOnSocket {
+            keyframe,
+            timestamp,
+            access_unit,
+        } = frame;
+        if keyframe && let Some(codec) = socket::codec(access_unit) {
+            self.prepare(codec)?;
+        }
+        let decoder = self.decoder.borrow();
+        let Some(Decoder { decoder, .. }) = &*decoder else {
+            return Err(JsValue::from_str("a keyframe without its format"));
+        };
+        let mut inside = self.inside.borrow_mut();
+        if inside.len() == MOST_INSIDE {
+            inside.pop_front();
+        }
+        inside.push_back((timestamp, received, now()));
+        decoder.take(access_unit, keyframe, timestamp)?;
+        if keyframe {
+            self.wants_keyframe.set(None);
+        }
+        Ok(())
+    }
+
+    /// A decoder for this format, unless there is one.
+    fn prepare(self: &Rc<Self>, codec: String) -> Result<(), JsValue> {
+        if let Some(ready) = &mut *self.decoder.borrow_mut() {
+            if ready.codec != codec {
+                ready.decoder.expect(&codec)?;
+                ready.codec = codec;
+            }
+            return Ok(());
+        }
+        let weak = Rc::downgrade(self);
+        let on_frame = Closure::<dyn FnMut(VideoFrame)>::new(move |frame: VideoFrame| {
+            with(&weak, |socket| socket.draw(&frame));
+            frame.close();
+        });
+        let weak = Rc::downgrade(self);
+        let on_error = Closure::<dyn FnMut(JsValue)>::new(move |error: JsValue| {
+            with(&weak, |socket| socket.failed(&error));
+        });
+        let as_function = |closure: &JsValue| closure.unchecked_ref::<Function>().clone();
+        let decoder = codecs::decoder(
+            &as_function(on_frame.as_ref()),
+            &as_function(on_error.as_ref()),
+        )?;
+        decoder.expect(&codec)?;
+        *self.decoder.borrow_mut() = Some(Decoder {
+            decoder,
+            codec,
+            _on_frame: on_frame,
+            _on_error: on_error,
+        });
+        Ok(())
+    }
+
+    fn draw(self: &Rc<Self>, frame: &VideoFrame) {
+        let (width, height) = (frame.display_width(), frame.display_height());
+        // Setting a size, even the same, makes the canvas black.
+        if (self.canvas.width(), self.canvas.height()) != (width, height) {
+            self.canvas.set_width(width);
+            self.canvas.set_height(height);
+        }
+        let decoded = now();
+        // Throws for a frame that is closed, and this one is not.
+        let _ = self.brush.draw_frame(frame, 0.0, 0.0);
+        let timestamp = frame.timestamp() as u32;
+        let mut inside = self.inside.borrow_mut();
+        let place = inside.iter().position(|(named, ..)| *named == timestamp);
+        let times = place.and_then(|place| inside.drain(..=place).next_back());
+        let decode = times.map(|(_, _, began)| decoded - began);
+        {
+            let mut reading = self.reading.borrow_mut();
+            reading.frames_decoded += 1.0;
+            reading.total_decode_time += decode.unwrap_or(0.0) / 1000.0;
+            (reading.frame_width, reading.frame_height) = (width.into(), height.into());
+        }
+        let mut drawn = self.drawn.borrow_mut();
+        drawn.push(Shown {
+            rtp_timestamp: timestamp,
+            received: times.map(|(_, received, _)| received),
+            decode,
+            presented: now(),
+            told: 0.0,
+        });
+        if drawn.len() == 1 {
+            self.tell_when_shown();
+        } else if drawn.len() > MOST_INSIDE {
+            // A hidden page shows nothing, and is told nothing.
+            drawn.truncate(1);
+        }
+    }
+
+    /// What is drawn now is on the screen with the browser's next picture.
+    fn tell_when_shown(self: &Rc<Self>) {
+        let weak = Rc::downgrade(self);
+        let told: Function = Closure::once_into_js(move || {
+            with(&weak, |socket| {
+                for shown in socket.drawn.take() {
+                    (socket.ears.shown)(Shown {
+                        told: now(),
+                        ..shown
+                    });
+                }
+            });
+        })
+        .unchecked_into();
+        // Throws for no function.
+        let _ = window().request_animation_frame(&told);
+    }
+
+    fn failed(&self, error: &JsValue) {
+        leptos::logging::warn!("the video decoder: {}", said(error));
+        self.forget_decoder();
+    }
+
+    /// The next keyframe gets a fresh one.
+    fn forget_decoder(&self) {
+        let decoder = self.decoder.borrow_mut().take();
+        self.inside.borrow_mut().clear();
+        if self.wants_keyframe.get().is_none() {
+            self.wants_keyframe.set(Some(now()));
+            self.say(FromViewer::KeyframeNeeded);
+        }
+        if let Some(decoder) = decoder {
+            decoder.end();
+        }
+    }
+
+    fn ask_for_keyframe(&self) {
+        let again = |since: f64| now() - since >= ASK_AGAIN_MILLIS;
+        if self.wants_keyframe.get().is_some_and(again) {
+            self.wants_keyframe.set(Some(now()));
+            self.say(FromViewer::KeyframeNeeded);
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.wire.ready_state() == WebSocket::OPEN
+    }
+
+    /// When anything came last, in milliseconds of this page's clock.
+    pub fn heard(&self) -> f64 {
+        self.heard.get()
+    }
+
+    /// `false` if it cannot be sent now.
+    pub fn send(&self, stamped: &Stamped) -> bool {
+        let is_move = matches!(stamped.message, ClientMessage::PointerMove { .. });
+        if is_move && self.is_open() && self.wire.buffered_amount() > WAITING_MOVES {
+            return true;
+        }
+        self.say(FromViewer::Message(&wire::encode_client(stamped)))
+    }
+
+    fn say(&self, said: FromViewer<'_>) -> bool {
+        self.is_open() && self.wire.send_with_u8_array(&said.encode()).is_ok()
+    }
+
+    /// As of a peer. A web socket tells nothing of losses, which TCP repairs, and has no buffer before the decoder.
+    pub fn reading(&self) -> Reading {
+        Reading {
+            at_millis: js_sys::Date::now(),
+            ..self.reading.borrow().clone()
+        }
+    }
+}
+
+impl Decoder {
+    fn undecoded(&self) -> u32 {
+        self.decoder.decode_queue_size()
+    }
+
+    fn end(self) {
+        // Throws when an error has closed it already.
+        let _ = self.decoder.reset();
+        let _ = self.decoder.close();
+        // It may be this closure that is running.
+        wasm_bindgen_futures::spawn_local(async move { drop(self) });
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.listeners.borrow_mut().clear();
+        if let Some(decoder) = self.decoder.borrow_mut().take() {
+            decoder.end();
+        }
+        // Throws for no socket without a code.
+        let _ = self.wire.close();
+    }
+}
+
+fn with(weak: &Weak<Socket>, act: impl FnOnce(&Rc<Socket>)) {
+    if let Some(socket) = weak.upgrade() {
+        act(&socket);
+    }
+}

@@ -1,0 +1,50 @@
+// Viewers that reach the media port through a TURN server alone.
+
+import { expect, test } from '../support/fixtures';
+import { keepToRelays } from '../support/instruments.mjs';
+import { TurnServer } from '../support/turn.mjs';
+import { GREEN, YELLOW } from '../support/viewer';
+
+for (const transport of ['udp', 'tcp'] as const) {
+  test(`pictures and input pass a TURN server that is reached over ${transport.toUpperCase()}`, async ({
+    open,
+    page,
+    run,
+    start,
+  }) => {
+    const turn = await TurnServer.start();
+    try {
+      const server = await start({ flags: ['--grace', '3s', '--ice-server', turn.iceServer(transport)] });
+      await page.addInitScript(keepToRelays);
+      const viewer = await open('recorder.html', {}, server);
+      const target = await run.center('target');
+      await viewer.shows(YELLOW, target);
+      await viewer.click(target);
+      await run.saw('click', { target: 'target' });
+      await viewer.shows(GREEN, target);
+      await viewer.button('Statistics').click();
+      const panel = page.getByRole('complementary', { name: 'Statistics' });
+      await expect(panel).toContainText(`Relay over ${transport.toUpperCase()}`);
+      expect(turn.log, 'it was asked, with the right password').toMatch(/ALLOCATE processed, success/);
+    } finally {
+      await turn.stop();
+    }
+  });
+}
+
+test('a TURN server that refuses the password does not keep the web socket away', async ({ open, page, run, start }) => {
+  const turn = await TurnServer.start();
+  try {
+    const wrong = turn.iceServer('udp').replace(/password/, 'passphrase');
+    const server = await start({ flags: ['--grace', '3s', '--ice-server', wrong] });
+    await page.addInitScript(keepToRelays);
+    const viewer = await open('recorder.html', {}, server);
+    const target = await run.center('target');
+    await viewer.click(target);
+    await viewer.shows(GREEN, target);
+    await viewer.button('Statistics').click();
+    await expect(page.getByRole('complementary', { name: 'Statistics' })).toContainText(/Transport\s*Web socket/);
+  } finally {
+    await turn.stop();
+  }
+});

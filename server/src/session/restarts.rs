@@ -1,0 +1,73 @@
+//! Pure: is a Chrome that crashed started again by itself?
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// A page that crashes Chrome whenever it is shown must not do so for ever.
+const MOST: usize = 3;
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// Those of the last minute, oldest first.
+#[derive(Debug, Default)]
+pub struct Restarts(VecDeque<Instant>);
+
+impl Restarts {
+    /// Chrome crashed: which restart of the last minute this would be, from 1; `None` when there were too many.
+    pub fn next(&mut self, now: Instant) -> Option<usize> {
+        while let Some(oldest) = self.0.front()
+            && now.saturating_duration_since(*oldest) >= WITHIN
+        {
+            self.0.pop_front();
+        }
+        if self.0.len() >= MOST {
+            return None;
+        }
+        self.0.push_back(now);
+        Some(self.0.len())
+    }
+
+    /// A person has taken it in hand.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_fourth_crash_within_a_minute_waits_for_a_person() {
+        let start = Instant::now();
+        let mut restarts = Restarts::default();
+        let at = |seconds: u32| start + seconds * SECOND;
+        assert_eq!(restarts.next(at(0)), Some(1));
+        assert_eq!(restarts.next(at(10)), Some(2));
+        assert_eq!(restarts.next(at(20)), Some(3));
+        assert_eq!(restarts.next(at(30)), None);
+        assert_eq!(
+            restarts.next(at(59)),
+            None,
+            "asking does not make it longer"
+        );
+        assert_eq!(
+            restarts.next(at(60)),
+            Some(3),
+            "the first one is a minute ago"
+        );
+        assert_eq!(restarts.next(at(61)), None);
+        restarts.forget();
+        assert_eq!(restarts.next(at(61)), Some(1));
+    }
+
+    #[test]
+    fn now_and_then_is_always_mended() {
+        let start = Instant::now();
+        let mut restarts = Restarts::default();
+        for crash in 0..100 {
+            assert!(restarts.next(start + crash * 25 * SECOND).is_some());
+        }
+    }
+}
