@@ -1,11 +1,13 @@
 // What the instruments leave on the viewer's window.
 
 import type { Instruments } from './instruments.mjs';
+import type { LumaWatch } from './luma.mjs';
 import type { Stopwatch } from './stopwatch.mjs';
 
 declare global {
   interface Window {
     instruments: Instruments;
+    lumaWatch: LumaWatch;
     stopwatch: Stopwatch;
     /** With `keepMediaPortShut`. */
     mediaPort: { open: () => void };

@@ -1,7 +1,7 @@
 // The viewer's page → what its <video>, or the canvas over it, shows; its peers and sockets. Runs inside that page, before its own scripts.
 
 /**
- * A box in the video's own pixels.
+ * A box in the page's pixels.
  * @typedef {{ x: number, y: number, width: number, height: number }} Box
  */
 
@@ -11,7 +11,7 @@
  * @property {RTCPeerConnection[]} peers all that the page has made
  * @property {RTCDataChannel[]} channels
  * @property {WebSocket[]} sockets
- * @property {() => { width: number, height: number } | null} size of the picture; `null` while there is none
+ * @property {() => { width: number, height: number } | null} size of the page: of the largest picture so far; `null` before any
  * @property {(x: number, y: number) => number[] | null} pixel red, green, blue; `null` while there is no picture
  * @property {() => number | null} barcode the number that pages/barcode.js drew at the top left, if it can be read
  * @property {() => void} remember keeps the picture of now for `changed`
@@ -66,6 +66,17 @@ export function installInstruments() {
     return { source: video, width: video.videoWidth, height: video.videoHeight };
   }
 
+  /** The page's size: a picture that is smaller for a while shows the same page. */
+  const size = { width: 0, height: 0 };
+  /**
+   * The picture's pixels per pixel of the page.
+   * @param {{ width: number, height: number }} shown
+   */
+  function scaleOf({ width, height }) {
+    if (width > size.width) Object.assign(size, { width, height });
+    return width / size.width;
+  }
+
   const dot = brushOf(1, 1);
   const row = brushOf(24, 1);
   const BLOCK = 24;
@@ -87,19 +98,22 @@ export function installInstruments() {
     sockets,
     size() {
       const shown = picture();
-      return shown && { width: shown.width, height: shown.height };
+      if (shown) scaleOf(shown);
+      return size.width > 0 ? size : null;
     },
     pixel(x, y) {
       const shown = picture();
       if (!shown) return null;
-      dot.drawImage(shown.source, x, y, 1, 1, 0, 0, 1, 1);
+      const scale = scaleOf(shown);
+      dot.drawImage(shown.source, x * scale, y * scale, 1, 1, 0, 0, 1, 1);
       return [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
     },
     barcode() {
       const shown = picture();
       if (!shown) return null;
       // Scaled down to one pixel a block: what is read lies near each block's centre.
-      row.drawImage(shown.source, 0, 0, 24 * BLOCK, BLOCK, 0, 0, 24, 1);
+      const scale = scaleOf(shown);
+      row.drawImage(shown.source, 0, 0, 24 * BLOCK * scale, BLOCK * scale, 0, 0, 24, 1);
       const { data } = row.getImageData(0, 0, 24, 1);
       const green = Array.from({ length: 24 }, (_, at) => data[at * 4 + 1]);
       const [white, black] = green;

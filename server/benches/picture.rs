@@ -1,15 +1,17 @@
 //! What a picture costs before it is encoded: layers of pixels → the changed rows of an I420 canvas.
 
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, ops::Range, time::Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use farpane::{
     latest::Latest,
     picture::{
+        I420,
         compose::{Composer, Layer, Pixels},
         convert::Bgrx,
         damage::Damage,
         rect::Rect,
+        shrink::Shrink,
     },
 };
 use shared::geometry::VideoSize;
@@ -146,5 +148,38 @@ fn pictures(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, pictures);
+fn shrunk(criterion: &mut Criterion) {
+    let size = |width, height| VideoSize::new(width, height).expect("a size");
+    for (from, label, into) in [
+        (VideoSize::HD, "720p", [size(960, 540), size(640, 360)]),
+        (
+            VideoSize::FULL_HD,
+            "1080p",
+            [size(1440, 810), size(960, 540)],
+        ),
+    ] {
+        let mut group = criterion.benchmark_group(format!("shrink, {label}"));
+        let (width, height) = from.usize();
+        let mut picture = I420::black(from);
+        for (at, luma) in picture.planes_mut().0.iter_mut().enumerate() {
+            *luma = 16 + (at % width * 7 / 3 + at / width * 5 % 200) as u8 % 200;
+        }
+        for into in into {
+            let mut smaller = Shrink::new(into);
+            let mut run = |name: String, rows: Range<usize>| {
+                group.bench_function(name, |bencher| {
+                    bencher.iter(|| smaller.update(black_box(&picture), rows.clone()))
+                });
+            };
+            run(format!("to {into}"), 0..height);
+            run(
+                format!("to {into}, a tenth of the rows"),
+                0..height / 20 * 2,
+            );
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, pictures, shrunk);
 criterion_main!(benches);

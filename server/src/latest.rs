@@ -64,8 +64,8 @@ pub struct Taken {
     pub convert: Duration,
     /// How many pictures Chrome drew that this one stands for as well.
     pub replaced: u32,
-    /// How many of its rows may have changed.
-    pub rows: usize,
+    /// The rows that may have changed.
+    pub rows: Range<usize>,
     /// Inputs that it shows.
     pub marks: Vec<Answered>,
 }
@@ -179,8 +179,8 @@ impl Latest {
             if let Some(fresh) = state.fresh.take() {
                 // Whoever nudged gets this picture.
                 state.nudged = false;
-                let rows = fresh.rows.len();
-                into.copy_rows(&state.canvas, fresh.rows);
+                let rows = fresh.rows;
+                into.copy_rows(&state.canvas, rows.clone());
                 return Wake::Picture(Taken {
                     rows,
                     drawn_at: fresh.drawn_at,

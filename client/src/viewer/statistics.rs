@@ -99,7 +99,10 @@ const PLOTS: [Plot; 8] = [
 #[component]
 pub fn Statistics() -> impl IntoView {
     let Watch {
-        history, repairs, ..
+        history,
+        repairs,
+        state,
+        ..
     } = Watch::current();
     // Told anew with each sample: how long ago it was changes.
     let of_repairs = move |written: fn(&Repairs, f64) -> String| {
@@ -133,9 +136,18 @@ pub fn Statistics() -> impl IntoView {
                 .unwrap_or_else(|| "–".to_owned())
         }
     };
-    let resolution = of_newest(|sample| {
+    let encoded = of_newest(|sample| {
         (sample.width > 0).then(|| format!("{}×{}", sample.width, sample.height))
     });
+    // Smaller than the page while a narrow link asks for it.
+    let resolution = move || {
+        let encoded = encoded();
+        let page = state.with(|state| state.as_ref().map(|state| state.size.to_string()));
+        match page {
+            Some(page) if page != encoded && encoded != "–" => format!("{encoded} of {page}"),
+            _ => encoded,
+        }
+    };
     let transport = of_newest(|sample| sample.protocol.as_deref().map(transport_name));
     view! {
         <aside class="statistics" aria-label="Statistics">

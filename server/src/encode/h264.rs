@@ -392,7 +392,7 @@ fn check(step: &'static str, code: i32) -> Result<(), EncodeError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     unsafe extern "C" {
@@ -474,7 +474,7 @@ mod tests {
     }
 
     /// Anti-aliased strokes in paragraphs with margins, moved up by `scrolled` rows.
-    fn text(scrolled: usize) -> I420 {
+    pub fn text(scrolled: usize) -> I420 {
         let mut picture = I420::black(VideoSize::HD);
         let stride = picture.stride();
         let (y, _, _) = picture.planes_mut();
@@ -498,7 +498,7 @@ mod tests {
     }
 
     /// Luma, in dB.
-    fn psnr(shown: &[u8], stride: usize, original: &I420) -> f64 {
+    pub fn psnr(shown: &[u8], stride: usize, original: &I420) -> f64 {
         let width = original.stride();
         let rows = original.y().chunks(width).zip(shown.chunks(stride));
         let squares: u64 = rows

@@ -1,4 +1,5 @@
-//! Pure: how often pictures really come, for rate control: on a narrow link each one has a larger share.
+//! Pure: how many frames a second share the bitrate: as many as the page draws, whether the link carries them or not. So
+//! frames get coarser first, and fewer after that.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,8 @@ const REST: Duration = Duration::from_millis(300);
 const NEWEST: f64 = 0.1;
 /// A smaller change is not worth telling.
 const WORTHWHILE: f64 = 0.2;
+/// Fewer would let one frame occupy the link for longer than this part of a second.
+const LEAST: f64 = 15.0;
 
 #[derive(Clone, Copy, Debug)]
 pub struct FrameRate {
@@ -29,20 +32,38 @@ impl FrameRate {
         }
     }
 
-    /// A frame is about to be encoded; gives the frames per second to tell, if that is news.
-    pub fn next(&mut self, now: Instant) -> Option<f32> {
+    /// A frame is about to be encoded; gives the frames per second to tell rate control, if that is news. `held`: it
+    /// waited for the link, so that its distance says nothing of the page.
+    pub fn next(&mut self, held: bool, now: Instant) -> Option<f32> {
         if let Some(last) = self.last.replace(now) {
             let distance = now.saturating_duration_since(last);
-            if distance < REST {
-                self.distance += (distance.as_secs_f64() - self.distance) * NEWEST;
+            if held {
+                self.count(1.0 / self.highest);
+            } else if distance < REST {
+                self.count(distance.as_secs_f64());
             }
         }
-        let rate = (1.0 / self.distance.max(1e-3)).min(self.highest);
+        let rate = 1.0 / self.distance().as_secs_f64();
         if (rate - self.told).abs() <= WORTHWHILE * self.told {
             return None;
         }
         self.told = rate;
         Some(rate as f32)
+    }
+
+    /// From one frame to the next: a frame's share of the bitrate.
+    pub fn distance(&self) -> Duration {
+        let least = 1.0 / self.highest.max(LEAST);
+        Duration::from_secs_f64(self.distance.clamp(least, 1.0 / LEAST))
+    }
+
+    /// What rate control was told last.
+    pub fn told(&self) -> f32 {
+        self.told as f32
+    }
+
+    fn count(&mut self, distance: f64) {
+        self.distance += (distance - self.distance) * NEWEST;
     }
 }
 
@@ -52,7 +73,7 @@ mod tests {
 
     fn run(rate: &mut FrameRate, start: Instant, every: u64, frames: u64) -> Option<f32> {
         (0..frames)
-            .filter_map(|frame| rate.next(start + Duration::from_millis(every * frame)))
+            .filter_map(|frame| rate.next(false, start + Duration::from_millis(every * frame)))
             .last()
     }
 
@@ -67,5 +88,16 @@ mod tests {
             run(&mut rate, start + 60 * Duration::from_secs(1), 900, 5),
             None
         );
+    }
+
+    #[test]
+    fn a_page_that_moves_faster_again_is_noticed_on_a_link_that_is_full() {
+        let (start, mut rate) = (Instant::now(), FrameRate::new(60));
+        let slow = run(&mut rate, start, 66, 50).unwrap();
+        assert!(slow < 22.0, "{slow}");
+        let later = start + Duration::from_secs(6);
+        let frames = (0..50).map(|frame| later + Duration::from_millis(frame * 90));
+        let told = frames.filter_map(|now| rate.next(true, now));
+        assert!(told.last().unwrap() > 45.0);
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub type Qp = u8;
 
 /// Nothing changed for this long: the page rests. Longer than two frames of a slow animation.
-const QUIET: Duration = Duration::from_millis(70);
+pub const QUIET: Duration = Duration::from_millis(70);
 /// Between two steps, so that a person who goes on is never behind a row of them.
 const BETWEEN: Duration = Duration::from_millis(20);
 /// Text decoded at this one is within 48 dB of the original's luma.
@@ -23,7 +23,7 @@ const STEP: Qp = 8;
 const SHORT: Duration = Duration::from_millis(120);
 /// A change of no more than this part of the picture's rows is encoded sharply at once, if the page rested before: a
 /// letter that was typed, a caret that blinks.
-const SMALL: f32 = 0.1;
+pub const SMALL: f32 = 0.1;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Sharpen {
@@ -70,6 +70,18 @@ impl Sharpen {
                 (rows <= SMALL && rested && self.shown == Some(SHARP)).then_some(SHARP)
             }
         }
+    }
+
+    /// While the page moves, rate control chooses.
+    pub fn is_moving(&self) -> bool {
+        self.shown.is_none()
+    }
+
+    /// All of the picture was encoded anew, with this quantizer.
+    pub fn begun(&mut self, qp: Qp, now: Instant) {
+        self.at = Some(now);
+        self.shown = Some(qp);
+        self.due_at = (qp > SHARP).then_some(now + QUIET);
     }
 
     /// A frame was encoded with this quantizer, or by rate control, and takes `on_the_way` to be sent.

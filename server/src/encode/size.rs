@@ -37,10 +37,20 @@ impl KeyframeSize {
     }
 
     pub fn quantizer(&self, bitrate: Bitrate) -> Qp {
-        let room = bitrate.bytes_in(ON_THE_WAY).max(1) as f64;
-        let more = (self.bytes / room).log2() * HALVES;
+        self.of_part(1.0, bitrate.bytes_in(ON_THE_WAY))
+    }
+
+    /// For a picture of which this part is new, 0 to 1, and which may take so many bytes.
+    pub fn of_part(&self, part: f64, bytes: u64) -> Qp {
+        let room = bytes.max(1) as f64;
+        let more = (self.bytes * part.clamp(1e-3, 1.0) / room).log2() * HALVES;
         let qp = f64::from(self.at) + more;
         qp.clamp(FINEST.into(), COARSEST.into()).ceil() as Qp
+    }
+
+    /// From now on pictures have so many times the pixels.
+    pub fn resized(&mut self, pixels: f64) {
+        self.bytes = (self.bytes * pixels).max(1.0);
     }
 
     pub fn made(&mut self, bytes: usize, quantizer: Qp) {

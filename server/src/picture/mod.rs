@@ -7,6 +7,8 @@ pub mod rect;
 mod blend;
 pub mod compose;
 pub mod convert;
+// One picture → a smaller one.
+pub mod shrink;
 
 use std::ops::Range;
 

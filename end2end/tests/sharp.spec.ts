@@ -1,0 +1,62 @@
+// A page that comes to rest is seen as it is, soon, and then nothing is sent: measured in the viewer's own browser.
+
+import { psnr, ssim } from '../support/likeness.mjs';
+import { keptLuma, pixelsOf, watchLuma } from '../support/luma.mjs';
+import { expect, test } from '../support/fixtures';
+import { until } from '../support/until.mjs';
+
+const EXACT = { psnr: 48, ssim: 0.998 };
+/** Of a picture that is still the same one. */
+const SILENCE_MILLIS = 1000;
+/** On a machine with nothing else to do it is half a second. */
+const SOON_MILLIS = 3000;
+
+test('the figures of likeness are those of its definition', () => {
+  const width = 64;
+  const page = Array.from({ length: width * width }, (_, at) => ((at * 7919) % 256));
+  expect(ssim(page, page, width)).toBeCloseTo(1, 9);
+  expect(psnr(page, page)).toBe(60);
+  // A mean square of 1 is 48.13 dB.
+  expect(psnr(page.map((luma) => luma + 1), page)).toBeCloseTo(48.13, 2);
+  // Two flat pictures: (2·100·110 + C1) / (100² + 110² + C1), the contrast's part being 1.
+  const flat = (luma: number) => new Array(width * width).fill(luma);
+  expect(ssim(flat(100), flat(110), width)).toBeCloseTo((22_000 + 6.5025) / (22_100 + 6.5025), 6);
+  expect(ssim(page.map((luma) => 255 - luma), page, width)).toBeLessThan(0);
+});
+
+test('a page that stops is exact soon, and silent then', async ({ open, run }) => {
+  const viewer = await open('sharp.html');
+  await viewer.click({ x: 640, y: 360 });
+  const still = await until(() => run.all('still').at(-1), () => 'the page does not stop');
+  await viewer.page.evaluate(watchLuma);
+  // Silence is a fact to wait for: the newest frame is older than that.
+  await viewer.page.waitForFunction(
+    (silence) => {
+      const newest = window.lumaWatch.frames.at(-1);
+      return newest && performance.timeOrigin + performance.now() - newest.at > silence;
+    },
+    SILENCE_MILLIS,
+    { timeout: 10_000 },
+  );
+  const pixels = Buffer.from(await viewer.page.evaluate(pixelsOf, String(still.picture)), 'base64');
+  // BT.709.
+  const meant = Float64Array.from(
+    { length: pixels.length / 4 },
+    (_, at) => 0.2126 * pixels[at * 4] + 0.7152 * pixels[at * 4 + 1] + 0.0722 * pixels[at * 4 + 2],
+  );
+  const frames = await viewer.page.evaluate(keptLuma);
+  const figures = frames.map(({ at, width, height, luma }) => {
+    expect([width, height]).toEqual([1280, 720]);
+    const seen = Float64Array.from(Buffer.from(luma, 'base64'), (level) => ((level - 16) * 255) / 219);
+    return { after: at - Number(still.at), psnr: psnr(seen, meant), ssim: ssim(seen, meant, width) };
+  });
+  const told = ({ after, psnr, ssim }: (typeof figures)[number]) =>
+    `${Math.round(after)} ms: ${psnr.toFixed(1)} dB, SSIM ${ssim.toFixed(4)}`;
+  console.log(`after the last change\n  ${figures.map(told).join('\n  ')}`);
+  const exact = figures.find((figure) => figure.psnr >= EXACT.psnr && figure.ssim >= EXACT.ssim);
+  expect(exact, 'the page at rest becomes exact').toBeDefined();
+  expect(exact?.after).toBeLessThan(SOON_MILLIS);
+  const last = figures.at(-1);
+  expect(last?.psnr).toBeGreaterThanOrEqual(EXACT.psnr);
+  expect(last?.ssim).toBeGreaterThanOrEqual(EXACT.ssim);
+});
