@@ -123,7 +123,8 @@ mod tests {
         let mut picture = I420::black(size(512, 256));
         let (y, u, v) = picture.planes_mut();
         y[..512 * 128].fill(235);
-        (u.fill(90), v.fill(200));
+        u.fill(90);
+        v.fill(200);
         let mut small = Shrink::new(size(256, 128));
         small.update(&picture, 0..256);
         let small = small.picture();
