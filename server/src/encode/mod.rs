@@ -331,7 +331,7 @@ impl Work {
         let sharper = self.sharpen.due_at().filter(|_| self.adapt);
         let sharper = sharper.filter(|_| self.resolution.shown() == Scale::Full)?;
         match self.sharpen.is_moving() {
-            true => Some(sharper.max(self.clear_at + sharpen::QUIET)),
+            true => Some(sharper.max(self.clear_at + self.sharpen.quiet())),
             false => Some(sharper),
         }
     }
@@ -689,7 +689,7 @@ mod tests {
             moving.0, moving.1
         );
         // How many frames a second is a fact to be read: a busy machine has fewer.
-        assert_ne!(moving.1, VideoSize::HD);
+        assert!(sizes.iter().any(|size| *size != VideoSize::HD), "{sizes:?}");
         assert_eq!(sizes.last(), Some(&VideoSize::HD));
         assert!(sizes.len() <= 4, "{sizes:?}");
     }

@@ -1,7 +1,7 @@
 //! Pure: when a page that has come to rest is encoded again, better each time, until it cannot be told from the original.
 //!
-//! While a page moves, rate control decides how sharp it is. When it rests, the bits that nobody else needs go into what
-//! is shown; then there is silence.
+//! While a page moves, its link decides how sharp it is. When it rests, the bits that nobody else needs go into what is
+//! shown; then there is silence.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 pub type Qp = u8;
 
 /// Nothing changed for this long: the page rests. Longer than two frames of a slow animation.
-pub const QUIET: Duration = Duration::from_millis(70);
+const QUIET: Duration = Duration::from_millis(70);
+/// … and, on a link that takes long for a frame, longer than this many of them: such a page moves as fast as it can.
+const FRAMES: u32 = 2;
+const LONGEST_QUIET: Duration = Duration::from_millis(500);
 /// Between two steps, so that a person who goes on is never behind a row of them.
 const BETWEEN: Duration = Duration::from_millis(20);
 /// Text decoded at this one is within 48 dB of the original's luma.
 const SHARP: Qp = 10;
-/// What rate control may have left, at most: the first step is one below.
+/// What a movement may have left, at most: the first step is one below.
 const COARSE: Qp = 34;
 /// Each step costs about as much as the one before: a large one is over sooner, a small one can be followed by news
 /// sooner.
@@ -27,7 +30,7 @@ pub const SMALL: f32 = 0.1;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Sharpen {
-    /// How finely all of the picture has been encoded at least; `None` while rate control chose.
+    /// How finely all of the picture has been encoded at least; `None` while it moves.
     shown: Option<Qp>,
     /// The last change, or the last step.
     at: Option<Instant>,
@@ -35,6 +38,8 @@ pub struct Sharpen {
     due_at: Option<Instant>,
     /// Steps get smaller when the link takes long for one.
     step: Qp,
+    /// How long nothing changes on a page that rests.
+    quiet: Duration,
 }
 
 impl Default for Sharpen {
@@ -44,6 +49,7 @@ impl Default for Sharpen {
             at: None,
             due_at: None,
             step: STEP,
+            quiet: QUIET,
         }
     }
 }
@@ -54,7 +60,7 @@ impl Sharpen {
         self.due_at
     }
 
-    /// How to encode what is owed at `now`: with which quantizer, or by rate control. `rows` is the changed part of the
+    /// How to encode what is owed at `now`: with which quantizer, or as the link carries it. `rows` is the changed part of the
     /// picture's rows, 0 to 1; nothing when only the next step is due.
     pub fn choose(&self, rows: Option<f32>, now: Instant) -> Option<Qp> {
         match rows {
@@ -72,7 +78,12 @@ impl Sharpen {
         }
     }
 
-    /// While the page moves, rate control chooses.
+    /// How long nothing changes on a page that rests.
+    pub fn quiet(&self) -> Duration {
+        self.quiet
+    }
+
+    /// While the page moves, others choose.
     pub fn is_moving(&self) -> bool {
         self.shown.is_none()
     }
@@ -84,13 +95,14 @@ impl Sharpen {
         self.due_at = (qp > SHARP).then_some(now + QUIET);
     }
 
-    /// A frame was encoded with this quantizer, or by rate control, and takes `on_the_way` to be sent.
+    /// A frame was encoded with this quantizer, or while the page moves, and takes `on_the_way` to be sent.
     pub fn encoded(&mut self, qp: Option<Qp>, on_the_way: Duration, now: Instant) {
         self.at = Some(now);
         match qp {
             None => {
                 self.shown = None;
-                self.due_at = Some(now + QUIET);
+                self.quiet = (FRAMES * on_the_way).clamp(QUIET, LONGEST_QUIET);
+                self.due_at = Some(now + self.quiet);
             }
             Some(qp) => {
                 self.shown = Some(qp);
@@ -143,6 +155,16 @@ mod tests {
         let (wide, narrow) = (rest(10 * MS), rest(300 * MS));
         assert!(narrow.len() > wide.len(), "{narrow:?}");
         assert_eq!(narrow.last().unwrap().1, SHARP);
+    }
+
+    #[test]
+    fn a_page_that_moves_as_fast_as_its_link_is_no_page_at_rest() {
+        let start = Instant::now();
+        let mut sharpen = Sharpen::default();
+        sharpen.encoded(None, 120 * MS, start);
+        assert_eq!(sharpen.due_at(), Some(start + 240 * MS));
+        sharpen.encoded(None, 3000 * MS, start);
+        assert_eq!(sharpen.due_at(), Some(start + LONGEST_QUIET));
     }
 
     #[test]
