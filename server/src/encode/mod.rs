@@ -330,7 +330,7 @@ impl Work {
     fn sharper_at(&self) -> Option<Instant> {
         let sharper = self.sharpen.due_at().filter(|_| self.adapt);
         let sharper = sharper.filter(|_| self.resolution.shown() == Scale::Full)?;
-        match self.sharpen.is_moving() {
+        match self.sharpen.waits_for_quiet() {
             true => Some(sharper.max(self.clear_at + self.sharpen.quiet())),
             false => Some(sharper),
         }
@@ -490,7 +490,7 @@ impl Work {
         match quality {
             Quality::Keyframe(qp) => {
                 self.keyframe_size.made(bytes, qp);
-                self.sharpen.begun(qp, now);
+                self.sharpen.begun(qp, on_the_way, now);
             }
             Quality::Sharp(qp) => self.sharpen.encoded(Some(qp), on_the_way, now),
             Quality::Moving(qp) => {

@@ -22,6 +22,7 @@ const COARSE: Qp = 34;
 /// Each step costs about as much as the one before: a large one is over sooner, a small one can be followed by news
 /// sooner.
 const STEP: Qp = 8;
+const SMALLEST_STEP: Qp = 2;
 /// A step should be on its way for no longer than this.
 const SHORT: Duration = Duration::from_millis(120);
 /// A change of no more than this part of the picture's rows is encoded sharply at once, if the page rested before: a
@@ -40,6 +41,8 @@ pub struct Sharpen {
     step: Qp,
     /// How long nothing changes on a page that rests.
     quiet: Duration,
+    /// The last frame was such a step.
+    refining: bool,
 }
 
 impl Default for Sharpen {
@@ -50,6 +53,7 @@ impl Default for Sharpen {
             due_at: None,
             step: STEP,
             quiet: QUIET,
+            refining: false,
         }
     }
 }
@@ -88,27 +92,40 @@ impl Sharpen {
         self.shown.is_none()
     }
 
+    /// The page may draw as soon as the link is clear: only then does its silence begin.
+    pub fn waits_for_quiet(&self) -> bool {
+        !self.refining
+    }
+
     /// All of the picture was encoded anew, with this quantizer.
-    pub fn begun(&mut self, qp: Qp, now: Instant) {
-        self.at = Some(now);
+    pub fn begun(&mut self, qp: Qp, on_the_way: Duration, now: Instant) {
+        self.changed(on_the_way, now);
         self.shown = Some(qp);
-        self.due_at = (qp > SHARP).then_some(now + QUIET);
+        self.due_at = self.due_at.filter(|_| qp > SHARP);
+    }
+
+    fn changed(&mut self, on_the_way: Duration, now: Instant) {
+        self.at = Some(now);
+        self.shown = None;
+        self.refining = false;
+        self.quiet = (FRAMES * on_the_way).clamp(QUIET, LONGEST_QUIET);
+        self.due_at = Some(now + self.quiet);
+        if on_the_way > SHORT {
+            self.step = SMALLEST_STEP;
+        }
     }
 
     /// A frame was encoded with this quantizer, or while the page moves, and takes `on_the_way` to be sent.
     pub fn encoded(&mut self, qp: Option<Qp>, on_the_way: Duration, now: Instant) {
-        self.at = Some(now);
         match qp {
-            None => {
-                self.shown = None;
-                self.quiet = (FRAMES * on_the_way).clamp(QUIET, LONGEST_QUIET);
-                self.due_at = Some(now + self.quiet);
-            }
+            None => self.changed(on_the_way, now),
             Some(qp) => {
+                self.at = Some(now);
                 self.shown = Some(qp);
+                self.refining = true;
                 self.due_at = (qp > SHARP).then_some(now + BETWEEN);
                 if on_the_way > SHORT {
-                    self.step = (self.step / 2).max(2);
+                    self.step = (self.step / 2).max(SMALLEST_STEP);
                 } else if on_the_way < SHORT / 4 {
                     self.step = (self.step + 1).min(STEP);
                 }
