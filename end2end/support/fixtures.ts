@@ -29,7 +29,7 @@ type Each = {
 };
 
 export const test = base.extend<Each, Worker>({
-  flags: [['--grace', '3s'], { option: true, scope: 'worker' }],
+  flags: [['--grace', '8s'], { option: true, scope: 'worker' }],
 
   site: [
     async ({}, use) => {

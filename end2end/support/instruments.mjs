@@ -59,7 +59,7 @@ export function installInstruments() {
   }
   /** @returns {{ source: HTMLVideoElement | HTMLCanvasElement, width: number, height: number } | null} */
   function picture() {
-    const canvas = document.querySelector('canvas');
+    const canvas = /** @type {HTMLCanvasElement | null} */ (document.querySelector('canvas.over'));
     if (canvas && !canvas.hidden) return { source: canvas, width: canvas.width, height: canvas.height };
     const video = document.querySelector('video');
     if (!video || video.videoWidth === 0 || video.readyState < 2) return null;

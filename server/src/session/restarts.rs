@@ -26,6 +26,12 @@ impl Restarts {
         Some(self.0.len())
     }
 
+    /// Chrome has lately been started again by itself.
+    pub fn is_mending(&self, now: Instant) -> bool {
+        let newest = self.0.back();
+        newest.is_some_and(|at| now.saturating_duration_since(*at) < WITHIN)
+    }
+
     /// A person has taken it in hand.
     pub fn forget(&mut self) {
         self.0.clear();
@@ -58,7 +64,9 @@ mod tests {
             "the first one is a minute ago"
         );
         assert_eq!(restarts.next(at(61)), None);
+        assert!(restarts.is_mending(at(61)) && !restarts.is_mending(at(121)));
         restarts.forget();
+        assert!(!restarts.is_mending(at(61)));
         assert_eq!(restarts.next(at(61)), Some(1));
     }
 

@@ -163,7 +163,7 @@ impl Run {
                 Event::Request(Some(Request::End)) => break "It was closed.",
                 Event::Request(Some(request)) => self.answer(request),
                 Event::Peer(viewer, event) => self.hear(viewer, event),
-                Event::Started(result) => self.started(result),
+                Event::Started(result) => self.started(result, Instant::now()),
                 Event::Browser(state) => self.browser_changed(state),
                 Event::Display(state) => self.display_changed(state),
                 Event::Time => {

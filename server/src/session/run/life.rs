@@ -34,7 +34,7 @@ impl Run {
         );
     }
 
-    pub(super) fn started(&mut self, result: Result<Engine, EngineError>) {
+    pub(super) fn started(&mut self, result: Result<Engine, EngineError>, now: Instant) {
         match result {
             Ok(engine) => {
                 self.life = Life::Running(Box::new(engine));
@@ -45,6 +45,10 @@ impl Run {
             Err(error) => {
                 tracing::error!(session = %self.id, error = %chain(&error), "Chrome cannot be started");
                 self.life = Life::Stopped;
+                // It may have crashed again before it had begun.
+                if self.restarts.is_mending(now) && self.restarts.next(now).is_some() {
+                    return self.start_chrome();
+                }
                 self.change(|state| {
                     state.phase = Phase::Stopped {
                         reason: format!("Chrome cannot be started: {error}."),
