@@ -494,7 +494,7 @@ impl Work {
             }
             Quality::Sharp(qp) => self.sharpen.encoded(Some(qp), on_the_way, now),
             Quality::Moving(qp) => {
-                self.sharpen.encoded(None, on_the_way, now);
+                self.sharpen.moved(qp, on_the_way, now);
                 moved = Some((bytes, qp));
             }
             Quality::RateControl => self.sharpen.encoded(None, on_the_way, now),
