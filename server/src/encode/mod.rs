@@ -237,6 +237,8 @@ struct Work {
 const HELD: Duration = Duration::from_millis(34);
 /// The first frame of a movement may be a new page: it should be on its way for no longer than this.
 const LEAP: Duration = Duration::from_millis(100);
+/// … and is not finer than this: what a person has just done is seen some milliseconds sooner, and sharp right after.
+const LEAP_FINEST: Qp = 28;
 
 /// Who decides how finely a frame is encoded.
 #[derive(Clone, Copy, Debug)]
@@ -387,7 +389,7 @@ impl Work {
         // Nobody knows yet what it takes.
         let rows = f64::from(self.rows_owed().unwrap_or(1.0));
         let leap = self.keyframe_size.of_part(rows, bitrate.bytes_in(LEAP));
-        qp.max(leap).min(cost::COARSEST)
+        qp.max(leap).clamp(LEAP_FINEST, cost::COARSEST)
     }
 
     /// Encodes in another size from now on, if that is wanted.
