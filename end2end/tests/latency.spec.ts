@@ -104,7 +104,8 @@ test('what an input takes to be seen is measured by stage, and agrees with a sto
   await expect(panel).toContainText(/p50 \d+\.\d ms/);
   const told = await reported(viewer, 24);
   expect(Object.keys(told.stages_millis)).toEqual(STAGES);
-  expect(told.clock?.uncertainty_millis, 'the clocks of one machine').toBeLessThan(5);
+  // Half of the quickest ping there and back: a machine with much else to do answers late, and it says so.
+  expect(told.clock?.uncertainty_millis, 'the clocks of one machine').toBeLessThan(50);
   for (const { total_millis, stages_millis, remainder_millis, exact } of told.measurements) {
     expect(exact, 'the page rests').toBe(true);
     for (const stage of STAGES) {
