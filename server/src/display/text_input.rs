@@ -231,6 +231,8 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
                 } else {
                     input.current = None;
                 }
+                // Until it knows that all it committed has arrived, Chrome keeps what it would tell next to itself.
+                input.resource.done(input.serial);
                 state.publish_text_field();
             }
             _ => {}
