@@ -25,7 +25,7 @@ pub enum EncodeError {
     Thread,
 }
 
-/// What the codec is opened with; the bitrate is a ceiling that [`H264::set_bitrate`] stays below.
+/// What the codec is opened with. Rate control keeps below the ceiling; a quantizer of its own does not.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     pub size: VideoSize,
@@ -50,8 +50,6 @@ pub struct H264 {
     size: VideoSize,
     /// What it was opened with, and told since.
     parameters: Box<sys::SEncParamExt>,
-    /// The bitrate it works towards now.
-    told_bits: i32,
     quantizer: Option<Qp>,
     /// 4 kB of pointers that openh264 fills for each frame.
     info: Box<sys::SFrameBSInfo>,
@@ -97,7 +95,6 @@ impl H264 {
             // SAFETY: all-zero is a valid value of this C struct.
             parameters: Box::new(unsafe { std::mem::zeroed() }),
             quantizer: None,
-            told_bits: i32::try_from(settings.ceiling.as_bps()).unwrap_or(i32::MAX),
             info: Box::default(),
         };
 
@@ -138,22 +135,6 @@ impl H264 {
         }
     }
 
-    /// At most the ceiling it was opened with.
-    pub fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), EncodeError> {
-        let bits = i32::try_from(bitrate.as_bps()).unwrap_or(i32::MAX);
-        // openh264 refuses any step that leaves the layer's target above its maximum, so their order matters. The maximum
-        // follows the target because it is the height of bursts.
-        if bits > self.told_bits {
-            self.set_layer_maximum(bits)?;
-            self.set_layers_target(bits)?;
-        } else {
-            self.set_layers_target(bits)?;
-            self.set_layer_maximum(bits)?;
-        }
-        self.told_bits = bits;
-        Ok(())
-    }
-
     /// From the next picture on every one is encoded with this quantizer, whatever it costs; `None` lets rate control
     /// choose again.
     pub fn set_quantizer(&mut self, quantizer: Option<Qp>) -> Result<(), EncodeError> {
@@ -164,20 +145,19 @@ impl H264 {
             // Nothing else in it differs from what the encoder has, so it only takes over the numbers.
             self.parameters.sSpatialLayers[0].iDLayerQp = qp.into();
             self.parameters.iRCMode = sys::RC_OFF_MODE;
-            self.parameters.iTargetBitrate = self.told_bits;
-            self.parameters.sSpatialLayers[0].iSpatialBitrate = self.told_bits;
-            self.parameters.sSpatialLayers[0].iMaxSpatialBitrate = self.told_bits;
             self.set_option(
                 "change its quantizer",
                 sys::ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
                 *self.parameters,
             )?;
         }
-        let mode = match quantizer {
-            Some(_) => sys::RC_OFF_MODE,
-            None => sys::RC_BITRATE_MODE,
-        };
-        self.set_option("change its rate control", sys::ENCODER_OPTION_RC_MODE, mode)?;
+        if self.quantizer.is_none() || quantizer.is_none() {
+            let mode = match quantizer {
+                Some(_) => sys::RC_OFF_MODE,
+                None => sys::RC_BITRATE_MODE,
+            };
+            self.set_option("change its rate control", sys::ENCODER_OPTION_RC_MODE, mode)?;
+        }
         self.quantizer = quantizer;
         Ok(())
     }
@@ -192,26 +172,6 @@ impl H264 {
             sys::ENCODER_OPTION_FRAME_RATE,
             frame_rate,
         )
-    }
-
-    fn set_layer_maximum(&self, bits: i32) -> Result<(), EncodeError> {
-        let maximum = sys::SBitrateInfo {
-            iLayer: sys::SPATIAL_LAYER_0,
-            iBitrate: bits,
-        };
-        self.set_option(
-            "change its highest bitrate",
-            sys::ENCODER_OPTION_MAX_BITRATE,
-            maximum,
-        )
-    }
-
-    fn set_layers_target(&self, bits: i32) -> Result<(), EncodeError> {
-        let target = sys::SBitrateInfo {
-            iLayer: sys::SPATIAL_LAYER_ALL,
-            iBitrate: bits,
-        };
-        self.set_option("change its bitrate", sys::ENCODER_OPTION_BITRATE, target)
     }
 
     /// `since_start` must grow: rate control counts the bits per time with it.
@@ -392,7 +352,8 @@ fn check(step: &'static str, code: i32) -> Result<(), EncodeError> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use super::super::testing::{psnr, text};
     use super::*;
 
     unsafe extern "C" {
@@ -463,50 +424,6 @@ pub(super) mod tests {
         assert_eq!(frames, 180);
         let mean = bytes as f64 * 8.0 / 3.0;
         assert!(mean < 1.3 * 4e6, "{mean}");
-    }
-
-    #[test]
-    fn the_bitrate_goes_down_and_up_again() {
-        let mut codec = H264::open(settings(1)).unwrap();
-        for kilobits in [500, 4000, 150, 3000] {
-            codec.set_bitrate(Bitrate::kbps(kilobits)).unwrap();
-        }
-    }
-
-    /// Anti-aliased strokes in paragraphs with margins, moved up by `scrolled` rows.
-    pub fn text(scrolled: usize) -> I420 {
-        let mut picture = I420::black(VideoSize::HD);
-        let stride = picture.stride();
-        let (y, _, _) = picture.planes_mut();
-        for (at, pixel) in y.iter_mut().enumerate() {
-            let (row, column) = (at / stride + scrolled, at % stride);
-            let glyph = (column / 9).wrapping_mul(2_654_435_761) ^ (row / 24).wrapping_mul(40_503);
-            let (x, z) = (column % 9, row % 24);
-            let is_line = (120..1160).contains(&column) && !(row / 24).is_multiple_of(6);
-            let ink = is_line && (6..18).contains(&z) && x < 8;
-            let stroke = ink && (glyph >> (x + z / 3)) & 3 == 0;
-            let edge = ink && (glyph >> (x + z / 3)) & 3 == 1;
-            *pixel = if stroke {
-                25
-            } else if edge {
-                130
-            } else {
-                235
-            };
-        }
-        picture
-    }
-
-    /// Luma, in dB.
-    pub fn psnr(shown: &[u8], stride: usize, original: &I420) -> f64 {
-        let width = original.stride();
-        let rows = original.y().chunks(width).zip(shown.chunks(stride));
-        let squares: u64 = rows
-            .flat_map(|(a, b)| a.iter().zip(b))
-            .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2))
-            .sum();
-        let mean = squares as f64 / original.y().len() as f64;
-        10.0 * (255.0 * 255.0 / mean.max(1e-9)).log10()
     }
 
     #[test]

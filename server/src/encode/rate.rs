@@ -57,11 +57,6 @@ impl FrameRate {
         Duration::from_secs_f64(self.distance.clamp(least, 1.0 / LEAST))
     }
 
-    /// What rate control was told last.
-    pub fn told(&self) -> f32 {
-        self.told as f32
-    }
-
     fn count(&mut self, distance: f64) {
         self.distance += (distance - self.distance) * NEWEST;
     }

@@ -67,7 +67,7 @@ impl Sharpen {
         self.due_at
     }
 
-    /// How to encode what is owed at `now`: with which quantizer, or as the link carries it. `rows` is the changed part of the
+    /// How to encode what is owed at `now`: with which quantizer, or (`None`) as the link carries it. `rows` is the changed part of the
     /// picture's rows, 0 to 1; nothing when only the next step is due.
     pub fn choose(&self, rows: Option<f32>, now: Instant) -> Option<Qp> {
         match rows {
@@ -124,21 +124,16 @@ impl Sharpen {
         }
     }
 
-    /// A frame was encoded with this quantizer, or while the page moves, and takes `on_the_way` to be sent.
-    pub fn encoded(&mut self, qp: Option<Qp>, on_the_way: Duration, now: Instant) {
-        match qp {
-            None => self.moved(COARSE, on_the_way, now),
-            Some(qp) => {
-                self.at = Some(now);
-                self.shown = Some(qp);
-                self.refining = true;
-                self.due_at = (qp > SHARP).then_some(now + BETWEEN);
-                if on_the_way > SHORT {
-                    self.step = (self.step / 2).max(SMALLEST_STEP);
-                } else if on_the_way < SHORT / 4 {
-                    self.step = (self.step + 1).min(STEP);
-                }
-            }
+    /// The resting picture, or a small change on it, was encoded with this quantizer.
+    pub fn refined(&mut self, qp: Qp, on_the_way: Duration, now: Instant) {
+        self.at = Some(now);
+        self.shown = Some(qp);
+        self.refining = true;
+        self.due_at = (qp > SHARP).then_some(now + BETWEEN);
+        if on_the_way > SHORT {
+            self.step = (self.step / 2).max(SMALLEST_STEP);
+        } else if on_the_way < SHORT / 4 {
+            self.step = (self.step + 1).min(STEP);
         }
     }
 }
@@ -154,7 +149,7 @@ mod tests {
     fn rest(on_the_way: Duration) -> Vec<(Duration, Qp)> {
         let start = Instant::now();
         let mut sharpen = Sharpen::default();
-        sharpen.encoded(None, MS, start);
+        sharpen.moved(COARSE, MS, start);
         let mut steps = Vec::new();
         while let Some(due_at) = sharpen.due_at() {
             let now = due_at.max(
@@ -163,7 +158,7 @@ mod tests {
                     .map_or(start, |(at, _)| start + *at + on_the_way),
             );
             let qp = sharpen.choose(None, now).unwrap();
-            sharpen.encoded(Some(qp), on_the_way, now);
+            sharpen.refined(qp, on_the_way, now);
             steps.push((now - start, qp));
         }
         steps
@@ -198,9 +193,9 @@ mod tests {
     fn a_page_that_moves_as_fast_as_its_link_is_no_page_at_rest() {
         let start = Instant::now();
         let mut sharpen = Sharpen::default();
-        sharpen.encoded(None, 120 * MS, start);
+        sharpen.moved(COARSE, 120 * MS, start);
         assert_eq!(sharpen.due_at(), Some(start + 240 * MS));
-        sharpen.encoded(None, 3000 * MS, start);
+        sharpen.moved(COARSE, 3000 * MS, start);
         assert_eq!(sharpen.due_at(), Some(start + LONGEST_QUIET));
     }
 
@@ -212,7 +207,7 @@ mod tests {
             let now = start + frame * 16 * MS;
             assert_eq!(sharpen.choose(None, now), None);
             assert_eq!(sharpen.choose(Some(1.0), now), None);
-            sharpen.encoded(None, MS, now);
+            sharpen.moved(COARSE, MS, now);
         }
     }
 
@@ -220,7 +215,7 @@ mod tests {
     fn a_letter_on_a_sharp_page_is_sharp_at_once_and_an_animation_is_not() {
         let start = Instant::now();
         let mut sharpen = Sharpen::default();
-        sharpen.encoded(Some(SHARP), MS, start);
+        sharpen.refined(SHARP, MS, start);
         assert_eq!(sharpen.choose(Some(0.05), start + 100 * MS), Some(SHARP));
         assert_eq!(sharpen.choose(Some(0.5), start + 100 * MS), None);
         assert_eq!(sharpen.choose(Some(0.05), start + 16 * MS), None);
@@ -231,11 +226,11 @@ mod tests {
         fn every_rest_ends_sharp_and_silent(on_the_way in 0u64..2000) {
             let start = Instant::now();
             let mut sharpen = Sharpen::default();
-            sharpen.encoded(None, MS, start);
+            sharpen.moved(COARSE, MS, start);
             let mut frames = 0;
             while let Some(now) = sharpen.due_at() {
                 let qp = sharpen.choose(None, now).unwrap();
-                sharpen.encoded(Some(qp), Duration::from_millis(on_the_way), now);
+                sharpen.refined(qp, Duration::from_millis(on_the_way), now);
                 frames += 1;
                 prop_assert!(frames <= 20);
             }

@@ -1,0 +1,118 @@
+//! Whole scenes: pictures of a page, the encoder, a link of arithmetic, and a decoder.
+
+use std::sync::mpsc;
+
+use openh264::decoder::Decoder;
+use openh264::formats::YUVSource;
+
+use super::testing::{psnr, text};
+use super::tests::OPTIONS;
+use super::*;
+
+/// A page of text that scrolls by so many rows a frame for so long, and then rests, on a link of that bitrate.
+struct Scene {
+    scroll: usize,
+    link: Bitrate,
+    moves: Duration,
+}
+
+impl Scene {
+    /// The sizes that the viewer saw, one after the other.
+    fn play(&self) -> Vec<VideoSize> {
+        let latest = Latest::new(VideoSize::HD);
+        let gate = Arc::new(Gate::new({
+            let latest = latest.clone();
+            move || latest.nudge()
+        }));
+        let (send, frames) = mpsc::channel();
+        let (link, way) = (self.link, gate.clone());
+        let options = EncoderOptions {
+            adapt: true,
+            ..OPTIONS
+        };
+        let encoder = Encoder::start(options, latest.clone(), gate.clone(), move |frame| {
+            way.set(frame.encoded_at + link.time_for(frame.data.len()));
+            let _ = send.send(frame);
+        })
+        .unwrap();
+        encoder.set_target(Target {
+            bitrate: link.part(0.9),
+        });
+        let began = Instant::now();
+        let mut page = I420::black(VideoSize::HD);
+        let mut step = 0;
+        while began.elapsed() < self.moves {
+            // As Chrome, which is given frame callbacks no sooner.
+            if let Some(wait) = gate.wait(Instant::now()) {
+                std::thread::sleep(wait);
+                continue;
+            }
+            let drawn_at = Instant::now();
+            step += 1;
+            page = text(step * self.scroll);
+            latest.publish(drawn_at, |canvas| {
+                canvas.copy_rows(&page, 0..720);
+                0..720
+            });
+            std::thread::sleep(Duration::from_millis(16).saturating_sub(drawn_at.elapsed()));
+        }
+        let rests = Instant::now();
+        let mut decoder = Decoder::new().unwrap();
+        let (mut sizes, mut late, mut exact) = (Vec::new(), 0, None::<(Duration, f64)>);
+        let mut moving = VideoSize::HD;
+        // A step towards exactness may be on its way for seconds.
+        let patience = Duration::from_secs(15);
+        while exact.is_none()
+            && let Ok(frame) = frames.recv_timeout(patience)
+        {
+            let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
+            let (width, height) = frame.size.usize();
+            assert_eq!(shown.dimensions(), (width, height));
+            if sizes.last() != Some(&frame.size) {
+                sizes.push(frame.size);
+            }
+            if frame.encoded_at <= rests {
+                moving = frame.size;
+                late += u32::from(frame.encoded_at > began + self.moves / 2);
+            }
+            let arrives = frame.encoded_at + link.time_for(frame.data.len());
+            if frame.size == VideoSize::HD && arrives > rests {
+                let now = psnr(shown.y(), shown.strides().0, &page);
+                exact = (now >= 48.0).then_some((arrives - rests, now));
+            }
+        }
+        drop(encoder);
+        let frame_rate = f64::from(late) / (self.moves / 2).as_secs_f64();
+        let (took, exactness) = exact.expect("a page at rest becomes exact");
+        // How many and how soon are facts to be read: a busy machine is slower.
+        println!(
+            "{}: {frame_rate:.1} frames a second at {moving}, {exactness:.1} dB after {took:?}",
+            self.link
+        );
+        sizes
+    }
+}
+
+#[test]
+fn on_a_very_narrow_link_a_page_moves_small_and_rests_whole_and_exact() {
+    let sizes = Scene {
+        scroll: 24,
+        link: Bitrate::kbps(200),
+        moves: Duration::from_secs(8),
+    }
+    .play();
+    assert!(sizes.iter().any(|size| *size != VideoSize::HD), "{sizes:?}");
+    assert_eq!(sizes.last(), Some(&VideoSize::HD));
+    assert!(sizes.len() <= 4, "{sizes:?}");
+}
+
+#[test]
+fn on_a_narrow_link_the_picture_stays_whole() {
+    let sizes = Scene {
+        scroll: 4,
+        link: Bitrate::kbps(1500),
+        moves: Duration::from_secs(4),
+    }
+    .play();
+    assert_eq!(sizes, [VideoSize::HD]);
+}
