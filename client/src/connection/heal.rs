@@ -23,6 +23,7 @@ use super::{Connection, frames};
 use crate::dom::{Interval, Listener, answers, every, listen, now, sleep, window};
 use crate::stats::reading::Reading;
 use crate::stats::report;
+use crate::stats::way::Shown;
 
 /// What the first question whether the server can be reached may take, and the longest.
 const REACH_WITHIN: Duration = Duration::from_millis(800);
@@ -44,6 +45,8 @@ pub(super) struct Health {
     looked: Cell<f64>,
     /// Of the frames on the screen since the last look.
     seen: Cell<Seen>,
+    /// The browser was asked for a frame that it has not shown yet.
+    watching: Cell<bool>,
     /// Since when nothing came; `None` while something does.
     interrupted: Cell<Option<f64>>,
 }
@@ -298,26 +301,44 @@ impl Connection {
         }
     }
 
-    /// Asks for the next two frames on the screen: the second one's timestamp tells whether it was newly drawn.
+    /// Asks for the next two frames on the screen: the second one's timestamp tells whether it was newly drawn. Both may be
+    /// long in coming, and then nobody asks again.
     fn see(self: &Rc<Self>, peer: &Rc<Peer>) {
-        let (this, peer) = (self.clone(), Rc::downgrade(peer));
-        let asked = frames::on_next_frame(&self.video, move |first| {
-            let Some(peer) = peer.upgrade().filter(|peer| this.is_current(peer)) else {
-                return;
-            };
-            this.note(|seen| seen.shown = true);
-            let Some(first) = first else {
-                return;
-            };
-            let next = this.clone();
-            frames::on_next_frame(&this.video, move |second| {
-                if let Some(second) = second.filter(|_| next.is_current(&peer)) {
-                    let age = next.meter.age(first, second);
-                    next.note(|seen| seen.age_millis = age.or(seen.age_millis));
+        let asked = self.health.watching.get() || {
+            let (this, peer) = (Rc::downgrade(self), Rc::downgrade(peer));
+            frames::on_next_frame(&self.video, move |first| {
+                if let Some(this) = this.upgrade() {
+                    this.saw(first, peer);
                 }
-            });
-        });
+            })
+        };
+        self.health.watching.set(asked);
         self.note(|seen| seen.asked = asked);
+    }
+
+    fn saw(self: &Rc<Self>, first: Option<Shown>, peer: Weak<Peer>) {
+        self.note(|seen| seen.shown = true);
+        let is_current = |this: &Connection, peer: &Weak<Peer>| {
+            let peer = peer.upgrade();
+            peer.is_some_and(|peer| this.is_current(&peer))
+        };
+        let first = first.filter(|_| is_current(self, &peer));
+        let this = Rc::downgrade(self);
+        let goes_on = first.is_some_and(|first| {
+            frames::on_next_frame(&self.video, move |second| {
+                let Some(this) = this.upgrade() else {
+                    return;
+                };
+                this.health.watching.set(false);
+                let second = second.filter(|_| is_current(&this, &peer));
+                let age = second.and_then(|second| this.meter.age(first, second));
+                this.note(|seen| {
+                    seen.shown = true;
+                    seen.age_millis = age.or(seen.age_millis);
+                });
+            })
+        });
+        self.health.watching.set(goes_on);
     }
 
     fn note(&self, change: impl FnOnce(&mut Seen)) {

@@ -1,6 +1,6 @@
 //! A viewer's way to its session: join → offer → answer → pictures and messages; lost → a fresh peer.
 //!
-//! Messages go out by the data channels ([`peer`]) or, while these are not open, by a server function ([`outbox`]).
+//! What goes out is in [`sending`], what comes in in [`hearing`].
 
 // What the components see of it.
 pub mod watch;
@@ -11,9 +11,12 @@ mod peer;
 mod codecs;
 mod socket;
 mod spare;
-// When and what to send otherwise.
-mod backoff;
+// What goes either way.
+mod hearing;
 mod outbox;
+mod sending;
+// When to try again.
+mod backoff;
 // Is it still live, and what to do when it is not.
 mod heal;
 pub mod lag;
@@ -29,29 +32,24 @@ use futures::channel::mpsc::{self, UnboundedReceiver};
 use futures::channel::oneshot;
 use futures::future::{Either, FutureExt, LocalBoxFuture, join, pending, select};
 use futures::stream::StreamExt;
-use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::IceServer;
 use shared::error::ApiError;
-use shared::message::{ClientMessage, MOST_MEASUREMENTS, ServerMessage, Stamped};
-use shared::session::{Phase, SessionId, SessionState, ViewerId};
+use shared::session::{SessionId, ViewerId};
 use wasm_bindgen::JsValue;
-use web_sys::{
-    Blob, BlobPropertyBag, Event, HtmlCanvasElement, HtmlVideoElement, MediaStream,
-    MediaStreamTrack, RtcPeerConnectionState,
-};
+use web_sys::{HtmlCanvasElement, HtmlVideoElement, MediaStream, RtcPeerConnectionState};
 
 use crate::api;
 use crate::dom::{now, said, sleep};
 use crate::stats::meter::Meter;
 use crate::stats::reading::Reading;
 use crate::stats::report;
-use crate::stats::way::Act;
 use backoff::Backoff;
 use heal::{Health, Vigil};
 use outbox::Outbox;
-use peer::{Arrivals, Peer, PeerEvent};
+use peer::{Peer, PeerEvent};
+use sending::beacon;
 use spare::{Spare, WEB_RTC_AGAIN};
 use watch::{Link, Watch};
 
@@ -124,94 +122,6 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Sends now, in the caller's own turn: a DOM handler's message leaves before the handler returns.
-    pub fn send(self: &Rc<Self>, message: ClientMessage) {
-        self.send_stamped(Stamped {
-            input: None,
-            sent_micros: self.meter.server_micros(now()),
-            message,
-        });
-    }
-
-    /// Sends what the person did with this event, and measures when that is seen.
-    pub fn act(self: &Rc<Self>, act: Act, event: &Event, message: ClientMessage) {
-        let happened = event.time_stamp();
-        let input = self.meter.name(act, happened);
-        // Before it is sent: afterwards the server may have it already.
-        let dispatched = now();
-        let direct = self.send_stamped(Stamped {
-            input,
-            sent_micros: self.meter.server_micros(dispatched),
-            message,
-        });
-        if let (Some(input), true) = (input, direct) {
-            self.meter.sent(input, happened, dispatched);
-        }
-    }
-
-    /// `false` if no data channel took it: then it waits for a server function, if it may, and is not measured.
-    fn send_stamped(self: &Rc<Self>, stamped: Stamped) -> bool {
-        let is_deed = stamped.message.is_deed();
-        if stamped.message.expires() && !self.takes_deeds() {
-            if is_deed {
-                self.health.ledger.borrow_mut().refused();
-                self.tell_missing();
-            }
-            return false;
-        }
-        if is_deed && self.seat.borrow().is_some() {
-            self.health.ledger.borrow_mut().sent();
-        }
-        let direct = self.outbox.borrow().is_idle() && self.send_directly(&stamped);
-        if !direct && !self.closed.get() && self.seat.borrow().is_some() {
-            self.outbox.borrow_mut().push(stamped.message);
-            self.post();
-        }
-        direct
-    }
-
-    fn send_directly(&self, stamped: &Stamped) -> bool {
-        let peer = self.peer.borrow();
-        let by_peer = peer.as_ref().is_some_and(|peer| peer.send(stamped));
-        by_peer || (self.spare.socket()).is_some_and(|socket| socket.send(stamped))
-    }
-
-    /// Messages travel both ways without a server function.
-    fn is_open(&self) -> bool {
-        let peer = self.peer.borrow();
-        let by_peer = peer.as_ref().is_some_and(|peer| peer.is_open());
-        by_peer || (self.spare.socket()).is_some_and(|socket| socket.is_open())
-    }
-
-    /// What may as well be lost, for it is about this very moment.
-    fn mention(&self, message: ClientMessage) {
-        self.send_directly(&Stamped {
-            input: None,
-            sent_micros: None,
-            message,
-        });
-    }
-
-    /// A second is over: tells what its inputs took to be seen, and asks the server for the time.
-    pub fn measure(&self) {
-        let second = self.meter.take_second();
-        if !second.inputs.is_empty() {
-            let measurements = second.inputs.iter().map(|input| input.measurement);
-            let measurements = measurements.take(MOST_MEASUREMENTS).collect();
-            self.mention(ClientMessage::Measured { measurements });
-        }
-        self.watch.latency.update(|latency| {
-            latency.push(second.inputs, second.offset, second.is_blind);
-        });
-    }
-
-    /// Asks for the time, whether anybody is there, and what was taken.
-    fn ping(&self) {
-        let number = self.meter.ping();
-        self.health.ledger.borrow_mut().asked(number);
-        self.mention(ClientMessage::Ping { number });
-    }
-
     /// The counters of the way that shows pictures, if there is one.
     pub async fn reading(&self) -> Option<Reading> {
         if let (Some(socket), true) = (self.spare.socket(), self.spare.shows()) {
@@ -224,7 +134,7 @@ impl Connection {
         peer.report().await.ok().map(|told| report::read(&told))
     }
 
-    /// Says goodbye and lets go of the peer. A request would be cut off with the page; a beacon is not.
+    /// Says goodbye and lets go of the peer.
     pub fn close(&self) {
         if self.closed.replace(true) {
             return;
@@ -410,123 +320,6 @@ impl Connection {
         Ok(seat)
     }
 
-    fn arrivals(self: &Rc<Self>) -> Arrivals {
-        let (on_track, on_message) = (Rc::downgrade(self), Rc::downgrade(self));
-        Arrivals {
-            track: Box::new(move |track| {
-                if let Some(connection) = on_track.upgrade() {
-                    connection.show(track);
-                }
-            }),
-            message: Box::new(move |message| {
-                if let Some(connection) = on_message.upgrade() {
-                    connection.heard();
-                    connection.take_message(message);
-                }
-            }),
-        }
-    }
-
-    fn show(self: &Rc<Self>, track: MediaStreamTrack) {
-        for old in self.stream.get_tracks().iter() {
-            self.stream.remove_track(&MediaStreamTrack::from(old));
-        }
-        self.stream.add_track(&track);
-        // The element may have shown another session before.
-        if self.video.src_object().as_ref() != Some(&self.stream) {
-            self.video.set_src_object(Some(&self.stream));
-        }
-        // Muted video may always play; where it may not, the first click starts it.
-        let _ = self.video.play();
-        let Some(peer) = self.peer.borrow().clone() else {
-            return;
-        };
-        self.tell_next_picture(&peer);
-    }
-
-    fn take_message(&self, message: ServerMessage) {
-        match message {
-            ServerMessage::State(state) => self.take_state(*state),
-            ServerMessage::Marked(marked) => self.meter.marked(marked),
-            ServerMessage::Pong {
-                number,
-                server_micros,
-                taken,
-            } => {
-                if let Some(round_trip) = self.meter.pong(number, server_micros) {
-                    (self.health.pulse.borrow_mut()).answered_within(round_trip);
-                }
-                self.health.ledger.borrow_mut().answered(number, taken);
-                self.tell_missing();
-            }
-            other => self.watch.take_message(other),
-        }
-    }
-
-    fn take_state(&self, state: SessionState) {
-        let ended = matches!(state.phase, Phase::Ended { .. });
-        self.watch.take_state(state);
-        if ended {
-            // There is nobody left to say goodbye to.
-            *self.seat.borrow_mut() = None;
-            self.close();
-        }
-    }
-
-    /// Sends what waits by the server function, batch after batch.
-    fn post(self: &Rc<Self>) {
-        let Some(seat) = self.seat.borrow().clone() else {
-            return;
-        };
-        let Some(batch) = self.outbox.borrow_mut().take() else {
-            return;
-        };
-        let this = self.clone();
-        spawn_local(async move {
-            match api::send_input(this.session.clone(), seat.viewer, batch).await {
-                Ok(replies) => {
-                    this.outbox.borrow_mut().arrived();
-                    for reply in replies {
-                        this.take_message(reply);
-                    }
-                    this.post();
-                }
-                Err(_) => this.outbox.borrow_mut().failed(),
-            }
-        });
-    }
-
-    /// Follows the state by long polls until the control channel is open.
-    fn poll(self: &Rc<Self>) {
-        if self.polling.replace(true) {
-            return;
-        }
-        let this = self.clone();
-        spawn_local(async move {
-            let mut backoff = Backoff::default();
-            loop {
-                let open = this.is_open();
-                let seat = this.seat.borrow().clone();
-                let (Some(seat), false, false) = (seat, open, this.closed.get()) else {
-                    break;
-                };
-                let version = this.watch.version();
-                match api::updates(this.session.clone(), seat.viewer, version).await {
-                    Ok(state) => {
-                        backoff.reset();
-                        this.take_state(state);
-                    }
-                    Err(ApiError::NotFound(_)) => {
-                        this.forget_seat();
-                        break;
-                    }
-                    Err(_) => sleep(backoff.next_delay()).await,
-                }
-            }
-            this.polling.set(false);
-        });
-    }
-
     /// The server has forgotten this viewer, or the session: a fresh start, which joins again, tells which.
     fn forget_seat(&self) {
         *self.seat.borrow_mut() = None;
@@ -576,16 +369,4 @@ fn not_possible(thrown: JsValue) -> ApiError {
         "Your browser cannot connect: {}.",
         said(&thrown).trim_end_matches('.')
     ))
-}
-
-fn beacon(url: &str, json: &str) {
-    let kind = BlobPropertyBag::new();
-    kind.set_type("application/json");
-    let parts = Array::of1(&JsValue::from_str(json));
-    if let Ok(body) = Blob::new_with_str_sequence_and_options(&parts, &kind) {
-        // Full queues refuse it; the server notices the closed channel all the same.
-        let _ = window()
-            .navigator()
-            .send_beacon_with_opt_blob(url, Some(&body));
-    }
 }

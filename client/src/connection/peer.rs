@@ -16,10 +16,8 @@ use web_sys::{
     RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
+use super::sending::WAITING_MOVES;
 use crate::dom::{Listener, listen};
-
-/// Moves that have not left yet: more would only be late ones, and the next is never far.
-const WAITING_MOVES: u32 = 1024;
 
 /// What happens to a peer, for the connection's loop.
 #[derive(Clone, Copy, Debug, PartialEq)]

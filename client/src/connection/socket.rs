@@ -14,6 +14,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, Event, HtmlCanvasElement, MessageEvent, WebSocket};
 
 use super::codecs::{self, Brush, VideoDecoder, VideoFrame};
+use super::sending::WAITING_MOVES;
 use crate::dom::{Listener, listen, now, said, window};
 use crate::stats::reading::Reading;
 use crate::stats::way::Shown;
@@ -22,8 +23,6 @@ use crate::stats::way::Shown;
 const MOST_UNDECODED: u32 = 8;
 /// A keyframe that was asked for and did not come by then is asked for again.
 const ASK_AGAIN_MILLIS: f64 = 1000.0;
-/// Moves that have not left yet: more would only be late ones.
-const WAITING_MOVES: u32 = 1024;
 /// Frames whose pictures have not come out; more only of a decoder that hangs.
 const MOST_INSIDE: usize = 64;
 
