@@ -36,10 +36,19 @@ export async function liveAfter(page: Page, moment: number, timeout = 30_000): P
   return (first?.at ?? NaN) - moment;
 }
 
-/** The oldest picture that was shown since that moment, in milliseconds: a replay of the past would be old. */
-export async function oldestSince(page: Page, moment: number): Promise<number> {
-  const shown = (await frames(page)).filter(({ at, age }) => at >= moment && age !== null);
-  return Math.max(...shown.map(({ age }) => age ?? 0));
+/**
+ * The oldest picture that was shown in the second after that moment, in milliseconds: a replay of the past would be old.
+ * Waits until the second is over and pictures have come.
+ */
+export async function oldestAfter(page: Page, moment: number): Promise<number> {
+  let shown: number[] = [];
+  await expect(async () => {
+    const seen = await frames(page);
+    expect(seen.some(({ at }) => at >= moment + 1000), 'a second has passed').toBe(true);
+    shown = seen.filter(({ at }) => at >= moment && at < moment + 1000).flatMap(({ age }) => age ?? []);
+    expect(shown.length, 'pictures were shown in it').toBeGreaterThan(0);
+  }).toPass({ intervals: [50], timeout: 10_000 });
+  return Math.max(...shown);
 }
 
 /** One line in the tests' output. */

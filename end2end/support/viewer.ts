@@ -43,6 +43,9 @@ export class Viewer {
   get dialog(): Locator {
     return this.page.getByRole('alertdialog');
   }
+  get statistics(): Locator {
+    return this.page.getByRole('complementary', { name: 'Statistics' });
+  }
   /** What the person is told outside the status line: refusals, troubles of the page. */
   notice(words: string | RegExp): Locator {
     return this.page.getByRole('alert').filter({ hasText: words });
@@ -97,6 +100,18 @@ export class Viewer {
       },
       { x, y },
     );
+  }
+
+  /** Opens the panel unless it is open. */
+  async showStatistics(): Promise<void> {
+    if (!(await this.statistics.isVisible())) await this.button('Statistics').click();
+    await expect(this.statistics).toBeVisible();
+  }
+
+  /** What the Statistics panel says about how pictures travel. */
+  async travelsBy(how: string, timeout = 10_000): Promise<void> {
+    await this.showStatistics();
+    await expect(this.statistics).toContainText(new RegExp(`Transport\\s*${how}`), { timeout });
   }
 
   async moveTo(inVideo: Point, steps = 1): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { expect, test } from '../support/fixtures';
 import { keepDataChannelsShut, keepUdpShut } from '../support/instruments.mjs';
+import { clicks, clicksAndTypes } from '../support/journey';
 import { GREEN, YELLOW } from '../support/viewer';
 
 test('without data channels the server functions carry the input', async ({ open, page, run }) => {
@@ -11,17 +12,7 @@ test('without data channels the server functions carry the input', async ({ open
     if (request.url().endsWith('/api/send_input')) posts++;
   });
   const viewer = await open('recorder.html');
-  const target = await run.center('target');
-  await viewer.shows(YELLOW, target);
-  await viewer.click(target);
-  await run.saw('click', { target: 'target' });
-  await viewer.shows(GREEN, target);
-
-  await viewer.click(await run.center('field'));
-  await run.saw('focusin', { target: 'field' });
-  await page.keyboard.type('Over HTTP');
-  await page.keyboard.insertText('é😀');
-  await expect.poll(() => run.all('input', { target: 'field' }).at(-1)?.value).toBe('Over HTTPé😀');
+  await clicksAndTypes(viewer, run, 'Over HTTP');
   expect(posts).toBeGreaterThan(0);
   // What the server tells arrives as well.
   await expect(page).toHaveTitle(/Recorder/);
@@ -33,12 +24,8 @@ test('without data channels the server functions carry the input', async ({ open
 test('where UDP is blocked, pictures and input take TCP on the same port', async ({ open, page, run }) => {
   await page.addInitScript(keepUdpShut);
   const viewer = await open('recorder.html');
-  const target = await run.center('target');
-  await viewer.click(target);
-  await run.saw('click', { target: 'target' });
-  await viewer.shows(GREEN, target);
-  await viewer.button('Statistics').click();
-  await expect(page.getByRole('complementary', { name: 'Statistics' })).toContainText(/Transport\s*TCP/);
+  await clicks(viewer, run);
+  await viewer.travelsBy('TCP');
 });
 
 test('nonsense on the data channels is survived', async ({ open, run }) => {
@@ -57,10 +44,7 @@ test('nonsense on the data channels is survived', async ({ open, run }) => {
       channel.send('text, where bytes are expected');
     }
   });
-  const target = await run.center('target');
-  await viewer.click(target);
-  await run.saw('click', { target: 'target' });
-  await viewer.shows(GREEN, target);
+  await clicks(viewer, run);
   await viewer.connected();
 });
 

@@ -1,7 +1,7 @@
 // Processes that die, freeze or are slow, for real: the person sees a live picture again without doing anything.
 
 import { expect, test } from '../support/fixtures';
-import { isLive, liveAfter, oldestSince, tell } from '../support/live';
+import { isLive, liveAfter, oldestAfter, tell } from '../support/live';
 import { allowBuffering } from '../support/instruments.mjs';
 import { descendants, flag } from '../support/processes.mjs';
 import { freePort } from '../support/server.mjs';
@@ -86,7 +86,7 @@ test("the viewer's machine sleeps: it wakes to a live picture, and nothing of th
   const woken = Date.now();
   const live = await liveAfter(viewer.page, woken);
   await viewer.connected();
-  const settled = await oldestSince(viewer.page, woken + live);
+  const settled = await oldestAfter(viewer.page, woken + live);
   tell('5 s of sleep', live, `afterwards no picture older than ${(settled / 1000).toFixed(2)} s`);
   expect(settled, 'once live, nothing of the past').toBeLessThan(3_000);
 });
@@ -102,8 +102,8 @@ test('a buffer that grows is cut back to live, and the panel says so', async ({ 
       for (const receiver of peer.getReceivers()) receiver.jitterBufferTarget = 2000;
     }
   });
-  await viewer.button('Statistics').click();
-  const panel = viewer.page.getByRole('complementary', { name: 'Statistics' });
+  await viewer.showStatistics();
+  const panel = viewer.statistics;
   await expect(panel).toContainText(/Cut back to live\s*(once|\d+ times), last \d+ s ago/, { timeout: 20_000 });
   const cut = Date.now();
   tell('a growing buffer, from the first cut on', await liveAfter(viewer.page, cut));

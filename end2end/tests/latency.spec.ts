@@ -99,13 +99,18 @@ test('what an input takes to be seen is measured by stage, and agrees with a sto
   await pressed(viewer, 12, () => page.keyboard.press('a'));
   const seen = await stopped(viewer);
 
-  await viewer.button('Statistics').click();
+  await viewer.showStatistics();
   const panel = page.getByRole('region', { name: 'Input to picture' });
   await expect(panel).toContainText(/p50 \d+\.\d ms/);
+  // Half of the quickest ping there and back; a busy machine answers some of them late.
+  await expect
+    .poll(async () => (await copied(viewer)).input_to_picture.clock?.uncertainty_millis, {
+      message: 'the clocks of one machine',
+      timeout: 30_000,
+    })
+    .toBeLessThan(5);
   const told = await reported(viewer, 24);
   expect(Object.keys(told.stages_millis)).toEqual(STAGES);
-  // Half of the quickest ping there and back: a machine with much else to do answers late, and it says so.
-  expect(told.clock?.uncertainty_millis, 'the clocks of one machine').toBeLessThan(50);
   for (const { total_millis, stages_millis, remainder_millis, exact } of told.measurements) {
     expect(exact, 'the page rests').toBe(true);
     for (const stage of STAGES) {
@@ -130,7 +135,7 @@ test('what an input takes to be seen is measured by stage, and agrees with a sto
 
 test('an input that changes nothing is not counted, whatever moves later', async ({ open, page, run }) => {
   const viewer = await open('recorder.html');
-  await viewer.button('Statistics').click();
+  await viewer.showStatistics();
   // F9 does nothing here. A second later the page is asked to change.
   await viewer.click({ x: 640, y: 700 });
   await run.saw('mouseup');

@@ -134,7 +134,7 @@ test('reloading the viewer keeps the session', async ({ open, page }) => {
 
 test('the statistics tell how the stream does', async ({ open }) => {
   const viewer = await open('counter.html');
-  await viewer.button('Statistics').click();
+  await viewer.showStatistics();
   const page = viewer.page.locator('body');
   for (const label of [/frames/i, /bitrate/i, /round trip/i, /buffer/i, /decode/i, /encode/i, /loss|lost/i]) {
     await expect(page).toContainText(label);

@@ -2,8 +2,8 @@
 
 import { expect, test } from '../support/fixtures';
 import { keepToRelays } from '../support/instruments.mjs';
+import { clicks } from '../support/journey';
 import { TurnServer } from '../support/turn.mjs';
-import { GREEN, YELLOW } from '../support/viewer';
 
 for (const transport of ['udp', 'tcp'] as const) {
   test(`pictures and input pass a TURN server that is reached over ${transport.toUpperCase()}`, async ({
@@ -17,14 +17,9 @@ for (const transport of ['udp', 'tcp'] as const) {
       const server = await start({ flags: ['--grace', '15s', '--ice-server', turn.iceServer(transport)] });
       await page.addInitScript(keepToRelays);
       const viewer = await open('recorder.html', {}, server);
-      const target = await run.center('target');
-      await viewer.shows(YELLOW, target);
-      await viewer.click(target);
-      await run.saw('click', { target: 'target' });
-      await viewer.shows(GREEN, target);
-      await viewer.button('Statistics').click();
-      const panel = page.getByRole('complementary', { name: 'Statistics' });
-      await expect(panel).toContainText(`Relay over ${transport.toUpperCase()}`);
+      await clicks(viewer, run);
+      await viewer.showStatistics();
+      await expect(viewer.statistics).toContainText(`Relay over ${transport.toUpperCase()}`);
       expect(turn.log, 'it was asked, with the right password').toMatch(/ALLOCATE processed, success/);
     } finally {
       await turn.stop();
@@ -39,11 +34,8 @@ test('a TURN server that refuses the password does not keep the web socket away'
     const server = await start({ flags: ['--grace', '15s', '--ice-server', wrong] });
     await page.addInitScript(keepToRelays);
     const viewer = await open('recorder.html', {}, server);
-    const target = await run.center('target');
-    await viewer.click(target);
-    await viewer.shows(GREEN, target);
-    await viewer.button('Statistics').click();
-    await expect(page.getByRole('complementary', { name: 'Statistics' })).toContainText(/Transport\s*Web socket/);
+    await clicks(viewer, run);
+    await viewer.travelsBy('Web socket');
   } finally {
     await turn.stop();
   }

@@ -4,20 +4,11 @@ import { get } from 'node:http';
 import { spread } from '../support/figures.mjs';
 import { expect, test } from '../support/fixtures';
 import { keepMediaPortShut } from '../support/instruments.mjs';
+import { clicksAndTypes } from '../support/journey';
 import type { Server } from '../support/server.mjs';
-import { GREEN, YELLOW, type Viewer } from '../support/viewer';
+import { GREEN, YELLOW } from '../support/viewer';
 
-/** What the Statistics panel says about how pictures travel. */
-async function travels({ page }: Viewer, how: RegExp, timeout = 10_000): Promise<void> {
-  const panel = page.getByRole('complementary', { name: 'Statistics' });
-  if (!(await panel.isVisible())) await page.getByRole('button', { name: 'Statistics' }).click();
-  await expect(panel).toContainText(how, { timeout });
-}
-
-/** Loading the page on a busy machine may take longer than the other tests' three seconds. */
-test.use({ flags: ['--grace', '15s'] });
-
-const SOCKET = /Transport\s*Web socket/;
+const SOCKET = 'Web socket';
 
 test('pictures and input take the web socket', async ({ open, page, run }) => {
   await page.addInitScript(keepMediaPortShut);
@@ -28,22 +19,13 @@ test('pictures and input take the web socket', async ({ open, page, run }) => {
   page.on('request', (request) => {
     if (request.url().endsWith('/api/send_input')) posts++;
   });
-  const target = await run.center('target');
-  await viewer.shows(YELLOW, target);
-  await viewer.click(target);
-  await run.saw('click', { target: 'target' });
-  await viewer.shows(GREEN, target);
-  await viewer.click(await run.center('field'));
-  await run.saw('focusin', { target: 'field' });
-  await page.keyboard.type('Over a web socket');
-  await page.keyboard.insertText('é😀');
-  await expect.poll(() => run.all('input', { target: 'field' }).at(-1)?.value).toBe('Over a web socketé😀');
+  await clicksAndTypes(viewer, run, 'Over a web socket');
   expect(posts, 'input travels on the socket too').toBe(0);
   await expect(page).toHaveTitle(/Recorder/);
   expect(await viewer.cursorAt(await run.center('field'))).toBe('text');
 
-  await travels(viewer, SOCKET);
-  const panel = page.getByRole('complementary', { name: 'Statistics' });
+  await viewer.travelsBy(SOCKET);
+  const panel = viewer.statistics;
   await expect(panel, 'TCP tells nobody what was lost').toContainText(/Loss\s*–/);
   await expect(panel).toContainText(/1280\s*[×x]\s*720/);
   await expect(panel).toContainText(/Round trip\s*[0-9.]+ ms/);
@@ -126,20 +108,20 @@ test('two viewers on different ways see the same, and both can act', async ({ op
   await first.click(target);
   await second.shows(YELLOW, target);
   await first.shows(YELLOW, target);
-  await travels(first, SOCKET);
-  await travels(second, /Transport\s*UDP/);
+  await first.travelsBy(SOCKET);
+  await second.travelsBy('UDP');
 });
 
 test('WebRTC takes over as soon as it finds a way', async ({ open, page }) => {
   await page.addInitScript(keepMediaPortShut);
   const viewer = await open('counter.html');
-  await travels(viewer, SOCKET);
+  await viewer.travelsBy(SOCKET);
   // An attempt gives up after ten seconds; the next follows at once when the network has changed.
   await page.evaluate(() => {
     window.mediaPort.open();
     setInterval(() => dispatchEvent(new Event('online')), 500);
   });
-  await travels(viewer, /Transport\s*UDP/, 30_000);
+  await viewer.travelsBy('UDP', 30_000);
   await viewer.flows();
   await expect.poll(() => page.evaluate(() => window.instruments.sockets.at(-1)?.readyState), 'no socket is kept').toBe(3);
 });
