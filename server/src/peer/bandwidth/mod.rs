@@ -202,9 +202,8 @@ impl Bandwidth {
         self.trend.forget();
         self.delivery = Delivery::default();
         self.round_trip = RoundTrip::default();
-        self.in_flight.clear();
-        self.in_flight_bytes = 0;
         self.hold = None;
+        self.all_landed();
     }
 
     /// The receiver has said in another way that nothing is on its way any more; a report about that may never come.
@@ -400,5 +399,32 @@ impl RoundTrip {
 
     fn least(&self) -> Option<Duration> {
         self.slots.iter().map(|(_, took)| *took).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_is_reported_leaves_no_room_until_it_is_known_to_have_landed() {
+        let start = Instant::now();
+        let ms = |millis| start + Duration::from_millis(millis);
+        let mut bandwidth = Bandwidth::new(Bitrate::kbps(6000), start);
+        bandwidth.sent(1200, start);
+        let arrived = Outcome {
+            departure: start,
+            arrival: Some(Duration::from_millis(10)),
+            bytes: 1200,
+            is_ambiguous: false,
+        };
+        bandwidth.on_outcomes(&[arrived], ms(20));
+        let room = bandwidth.pace(ms(20)).room;
+        assert!(room > 0 && room < usize::MAX);
+        while bandwidth.pace(ms(21)).room > 0 {
+            bandwidth.sent(1200, ms(21));
+        }
+        bandwidth.all_landed();
+        assert_eq!(bandwidth.pace(ms(22)).room, room);
     }
 }
