@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { LAUNCH, VIEWPORT } from './support/chromium.mjs';
 import { longestGap, percentile, spread, table } from './support/figures.mjs';
-import { PATIENCE, newWindow, observed, pressed, read, reset, show, watch } from './support/measure.mjs';
+import { PATIENCE, SOME, newWindow, observed, pressed, read, reset, show, watch } from './support/measure.mjs';
 import { pssBytes } from './support/processes.mjs';
 import { Server } from './support/server.mjs';
 import { Site } from './support/site.mjs';
@@ -142,7 +142,7 @@ async function measure() {
     await show(run, server, session, run.url('text.html', { auto: '4' }));
     await until(() => page.evaluate(() => window.instruments.barcode()), () => 'no barcode', PATIENCE);
     await pause(3000);
-    await reset(page, 'clock');
+    await reset(page, 'clock', SOME);
     const scrolling = await observed(page, server, SECONDS);
     const { frames } = await read(page);
     const ages = frames.flatMap(({ age }) => age ?? []);
@@ -170,7 +170,7 @@ async function measure() {
         framesPerSecond: frames.length / scrolling.seconds,
         longestGapMillis: longestGap(frames.map(({ at }) => at)),
         ageMillis: spread(ages),
-        unreadable: frames.length - ages.length,
+        unreadable: frames.filter(({ age }) => age === null).length,
       },
       still,
       start: spread(starts),

@@ -15,7 +15,7 @@ async function frames(page: Page): Promise<Seen[]> {
   return page.evaluate(() => {
     // Not `timeOrigin`: that clock may have drifted since.
     const epoch = Date.now() - performance.now();
-    return window.stopwatch.frames.map(({ at, age }) => ({ at: at + epoch, age }));
+    return window.stopwatch.frames.map(({ at, age }) => ({ at: at + epoch, age: age ?? null }));
   });
 }
 

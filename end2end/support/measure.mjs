@@ -43,10 +43,17 @@ export function read(page) {
 /**
  * @param {Page} page
  * @param {Stopwatch['reads']} reads
+ * @param {number} rest
  */
-export async function reset(page, reads) {
-  await page.evaluate((reads) => Object.assign(window.stopwatch, { reads, frames: [], answers: [] }), reads);
+export async function reset(page, reads, rest = 0) {
+  await page.evaluate(
+    ({ reads, rest }) => Object.assign(window.stopwatch, { reads, rest, frames: [], answers: [] }),
+    { reads, rest },
+  );
 }
+
+/** Where every frame counts but not every frame's age: ten readings a second. */
+export const SOME = 100;
 
 /**
  * Watches a session until it has a picture.

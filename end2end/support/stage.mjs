@@ -155,11 +155,14 @@ export class Stage {
     if (value) this.estimates.push({ at: Date.now(), bits: Number(value[1]) });
   }
 
-  /** From now on each frame's age is read. */
-  async beginClock() {
-    await reset(this.page(), 'clock');
+  /**
+   * From now on frames' ages are read.
+   * @param {number} [rest] milliseconds between two readings
+   */
+  async beginClock(rest) {
+    await reset(this.page(), 'clock', rest);
     await until(
-      () => this.page().evaluate(() => window.stopwatch.frames.some(({ age }) => age !== null)),
+      () => this.page().evaluate(() => window.stopwatch.frames.some(({ age }) => typeof age === 'number')),
       () => 'no barcode can be read',
       PATIENCE,
     );
@@ -193,7 +196,7 @@ export class Stage {
       const frames = window.stopwatch.frames.splice(0);
       return { frames, epoch: Date.now() - performance.now() };
     });
-    this.frames.push(...taken.frames.map(({ at, age }) => ({ at: at + taken.epoch, age })));
+    this.frames.push(...taken.frames.map(({ at, age }) => ({ at: at + taken.epoch, age: age ?? null })));
     return this.frames;
   }
 

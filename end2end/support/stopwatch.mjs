@@ -5,11 +5,13 @@
 /**
  * @typedef {object} Stopwatch
  * @property {'color' | 'clock' | 'off'} reads what is read from each frame
+ * @property {number} rest with `clock`, milliseconds between two readings: at 1080p each one costs the page the time of
+ *   two frames, and the picture that nobody reads is shown all the same
  * @property {{ waited: number, dispatch: number }[]} answers per press: from the DOM event to the frame that shows the
  *   change, and from the browser's own time stamp of that event to its first listener; milliseconds
  * @property {boolean} waiting a press has not been answered yet
- * @property {{ at: number, age: number | null }[]} frames with `clock`: when each was presented, and how long before
- *   that the far page had drawn it (`null`: the barcode could not be read)
+ * @property {{ at: number, age?: number | null }[]} frames with `clock`: when each was presented, and how long before
+ *   that the far page had drawn it (`null`: the barcode could not be read; none: nobody looked)
  * @property {number | null} firstPicture epoch milliseconds of the first frame in the colour that was waited for
  * @property {number} opened epoch milliseconds when this document's navigation began
  * @property {number} clicked epoch milliseconds of the last click in this tab, whatever page it was on
@@ -24,6 +26,7 @@ export function installStopwatch({ x, y, color }) {
   /** @type {Stopwatch} */
   const stopwatch = {
     reads: 'color',
+    rest: 0,
     answers: [],
     get waiting() {
       return pressed !== null;
@@ -39,6 +42,7 @@ export function installStopwatch({ x, y, color }) {
   /** @type {HTMLVideoElement | null} */
   let watched = null;
 
+  let looked = -Infinity;
   /** @type {number[] | null} */
   let seen = null;
   /** @type {{ at: number, dispatch: number, was: number[] | null } | null} */
@@ -68,6 +72,11 @@ export function installStopwatch({ x, y, color }) {
   function look(at) {
     const { instruments } = window;
     if (stopwatch.reads === 'clock') {
+      if (at - looked < stopwatch.rest) {
+        stopwatch.frames.push({ at });
+        return;
+      }
+      looked = at;
       const clock = Date.now();
       const drawn = instruments.barcode();
       // The barcode carries the lowest 20 bits.
