@@ -71,6 +71,11 @@ pub enum ClientMessage {
     Measured {
         measurements: Vec<Measurement>,
     },
+    /// Pictures are there so long before the refresh of this viewer's screen that shows them, in microseconds beyond what
+    /// is needed; negative: too short a time. The session's leader alone is listened to, and Chrome draws so much later.
+    Slack {
+        micros: i32,
+    },
     /// What this viewer sees is late: whatever waits for it is dropped, and a keyframe follows.
     CatchUp,
 }

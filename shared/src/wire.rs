@@ -105,6 +105,7 @@ mod tests {
                 .prop_map(|codes| ClientMessage::HeldKeys { codes }),
             Just(ClientMessage::ReleaseAll),
             Just(ClientMessage::CatchUp),
+            any::<i32>().prop_map(|micros| ClientMessage::Slack { micros }),
             any::<u32>().prop_map(|number| ClientMessage::Ping { number }),
             proptest::collection::vec(any::<u32>(), 0..4).prop_map(|totals| {
                 let measurement = |total| Measurement {

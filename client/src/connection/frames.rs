@@ -48,8 +48,8 @@ pub fn on_next_frame(
     video: &HtmlVideoElement,
     shown: impl FnOnce(Option<Shown>) + 'static,
 ) -> bool {
-    let callback = Closure::once_into_js(move |_now: f64, metadata: JsValue| {
-        shown(read(metadata.unchecked_ref(), now()));
+    let callback = Closure::once_into_js(move |refresh: f64, metadata: JsValue| {
+        shown(read(metadata.unchecked_ref(), refresh, now()));
     });
     ask(video, callback.unchecked_ref())
 }
@@ -59,7 +59,7 @@ fn ask(video: &HtmlVideoElement, callback: &js_sys::Function) -> bool {
     video.request_video_frame_callback(callback).is_ok()
 }
 
-fn read(metadata: &Metadata, told: f64) -> Option<Shown> {
+fn read(metadata: &Metadata, refresh: f64, told: f64) -> Option<Shown> {
     Some(Shown {
         rtp_timestamp: metadata.rtp_timestamp()? as u32,
         received: metadata.receive_time(),
@@ -67,6 +67,7 @@ fn read(metadata: &Metadata, told: f64) -> Option<Shown> {
             .processing_duration()
             .map(|seconds| seconds * 1000.0),
         presented: metadata.presentation_time()?,
+        refresh,
         told,
     })
 }

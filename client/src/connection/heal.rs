@@ -18,6 +18,7 @@ use super::lag::{Cure, LOOK_MILLIS, Lag};
 use super::ledger::Ledger;
 use super::peer::{Peer, PeerEvent};
 use super::pulse::{Pulse, TICK_MILLIS};
+use super::rhythm::Rhythm;
 use super::watch::Link;
 use super::{Connection, frames};
 use crate::dom::{Interval, Listener, answers, every, listen, now, sleep, window};
@@ -35,6 +36,9 @@ const LAST_CHANCE: Duration = Duration::from_millis(400);
 /// A peer that is heard again shows a picture at once, unless nobody looks at the page.
 const SHOWN_WITHIN: Duration = Duration::from_millis(1500);
 
+/// At each look.
+const FRAMES_SEEN: u32 = 10;
+
 /// What is known of the present peer's health, and of what went wrong.
 #[derive(Default)]
 pub(super) struct Health {
@@ -47,6 +51,7 @@ pub(super) struct Health {
     seen: Cell<Seen>,
     /// The browser was asked for a frame that it has not shown yet.
     watching: Cell<bool>,
+    rhythm: RefCell<Rhythm>,
     /// Since when nothing came; `None` while something does.
     interrupted: Cell<Option<f64>>,
 }
@@ -180,6 +185,7 @@ impl Connection {
         self.health.lag.borrow_mut().fresh_peer();
         *self.health.reading.borrow_mut() = None;
         self.health.seen.take();
+        self.health.rhythm.take();
     }
 
     /// Nothing comes any more. Returns at once; what helps comes as an event of the peer.
@@ -301,44 +307,45 @@ impl Connection {
         }
     }
 
-    /// Asks for the next two frames on the screen: the second one's timestamp tells whether it was newly drawn. Both may be
-    /// long in coming, and then nobody asks again.
+    /// Asks for the next frames on the screen, one after the other: the second one's timestamp tells whether it was newly
+    /// drawn, and all together when the next ones are best drawn. They may be long in coming, and then nobody asks again.
     fn see(self: &Rc<Self>, peer: &Rc<Peer>) {
-        let asked = self.health.watching.get() || {
-            let (this, peer) = (Rc::downgrade(self), Rc::downgrade(peer));
-            frames::on_next_frame(&self.video, move |first| {
-                if let Some(this) = this.upgrade() {
-                    this.saw(first, peer);
-                }
-            })
-        };
+        let asked = self.health.watching.get() || self.see_next(None, FRAMES_SEEN, peer);
         self.health.watching.set(asked);
         self.note(|seen| seen.asked = asked);
     }
 
-    fn saw(self: &Rc<Self>, first: Option<Shown>, peer: Weak<Peer>) {
-        self.note(|seen| seen.shown = true);
-        let is_current = |this: &Connection, peer: &Weak<Peer>| {
-            let peer = peer.upgrade();
-            peer.is_some_and(|peer| this.is_current(&peer))
-        };
-        let first = first.filter(|_| is_current(self, &peer));
-        let this = Rc::downgrade(self);
-        let goes_on = first.is_some_and(|first| {
-            frames::on_next_frame(&self.video, move |second| {
-                let Some(this) = this.upgrade() else {
-                    return;
-                };
-                this.health.watching.set(false);
-                let second = second.filter(|_| is_current(&this, &peer));
-                let age = second.and_then(|second| this.meter.age(first, second));
-                this.note(|seen| {
-                    seen.shown = true;
-                    seen.age_millis = age.or(seen.age_millis);
-                });
-            })
-        });
-        self.health.watching.set(goes_on);
+    /// `false` where the browser cannot tell.
+    fn see_next(self: &Rc<Self>, before: Option<Shown>, left: u32, peer: &Rc<Peer>) -> bool {
+        let (this, peer) = (Rc::downgrade(self), Rc::downgrade(peer));
+        frames::on_next_frame(&self.video, move |shown| {
+            let Some(this) = this.upgrade() else {
+                return;
+            };
+            let peer = peer.upgrade().filter(|peer| this.is_current(peer));
+            let known = shown.zip(peer);
+            let age = known
+                .as_ref()
+                .and_then(|(shown, _)| this.meter.age(before?, *shown));
+            this.note(|seen| {
+                seen.shown = true;
+                seen.age_millis = age.or(seen.age_millis);
+            });
+            let goes_on = known.is_some_and(|(shown, peer)| {
+                this.keep_time(shown);
+                left > 1 && this.see_next(Some(shown), left - 1, &peer)
+            });
+            this.health.watching.set(goes_on);
+        })
+    }
+
+    /// Tells the server when pictures would be best for this screen.
+    fn keep_time(&self, shown: Shown) {
+        let mut rhythm = self.health.rhythm.borrow_mut();
+        rhythm.waited(shown.refresh - shown.presented);
+        if let Some(micros) = rhythm.slack() {
+            self.mention(ClientMessage::Slack { micros });
+        }
     }
 
     fn note(&self, change: impl FnOnce(&mut Seen)) {

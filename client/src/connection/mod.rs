@@ -22,6 +22,8 @@ mod heal;
 pub mod lag;
 mod ledger;
 mod pulse;
+// When pictures are best drawn.
+mod rhythm;
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;

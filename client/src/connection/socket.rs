@@ -242,6 +242,7 @@ impl Socket {
             received: times.map(|(_, received, _)| received),
             decode,
             presented: now(),
+            refresh: 0.0,
             told: 0.0,
         });
         if drawn.len() == 1 {
@@ -255,10 +256,11 @@ impl Socket {
     /// What is drawn now is on the screen with the browser's next picture.
     fn tell_when_shown(self: &Rc<Self>) {
         let weak = Rc::downgrade(self);
-        let told: Function = Closure::once_into_js(move || {
+        let told: Function = Closure::once_into_js(move |refresh: f64| {
             with(&weak, |socket| {
                 for shown in socket.drawn.take() {
                     (socket.ears.shown)(Shown {
+                        refresh,
                         told: now(),
                         ..shown
                     });

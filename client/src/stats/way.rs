@@ -26,6 +26,8 @@ pub struct Shown {
     pub decode: Option<f64>,
     /// `presentationTime`: handed to the browser's compositor.
     pub presented: f64,
+    /// The callback's own time: the refresh of the screen that shows it was begun.
+    pub refresh: f64,
     /// The callback ran. `expectedDisplayTime` would be nearer to the person's eye, but of a live stream with pauses
     /// Chrome gives one that is seconds off, also before `presentationTime`.
     pub told: f64,
@@ -267,6 +269,7 @@ mod tests {
             received: Some(presented - 4.0),
             decode: Some(2.0),
             presented,
+            refresh: presented,
             told: presented + 5.0,
         }
     }
@@ -411,6 +414,7 @@ mod tests {
                     received: known.0.then_some(received),
                     decode: known.1.then_some(decode),
                     presented,
+                    refresh: presented,
                     told: presented + present,
                 },
             };
@@ -437,6 +441,7 @@ mod tests {
                     received: Some(numbers[2]),
                     decode: Some(numbers[3]),
                     presented: numbers[4],
+                    refresh: numbers[4],
                     told: numbers[5],
                 },
             };

@@ -45,6 +45,8 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
         // Bars and bubbles that would cover the page and that no viewer can use.
         "--disable-infobars",
         "--disable-session-crashed-bubble",
+        // Half of what the display says that it has: `display/beat.rs` says why.
+        "--enable-features=ThrottleMainFrameTo60Hz",
         "--disable-features=Translate,MediaRouter,GlobalMediaControls,DesktopPWAsRunOnOsLogin,AcceptCHFrame",
     ]
     .map(str::to_owned)

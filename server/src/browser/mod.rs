@@ -97,6 +97,8 @@ pub struct Browser {
     commands: mpsc::Sender<BrowserCommand>,
     state: watch::Receiver<BrowserState>,
     task: JoinHandle<()>,
+    /// Chromium's major version.
+    version: Option<u32>,
 }
 
 impl Browser {
@@ -108,11 +110,12 @@ impl Browser {
     ) -> Result<Browser, LaunchError> {
         let (cdp, events, connection) = Cdp::over(pipe);
         let mut connection = connection.boxed();
+        let mut version = None;
         let answers = async {
             // Whatever it answers, it is there.
             let first = cdp.call(None, GetVersionParams::default());
             tokio::select! {
-                _ = first => {}
+                answer = first => version = answer.ok().and_then(|told| major(&told.product)),
                 // It hangs up before it ends, and its end tells why.
                 () = &mut connection => std::future::pending().await,
             }
@@ -126,7 +129,13 @@ impl Browser {
             commands,
             state,
             task,
+            version,
         })
+    }
+
+    /// Whether this Chrome knows [`flags`]' `ThrottleMainFrameTo60Hz`: Android's has it on by default since 145.
+    pub fn throttles_pages(&self) -> bool {
+        self.version.is_some_and(|version| version >= 145)
     }
 
     pub fn send(&self, command: BrowserCommand) -> Result<(), Busy> {
@@ -142,6 +151,25 @@ impl Browser {
         drop(self.commands);
         if let Err(error) = self.task.await {
             tracing::error!(%error, "Chrome's task failed");
+        }
+    }
+}
+
+/// `Chrome/156.0.8078.79` → 156; `HeadlessChrome` and others say it alike.
+fn major(product: &str) -> Option<u32> {
+    let (_, version) = product.split_once('/')?;
+    version.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_and_nonsense_is_none() {
+        assert_eq!(major("Chrome/156.0.8078.79"), Some(156));
+        for nonsense in ["", "Chrome", "Chrome/", "Chrome/x.1"] {
+            assert_eq!(major(nonsense), None);
         }
     }
 }

@@ -7,12 +7,15 @@ use std::{
 
 use shared::geometry::VideoSize;
 use smithay::{
-    delegate_compositor, delegate_output, delegate_shm,
+    delegate_compositor, delegate_output, delegate_presentation, delegate_shm,
     output::{Mode, Output, PhysicalProperties, Scale, Subpixel},
-    reexports::wayland_server::{
-        Client, DisplayHandle, Resource,
-        backend::{ClientData, ClientId, DisconnectReason, ObjectId},
-        protocol::{wl_buffer::WlBuffer, wl_callback::WlCallback, wl_surface::WlSurface},
+    reexports::{
+        wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
+        wayland_server::{
+            Client, DisplayHandle, Resource,
+            backend::{ClientData, ClientId, DisconnectReason, ObjectId},
+            protocol::{wl_buffer::WlBuffer, wl_callback::WlCallback, wl_surface::WlSurface},
+        },
     },
     utils::{Clock, Monotonic},
     wayland::{
@@ -22,14 +25,15 @@ use smithay::{
             Damage as WaylandDamage, SurfaceAttributes, with_states,
         },
         output::OutputHandler,
+        presentation::{PresentationFeedbackCachedState, PresentationState, Refresh},
         shm::{ShmHandler, ShmState},
     },
 };
 use tokio::sync::watch;
 
 use super::{
-    DisplayError, DisplayState, answers::Answers, clipboard::Clipboard, cursor::Pointer, pixels,
-    scene::Placed, seat::Keys, text_input::TextInputs, windows::Windows,
+    DisplayError, DisplayState, answers::Answers, beat::Beat, clipboard::Clipboard,
+    cursor::Pointer, pixels, scene::Placed, seat::Keys, text_input::TextInputs, windows::Windows,
 };
 use crate::picture::{damage::Damage, rect::Rect};
 
@@ -50,6 +54,8 @@ pub struct Compositor {
     pub(super) answers: Answers,
     /// Frame callbacks of Chrome that wait for their answer.
     pub(super) callbacks: Vec<WlCallback>,
+    /// What Chrome takes for the screen's refreshes.
+    pub(super) beat: Beat,
     pub(super) pointer: Pointer,
     pub(super) keys: Keys,
     pub(super) text_inputs: TextInputs,
@@ -77,6 +83,8 @@ impl Compositor {
         frame_rate: u32,
         state: watch::Sender<DisplayState>,
     ) -> Result<Compositor, DisplayError> {
+        let clock = Clock::new();
+        PresentationState::new::<Compositor>(&handle, clock.id() as u32);
         Ok(Compositor {
             compositor: CompositorState::new::<Compositor>(&handle),
             shm: ShmState::new::<Compositor>(&handle, []),
@@ -88,11 +96,12 @@ impl Compositor {
             damage: Damage::default(),
             answers: Answers::default(),
             callbacks: Vec::new(),
+            beat: Beat::new(frame_rate),
             keys: Keys::new(&handle)?,
             pointer: Pointer::new(&handle),
             text_inputs: TextInputs::new(&handle),
             clipboard: Clipboard::new(&handle),
-            clock: Clock::new(),
+            clock,
             handle,
             state,
         })
@@ -121,7 +130,9 @@ impl Compositor {
 
     /// Takes over what `surface` has just committed.
     fn take_commit(&mut self, surface: &WlSurface) {
-        let (buffer, damage, callbacks) = with_states(surface, |states| {
+        let (buffer, damage, callbacks, feedbacks) = with_states(surface, |states| {
+            let feedbacks = &mut states.cached_state.get::<PresentationFeedbackCachedState>();
+            let feedbacks = std::mem::take(&mut feedbacks.current().callbacks);
             let mut attributes = states.cached_state.get::<SurfaceAttributes>();
             let attributes = attributes.current();
             let damage = attributes
@@ -130,8 +141,13 @@ impl Compositor {
                 .map(rect_of)
                 .fold(Rect::EMPTY, Rect::union);
             let callbacks = std::mem::take(&mut attributes.frame_callbacks);
-            (attributes.buffer.take(), damage, callbacks)
+            (attributes.buffer.take(), damage, callbacks, feedbacks)
         });
+        for feedback in feedbacks {
+            let tick = self.beat.tick(self.clock.now().into());
+            let refresh = Refresh::fixed(self.beat.refresh());
+            feedback.presented(&self.output, tick, refresh, 0, Kind::Vsync);
+        }
         self.callbacks.extend(callbacks);
         if self.callbacks.len() > MOST_CALLBACKS {
             self.answer_callbacks();
@@ -245,6 +261,7 @@ impl ShmHandler for Compositor {
 impl OutputHandler for Compositor {}
 
 delegate_compositor!(Compositor);
+delegate_presentation!(Compositor);
 delegate_shm!(Compositor);
 delegate_output!(Compositor);
 

@@ -14,8 +14,18 @@ use super::SeatEvent;
 pub struct Inbox {
     size: VideoSize,
     state: Mutex<State>,
+    tempo: Mutex<Tempo>,
     /// Readable while something waits.
     wake: OwnedFd,
+}
+
+/// News for [`Beat`](super::beat::Beat).
+#[derive(Default)]
+pub struct Tempo {
+    /// How much later Chrome is to draw, in microseconds.
+    pub delay: Option<i32>,
+    /// Chrome keeps its pages to half of the ticks.
+    pub quick: bool,
 }
 
 #[derive(Default)]
@@ -32,6 +42,7 @@ impl Inbox {
         Ok(Inbox {
             size,
             state: Mutex::default(),
+            tempo: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }
@@ -58,6 +69,15 @@ impl Inbox {
         if !waiting {
             self.wake();
         }
+    }
+
+    /// Nobody is woken: it counts from Chrome's next frame on.
+    pub fn set_tempo(&self, change: impl FnOnce(&mut Tempo)) {
+        change(&mut self.tempo.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub fn take_tempo(&self) -> Tempo {
+        std::mem::take(&mut self.tempo.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn stop(&self) {

@@ -32,6 +32,7 @@ mod windows;
 // Clipboard and drags between parts of the same Chrome.
 mod clipboard;
 // When Chrome may draw.
+mod beat;
 mod pacing;
 // The loop that drives all of it.
 mod thread_loop;
@@ -157,6 +158,17 @@ impl Display {
     /// Never blocks. Without effect once the display is closed.
     pub fn send(&self, event: SeatEvent) {
         self.inbox.push(event);
+    }
+
+    /// Pictures wait so long for a refresh of the viewer's screen, in microseconds: Chrome draws so much later from now
+    /// on. Never blocks.
+    pub fn delay(&self, micros: i32) {
+        self.inbox.set_tempo(|tempo| tempo.delay = Some(micros));
+    }
+
+    /// Chrome keeps pages to the frame rate on a screen twice as quick, and is told that it has one from now on.
+    pub fn quicken(&self) {
+        self.inbox.set_tempo(|tempo| tempo.quick = true);
     }
 
     /// A watch, so that nothing queues up for a slow reader.

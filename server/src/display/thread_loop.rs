@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::{
     DisplayError, DisplayOptions, DisplayState,
     compositor::{Chrome, Compositor},
-    inbox::Inbox,
+    inbox::{Inbox, Tempo},
     pacing::Pacing,
 };
 use crate::{gate::Gate, latest::Latest, picture::compose::Composer};
@@ -130,7 +130,14 @@ impl Loop {
     fn due(&self, now: Instant) -> Instant {
         let drawn_by = self.gate.clear_at();
         let clear = drawn_by.checked_sub(DRAWING).unwrap_or(drawn_by);
-        self.pacing.due(now).max(clear)
+        let mut due = self.pacing.due(now);
+        if due > now {
+            // What is held back comes as evenly as what is not.
+            let on_clock: Duration = self.compositor.clock.now().into();
+            let tick = self.compositor.beat.next_tick(on_clock + (due - now));
+            due = now + tick.saturating_sub(on_clock);
+        }
+        due.max(clear)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
@@ -154,6 +161,13 @@ impl Loop {
     }
 
     fn turn(&mut self, inbox: &Inbox) -> Option<String> {
+        let Tempo { delay, quick } = inbox.take_tempo();
+        if let Some(micros) = delay {
+            self.compositor.beat.delay(micros);
+        }
+        if quick {
+            self.compositor.beat.quicken();
+        }
         if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
             tracing::error!(%error, "Chrome's requests cannot be read");
             return Some("The display of this session has failed.".to_owned());

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+/// Pictures come at the frame rate, but not by the same clock; without this they would be held to the latest one ever.
+const MARGIN: f64 = 1.05;
 /// Two frames within one refresh of the viewer's screen are one too many: only the second is seen.
 const CLOSEST: f64 = 0.5;
 
@@ -38,7 +40,7 @@ impl Pace {
 
     pub fn encoded(&mut self, now: Instant) {
         let even_at = self.even_at.map_or(now, |even_at| even_at.max(now));
-        self.even_at = Some(even_at + self.interval);
+        self.even_at = Some(even_at + self.interval.div_f64(MARGIN));
         self.last = Some(now);
     }
 }
@@ -79,7 +81,7 @@ mod tests {
             }
             for (index, &first) in frames.iter().enumerate() {
                 let within = frames[index..].iter().filter(|&&at| at < first + Duration::from_secs(1)).count();
-                prop_assert!(within <= 62, "{within}");
+                prop_assert!(within <= 65, "{within}");
             }
         }
     }

@@ -99,6 +99,7 @@ impl Hands {
             ClientMessage::ReleaseAll => self.held.lift_all(self.at),
             ClientMessage::Ping { .. }
             | ClientMessage::Measured { .. }
+            | ClientMessage::Slack { .. }
             | ClientMessage::CatchUp => Vec::new(),
         })
     }

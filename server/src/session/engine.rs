@@ -84,6 +84,9 @@ impl Engine {
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
         let browser = Browser::control(chrome, pipe, opening).await?;
+        if browser.throttles_pages() {
+            display.quicken();
+        }
         let (mut browser_state, mut display_state) = (browser.state(), display.state());
         // What they say already counts as news.
         browser_state.mark_changed();

@@ -90,6 +90,7 @@ pub fn is_tentative(message: &ClientMessage) -> Option<bool> {
         | ClientMessage::ReleaseAll
         | ClientMessage::Ping { .. }
         | ClientMessage::Measured { .. }
+        | ClientMessage::Slack { .. }
         | ClientMessage::CatchUp => None,
     }
 }

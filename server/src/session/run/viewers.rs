@@ -114,6 +114,14 @@ impl Run {
                 self.surroundings.hub.catch_up(id);
                 return Vec::new();
             }
+            ClientMessage::Slack { micros } => {
+                if let (Life::Running(engine), true) =
+                    (&self.life, self.leader.as_ref() == Some(id))
+                {
+                    engine.display.delay(micros);
+                }
+                return Vec::new();
+            }
             ClientMessage::Measured { measurements } => {
                 let believed = viewer.allowance.believed(measurements, received_at);
                 self.latency.record(&believed);
