@@ -92,8 +92,9 @@ mod tests {
     fn a_page_is_not_held_up() {
         let start = Instant::now();
         let mut pacing = Pacing::new(60);
-        let answers = draw(&mut pacing, start, 16 * MS, 5000 * MS);
-        assert!(answers.windows(2).all(|pair| pair[1] - pair[0] == 16 * MS));
+        let work = Duration::from_micros(16_666);
+        let answers = draw(&mut pacing, start, work, 60_000 * MS);
+        assert!(answers.windows(2).all(|pair| pair[1] - pair[0] == work));
     }
 
     #[test]
