@@ -2,9 +2,9 @@
 //!
 //! Nothing in Wayland says so. What is known: a commit can show an input only if it comes after Chrome was told, and if
 //! Chrome had not begun to draw it before. On a still page that is the first commit. While a page draws all the time
-//! Chrome has begun a frame some 15 ms before it commits it: the first commit counts if it leaves time for that, else
-//! the second. Chrome itself changes now and then how many frames it has under way, so there a mark may be one frame off,
-//! and says so.
+//! Chrome begins a frame on one tick of its clock and commits it after another ([`beat`](super::beat)): the first commit
+//! counts if it leaves time for that, else the second. Chrome itself changes now and then how many frames it has under
+//! way, so there a mark may be one frame off, and says so.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use crate::mark::{Answered, Mark};
 use crate::picture::{damage::Damage, rect::Rect};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Answers {
+    /// How long before its commit Chrome has begun a frame of a page that draws all the time.
+    pub begun_before: Duration,
     waiting: Vec<Waiting>,
     /// Oldest first, no older than [`RECENT`] and no more than [`MOST_RECENT`].
     commits: VecDeque<Instant>,
@@ -38,8 +40,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const TENTATIVE: Duration = Duration::from_millis(40);
 /// While a page draws, its frames are closer than this together, also at the lowest frame rate.
 const FOLLOWS: Duration = Duration::from_millis(100);
-/// From beginning a frame to its commit, on a page that moves at 60 frames a second.
-const BEGUN_BEFORE: Duration = Duration::from_millis(15);
+/// A page whose frames are closer than this together is not held back.
+const AS_IT_CAN: Duration = Duration::from_millis(25);
 /// More commits in this time than inputs that could have caused them: the page moves by itself.
 const RECENT: Duration = Duration::from_millis(300);
 /// A third of a second at 90 frames a second.
@@ -49,6 +51,17 @@ const MOST_WAITING: usize = 32;
 /// A caret is not wider, and blinks for nobody.
 const CARET_WIDTH: usize = 2;
 const CARET_HEIGHT: usize = 120;
+
+impl Default for Answers {
+    fn default() -> Answers {
+        Answers {
+            begun_before: Duration::from_millis(15),
+            waiting: Vec::new(),
+            commits: VecDeque::new(),
+            inputs: VecDeque::new(),
+        }
+    }
+}
 
 impl Answers {
     /// The seat has queued an input for Chrome.
@@ -107,7 +120,13 @@ impl Answers {
         let gap = before.map(|before| now.saturating_duration_since(before));
         let begun_before = gap
             .filter(|gap| *gap < FOLLOWS)
-            .map_or(BEGUN_BEFORE, |gap| BEGUN_BEFORE.max(gap * 9 / 10));
+            .map_or(self.begun_before, |gap| {
+                if gap > AS_IT_CAN {
+                    self.begun_before.max(gap * 9 / 10)
+                } else {
+                    self.begun_before
+                }
+            });
         let mut answered = Vec::new();
         self.waiting.retain_mut(|waiting| {
             let Some(seated_at) = waiting.seated_at else {

@@ -90,6 +90,13 @@ impl Beat {
         }
     }
 
+    /// How long ago Chrome began what it commits now: it draws on the last refresh, as soon as that has come, what it
+    /// began on the one before.
+    pub fn since_last_but_one(&mut self, now: Duration) -> Duration {
+        let since = now.saturating_sub(self.tick(now)).as_nanos() % self.refresh().as_nanos();
+        self.refresh() + Duration::from_nanos(u64::try_from(since).unwrap_or_default())
+    }
+
     /// The first tick that is not before `at`.
     pub fn next_tick(&self, at: Duration) -> Duration {
         let passed = at.saturating_sub(self.tick).as_nanos();
@@ -124,6 +131,18 @@ mod tests {
                 first + INTERVAL * tick
             );
         }
+    }
+
+    #[test]
+    fn what_is_committed_was_begun_a_refresh_before_the_last() {
+        let mut beat = Beat::new(60);
+        let first = beat.tick(Duration::from_secs(1));
+        let after = |micros| first + Duration::from_micros(micros);
+        let since = Duration::from_micros;
+        assert_eq!(beat.since_last_but_one(after(3500)), since(20_166));
+        beat.quicken();
+        assert_eq!(beat.since_last_but_one(after(3500)), since(11_833));
+        assert_eq!(beat.since_last_but_one(after(11_833)), since(11_833));
     }
 
     #[test]

@@ -61,6 +61,8 @@ impl Compositor {
         let layers: Vec<_> = self.scene.iter().map(layer).collect();
         // A black page is a picture, too, although the canvas was black before.
         let first = !layers.is_empty() && !self.state.borrow().drawn;
+        let on_clock = self.clock.now().into();
+        self.answers.begun_before = self.beat.since_last_but_one(on_clock);
         let answers = &mut self.answers;
         latest.publish(drawn_at, |canvas| {
             let changed = composer.compose(canvas, &layers, &damage);

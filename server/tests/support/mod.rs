@@ -60,6 +60,7 @@ impl Chrome {
             .args(["--no-first-run", "--disable-background-networking"])
             .args(["--disable-component-update", "--disable-sync"])
             .args(["--disable-quic", "--password-store=basic"])
+            .arg("--enable-features=ThrottleMainFrameTo60Hz")
             .arg(format!(
                 "--user-data-dir={}",
                 home.path().join("profile").display()
@@ -175,6 +176,7 @@ impl Screen {
         };
         let (display, wayland) =
             Display::start(options, latest.clone(), Arc::new(Gate::new(|| {}))).unwrap();
+        display.quicken();
         let chrome = Chrome::start(wayland, html);
         let seen = Arc::new(Seen {
             picture: Mutex::new((I420::black(size), 0)),
