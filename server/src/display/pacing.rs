@@ -47,6 +47,11 @@ impl Pacing {
         now + self.interval.mul_f64(missing / BUDGET)
     }
 
+    /// When callbacks were answered last.
+    pub fn answered_at(&self) -> Option<Instant> {
+        self.credit.1
+    }
+
     /// Waiting callbacks have been answered.
     pub fn answered(&mut self, now: Instant) {
         self.credit = (self.credit_at(now) - 1.0, Some(now));

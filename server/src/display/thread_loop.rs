@@ -21,6 +21,9 @@ use crate::{gate::Gate, latest::Latest, picture::compose::Composer};
 
 /// What Chrome needs for a frame.
 const DRAWING: Duration = Duration::from_millis(16);
+/// Chrome draws this often even while nothing can leave: the first picture after an outage must not show the page as it was
+/// before.
+const LONGEST_HELD: Duration = Duration::from_millis(150);
 
 type Started = SyncSender<Result<(), DisplayError>>;
 
@@ -126,7 +129,8 @@ impl Loop {
         }
     }
 
-    /// When waiting callbacks are to be answered: as Chrome's pace allows, and no sooner than its picture can leave.
+    /// When waiting callbacks are to be answered: as Chrome's pace allows, and no sooner than its picture can leave, as far
+    /// as that can be waited for.
     fn due(&self, now: Instant) -> Instant {
         let drawn_by = self.gate.clear_at();
         let clear = drawn_by.checked_sub(DRAWING).unwrap_or(drawn_by);
@@ -137,7 +141,11 @@ impl Loop {
             let tick = self.compositor.beat.next_tick(on_clock + (due - now));
             due = now + tick.saturating_sub(on_clock);
         }
-        due.max(clear)
+        let held = self
+            .pacing
+            .answered_at()
+            .map_or(now, |at| at + LONGEST_HELD);
+        due.max(clear.min(held))
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
