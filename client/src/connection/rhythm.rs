@@ -111,7 +111,7 @@ mod tests {
                 wait -= f64::from(slack(waits).unwrap_or_default()) / 1000.0;
             }
             let wait = wait.rem_euclid(INTERVAL_MILLIS);
-            prop_assert!(wait - jitter > 2.0 && wait < 7.0, "{} ± {}", wait, jitter);
+            prop_assert!(wait - jitter > 1.0 && wait < 7.0, "{} ± {}", wait, jitter);
         }
 
         #[test]
