@@ -6,8 +6,8 @@
 
 use std::f64::consts::TAU;
 
-/// Most screens, and twice that of the quickest that can be kept in step with; with others nothing is in step, and then
-/// nothing is asked for.
+/// Between two refreshes at 60 Hz; a screen with 120 can be kept in step with as well. On others pictures come at any
+/// moment, and then nothing is asked for.
 const INTERVAL_MILLIS: f64 = 1000.0 / 60.0;
 /// So many frames tell.
 const FRAMES: usize = 8;
