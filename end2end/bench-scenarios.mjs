@@ -2,7 +2,7 @@
 
 import { percentile } from './support/figures.mjs';
 import { bitsPerSecond } from './support/link.mjs';
-import { SOME, observed, pressed, received, show } from './support/measure.mjs';
+import { SPARSELY, observed, pressed, received, show } from './support/measure.mjs';
 import { pssBytes } from './support/processes.mjs';
 import { ages, framesPerSecond, liveAfter, longestFreeze, rate, rateAfter, within } from './support/series.mjs';
 import { until } from './support/until.mjs';
@@ -175,7 +175,7 @@ export const SCENARIOS = [
       await show(run, server, stage.session, run.url('green.html', { toggle: '1', busy: '1' }));
       const busy = await pressed(page, samples, click);
       await show(run, server, stage.session, run.url('text.html', { auto: '4' }));
-      await stage.beginClock(SOME);
+      await stage.beginClock(SPARSELY);
       await stage.last(3);
       const from = Date.now();
       const cost = await observed(page, server, quick ? 6 : 20);
@@ -198,7 +198,7 @@ export const SCENARIOS = [
     async play(stage, quick) {
       const { server } = stage.ready();
       await stage.open('text.html', { auto: '4' });
-      await stage.beginClock(SOME);
+      await stage.beginClock(SPARSELY);
       await stage.last(3);
       const from = Date.now();
       const cost = await observed(stage.page(), server, quick ? 6 : 20);

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { chromium } from '@playwright/test';
 import { LAUNCH, VIEWPORT } from './support/chromium.mjs';
 import { longestGap, percentile, spread, table } from './support/figures.mjs';
-import { PATIENCE, SOME, newWindow, observed, pressed, read, reset, show, watch } from './support/measure.mjs';
+import { PATIENCE, SPARSELY, newWindow, observed, pressed, read, reset, show, watch } from './support/measure.mjs';
 import { pssBytes } from './support/processes.mjs';
 import { Server } from './support/server.mjs';
 import { Site } from './support/site.mjs';
@@ -142,7 +142,7 @@ async function measure() {
     await show(run, server, session, run.url('text.html', { auto: '4' }));
     await until(() => page.evaluate(() => window.instruments.barcode()), () => 'no barcode', PATIENCE);
     await pause(3000);
-    await reset(page, 'clock', SOME);
+    await reset(page, 'clock', SPARSELY);
     const scrolling = await observed(page, server, SECONDS);
     const { frames } = await read(page);
     const ages = frames.flatMap(({ age }) => age ?? []);

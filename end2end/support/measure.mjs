@@ -52,8 +52,8 @@ export async function reset(page, reads, rest = 0) {
   );
 }
 
-/** Where every frame counts but not every frame's age: ten readings a second. */
-export const SOME = 100;
+/** Milliseconds between readings of ages, where every frame counts but not every frame's age. */
+export const SPARSELY = 100;
 
 /**
  * Watches a session until it has a picture.

@@ -18,13 +18,11 @@ use super::lag::{Cure, LOOK_MILLIS, Lag};
 use super::ledger::Ledger;
 use super::peer::{Peer, PeerEvent};
 use super::pulse::{Pulse, TICK_MILLIS};
-use super::rhythm::Rhythm;
 use super::watch::Link;
 use super::{Connection, frames};
 use crate::dom::{Interval, Listener, answers, every, listen, now, sleep, window};
 use crate::stats::reading::Reading;
 use crate::stats::report;
-use crate::stats::way::Shown;
 
 /// What the first question whether the server can be reached may take, and the longest.
 const REACH_WITHIN: Duration = Duration::from_millis(800);
@@ -36,9 +34,6 @@ const LAST_CHANCE: Duration = Duration::from_millis(400);
 /// A peer that is heard again shows a picture at once, unless nobody looks at the page.
 const SHOWN_WITHIN: Duration = Duration::from_millis(1500);
 
-/// At each look.
-const FRAMES_SEEN: u32 = 10;
-
 /// What is known of the present peer's health, and of what went wrong.
 #[derive(Default)]
 pub(super) struct Health {
@@ -47,20 +42,8 @@ pub(super) struct Health {
     lag: RefCell<Lag>,
     reading: RefCell<Option<Reading>>,
     looked: Cell<f64>,
-    /// Of the frames on the screen since the last look.
-    seen: Cell<Seen>,
-    /// The browser was asked for a frame that it has not shown yet.
-    watching: Cell<bool>,
-    rhythm: RefCell<Rhythm>,
     /// Since when nothing came; `None` while something does.
     interrupted: Cell<Option<f64>>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    asked: bool,
-    shown: bool,
-    age_millis: Option<f64>,
 }
 
 /// The timer and the listeners; they end with the connection.
@@ -171,7 +154,7 @@ impl Connection {
         }
     }
 
-    fn is_current(&self, peer: &Rc<Peer>) -> bool {
+    pub(super) fn is_current(&self, peer: &Rc<Peer>) -> bool {
         let current = self.peer.borrow();
         current
             .as_ref()
@@ -184,8 +167,7 @@ impl Connection {
         self.health.ledger.borrow_mut().forget_pings();
         self.health.lag.borrow_mut().fresh_peer();
         *self.health.reading.borrow_mut() = None;
-        self.health.seen.take();
-        self.health.rhythm.take();
+        self.sight.forget();
     }
 
     /// Nothing comes any more. Returns at once; what helps comes as an event of the peer.
@@ -269,7 +251,7 @@ impl Connection {
         let is_live = self.watch.link.try_get_untracked() == Some(Link::Connected);
         if !is_live || !is_visible() {
             *self.health.reading.borrow_mut() = None;
-            self.health.seen.take();
+            self.sight.forget();
             return;
         }
         let (this, peer) = (self.clone(), peer.clone());
@@ -284,7 +266,7 @@ impl Connection {
     }
 
     fn judge(self: &Rc<Self>, reading: Reading, peer: &Rc<Peer>) {
-        let seen = self.health.seen.take();
+        let seen = self.sight.take();
         self.see(peer);
         let before = self.health.reading.replace(Some(reading.clone()));
         let Some(mut look) = before.and_then(|before| reading.look_since(&before)) else {
@@ -305,53 +287,6 @@ impl Connection {
                 peer.tell(PeerEvent::Replace);
             }
         }
-    }
-
-    /// Asks for the next frames on the screen, one after the other: the second one's timestamp tells whether it was newly
-    /// drawn, and all together when the next ones are best drawn. They may be long in coming, and then nobody asks again.
-    fn see(self: &Rc<Self>, peer: &Rc<Peer>) {
-        let asked = self.health.watching.get() || self.see_next(None, FRAMES_SEEN, peer);
-        self.health.watching.set(asked);
-        self.note(|seen| seen.asked = asked);
-    }
-
-    /// `false` where the browser cannot tell.
-    fn see_next(self: &Rc<Self>, before: Option<Shown>, left: u32, peer: &Rc<Peer>) -> bool {
-        let (this, peer) = (Rc::downgrade(self), Rc::downgrade(peer));
-        frames::on_next_frame(&self.video, move |shown| {
-            let Some(this) = this.upgrade() else {
-                return;
-            };
-            let peer = peer.upgrade().filter(|peer| this.is_current(peer));
-            let known = shown.zip(peer);
-            let age = known
-                .as_ref()
-                .and_then(|(shown, _)| this.meter.age(before?, *shown));
-            this.note(|seen| {
-                seen.shown = true;
-                seen.age_millis = age.or(seen.age_millis);
-            });
-            let goes_on = known.is_some_and(|(shown, peer)| {
-                this.keep_time(shown);
-                left > 1 && this.see_next(Some(shown), left - 1, &peer)
-            });
-            this.health.watching.set(goes_on);
-        })
-    }
-
-    /// Tells the server when pictures would be best for this screen.
-    fn keep_time(&self, shown: Shown) {
-        let mut rhythm = self.health.rhythm.borrow_mut();
-        rhythm.waited(shown.refresh - shown.presented);
-        if let Some(micros) = rhythm.slack() {
-            self.mention(ClientMessage::Slack { micros });
-        }
-    }
-
-    fn note(&self, change: impl FnOnce(&mut Seen)) {
-        let mut seen = self.health.seen.get();
-        change(&mut seen);
-        self.health.seen.set(seen);
     }
 }
 

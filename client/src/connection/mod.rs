@@ -22,8 +22,9 @@ mod heal;
 pub mod lag;
 mod ledger;
 mod pulse;
-// When pictures are best drawn.
+// What is seen of it, and when pictures are best drawn.
 mod rhythm;
+mod sight;
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -52,6 +53,7 @@ use heal::{Health, Vigil};
 use outbox::Outbox;
 use peer::{Peer, PeerEvent};
 use sending::beacon;
+use sight::Sight;
 use spare::{Spare, WEB_RTC_AGAIN};
 use watch::{Link, Watch};
 
@@ -88,6 +90,7 @@ pub struct Connection {
     /// What inputs take to be seen.
     meter: Rc<Meter>,
     health: Health,
+    sight: Sight,
     vigil: RefCell<Option<Vigil>>,
     /// Whoever waits for the next attempt.
     resting: RefCell<Option<oneshot::Sender<()>>>,
@@ -114,6 +117,7 @@ impl Connection {
             spare: Spare::new(canvas),
             outbox: RefCell::default(),
             health: Health::default(),
+            sight: Sight::default(),
             vigil: RefCell::default(),
             resting: RefCell::default(),
             polling: Cell::new(false),

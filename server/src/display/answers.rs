@@ -12,10 +12,8 @@ use std::time::{Duration, Instant};
 use crate::mark::{Answered, Mark};
 use crate::picture::{damage::Damage, rect::Rect};
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Answers {
-    /// How long before its commit Chrome has begun a frame of a page that draws all the time.
-    pub begun_before: Duration,
     waiting: Vec<Waiting>,
     /// Oldest first, no older than [`RECENT`] and no more than [`MOST_RECENT`].
     commits: VecDeque<Instant>,
@@ -51,17 +49,6 @@ const MOST_WAITING: usize = 32;
 /// A caret is not wider, and blinks for nobody.
 const CARET_WIDTH: usize = 2;
 const CARET_HEIGHT: usize = 120;
-
-impl Default for Answers {
-    fn default() -> Answers {
-        Answers {
-            begun_before: Duration::from_millis(15),
-            waiting: Vec::new(),
-            commits: VecDeque::new(),
-            inputs: VecDeque::new(),
-        }
-    }
-}
 
 impl Answers {
     /// The seat has queued an input for Chrome.
@@ -105,8 +92,14 @@ impl Answers {
         }
     }
 
-    /// A commit has changed the picture: the inputs that it shows.
-    pub fn committed(&mut self, damage: &Damage, now: Instant) -> Vec<Answered> {
+    /// A commit has changed the picture: the inputs that it shows. On a page that draws all the time Chrome began it
+    /// `begun_before`, as far as its ticks tell.
+    pub fn committed(
+        &mut self,
+        damage: &Damage,
+        begun_before: Duration,
+        now: Instant,
+    ) -> Vec<Answered> {
         if damage.rects().iter().all(is_caret) {
             return Vec::new();
         }
@@ -118,15 +111,8 @@ impl Answers {
         self.forget_old(now);
         // A page that is let draw more rarely begins its frames earlier.
         let gap = before.map(|before| now.saturating_duration_since(before));
-        let begun_before = gap
-            .filter(|gap| *gap < FOLLOWS)
-            .map_or(self.begun_before, |gap| {
-                if gap > AS_IT_CAN {
-                    self.begun_before.max(gap * 9 / 10)
-                } else {
-                    self.begun_before
-                }
-            });
+        let held_back = gap.filter(|gap| (AS_IT_CAN..FOLLOWS).contains(gap));
+        let begun_before = held_back.map_or(begun_before, |gap| begun_before.max(gap * 9 / 10));
         let mut answered = Vec::new();
         self.waiting.retain_mut(|waiting| {
             let Some(seated_at) = waiting.seated_at else {
@@ -183,6 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
+    const BEGUN_BEFORE: Duration = Duration::from_millis(15);
 
     fn damage() -> Damage {
         let mut damage = Damage::default();
@@ -211,13 +198,17 @@ mod tests {
         let start = Instant::now();
         let mut answers = Answers::default();
         press(&mut answers, 1, false, start);
-        let answered = answers.committed(&damage(), start + 6 * MS);
+        let answered = answers.committed(&damage(), BEGUN_BEFORE, start + 6 * MS);
         assert_eq!(inputs(&answered), [1]);
         assert_eq!(
             (answered[0].seated_at, answered[0].drawn_at),
             (start, start + 6 * MS)
         );
-        assert!(answers.committed(&damage(), start + 9 * MS).is_empty());
+        assert!(
+            answers
+                .committed(&damage(), BEGUN_BEFORE, start + 9 * MS)
+                .is_empty()
+        );
     }
 
     #[test]
@@ -225,15 +216,18 @@ mod tests {
         let start = Instant::now();
         let mut answers = Answers::default();
         answers.expect(mark(1, start), start);
-        assert!(answers.committed(&damage(), start).is_empty());
+        assert!(answers.committed(&damage(), BEGUN_BEFORE, start).is_empty());
         answers.told(start);
-        assert_eq!(inputs(&answers.committed(&damage(), start + MS)), [1]);
+        assert_eq!(
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + MS)),
+            [1]
+        );
     }
 
     /// A page that moves by itself for a while; gives when it last did.
     fn moving(answers: &mut Answers, start: Instant) -> Instant {
         for frame in 0..20 {
-            answers.committed(&damage(), start + 16 * MS * frame);
+            answers.committed(&damage(), BEGUN_BEFORE, start + 16 * MS * frame);
         }
         start + 16 * MS * 19
     }
@@ -244,14 +238,28 @@ mod tests {
         let start = moving(&mut answers, Instant::now());
         press(&mut answers, 1, false, start + 12 * MS);
         // Told twice, and the second replaces the first.
-        assert_eq!(inputs(&answers.committed(&damage(), start + 16 * MS)), [1]);
-        assert_eq!(inputs(&answers.committed(&damage(), start + 32 * MS)), [1]);
-        assert!(answers.committed(&damage(), start + 48 * MS).is_empty());
+        assert_eq!(
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 16 * MS)),
+            [1]
+        );
+        assert_eq!(
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 32 * MS)),
+            [1]
+        );
+        assert!(
+            answers
+                .committed(&damage(), BEGUN_BEFORE, start + 48 * MS)
+                .is_empty()
+        );
         press(&mut answers, 2, false, start + 49 * MS);
-        let late = answers.committed(&damage(), start + 65 * MS);
+        let late = answers.committed(&damage(), BEGUN_BEFORE, start + 65 * MS);
         assert_eq!(inputs(&late), [2]);
         assert!(!late[0].exact);
-        assert!(answers.committed(&damage(), start + 81 * MS).is_empty());
+        assert!(
+            answers
+                .committed(&damage(), BEGUN_BEFORE, start + 81 * MS)
+                .is_empty()
+        );
     }
 
     #[test]
@@ -259,8 +267,15 @@ mod tests {
         let mut answers = Answers::default();
         let start = moving(&mut answers, Instant::now());
         press(&mut answers, 1, false, start + 12 * MS);
-        assert_eq!(inputs(&answers.committed(&damage(), start + 17 * MS)), [1]);
-        assert!(answers.committed(&damage(), start + 400 * MS).is_empty());
+        assert_eq!(
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 17 * MS)),
+            [1]
+        );
+        assert!(
+            answers
+                .committed(&damage(), BEGUN_BEFORE, start + 400 * MS)
+                .is_empty()
+        );
     }
 
     #[test]
@@ -270,7 +285,7 @@ mod tests {
         for repeat in 0..30 {
             let pressed = start + 33 * MS * repeat;
             press(&mut answers, repeat, false, pressed);
-            let answered = answers.committed(&damage(), pressed + 6 * MS);
+            let answered = answers.committed(&damage(), BEGUN_BEFORE, pressed + 6 * MS);
             assert_eq!(inputs(&answered), [repeat]);
         }
     }
@@ -280,7 +295,11 @@ mod tests {
         let start = Instant::now();
         let mut answers = Answers::default();
         press(&mut answers, 1, false, start);
-        assert!(answers.committed(&damage(), start + PATIENCE).is_empty());
+        assert!(
+            answers
+                .committed(&damage(), BEGUN_BEFORE, start + PATIENCE)
+                .is_empty()
+        );
     }
 
     #[test]
@@ -290,8 +309,15 @@ mod tests {
         press(&mut answers, 1, false, start);
         let mut caret = Damage::default();
         caret.add(Rect::new(100, 100, 1, 22));
-        assert!(answers.committed(&caret, start + 3 * MS).is_empty());
-        assert_eq!(inputs(&answers.committed(&damage(), start + 9 * MS)), [1]);
+        assert!(
+            answers
+                .committed(&caret, BEGUN_BEFORE, start + 3 * MS)
+                .is_empty()
+        );
+        assert_eq!(
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 9 * MS)),
+            [1]
+        );
     }
 
     #[test]
@@ -300,12 +326,15 @@ mod tests {
         let mut answers = Answers::default();
         press(&mut answers, 1, true, start);
         press(&mut answers, 2, true, start + 90 * MS);
-        assert_eq!(inputs(&answers.committed(&damage(), start + 97 * MS)), [2]);
+        assert_eq!(
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 97 * MS)),
+            [2]
+        );
         // Sent together they are one act.
         press(&mut answers, 3, true, start + 900 * MS);
         press(&mut answers, 4, true, start + 901 * MS);
         assert_eq!(
-            inputs(&answers.committed(&damage(), start + 907 * MS)),
+            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 907 * MS)),
             [3, 4]
         );
     }
@@ -327,7 +356,7 @@ mod tests {
                         answers.expect(mark, now);
                     }
                     2 => answers.told(now),
-                    _ => for answer in answers.committed(&damage(), now) {
+                    _ => for answer in answers.committed(&damage(), BEGUN_BEFORE, now) {
                         prop_assert!(answer.mark.received_at <= answer.seated_at);
                         prop_assert!(answer.seated_at <= now);
                         prop_assert!(now - answer.seated_at < PATIENCE + FOLLOWS);

@@ -12,7 +12,7 @@
 //! Where the ticks lie is free. The viewer says how long pictures wait for a refresh of its own screen; moving the ticks
 //! by that much makes them younger when they are seen, and keeps two of them out of one refresh.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A tick is moved by this part of the interval at most, so that no frame is left out or comes twice.
 const STEP: i64 = 32;
@@ -26,20 +26,21 @@ pub struct Beat {
     interval: Duration,
     /// Refreshes in it.
     refreshes: u32,
-    /// One of them, on the clock of `now`.
-    tick: Duration,
+    /// One of them.
+    tick: Instant,
     /// How much later the ticks are to be, in nanoseconds.
     owed: i64,
 }
 
 impl Beat {
-    pub fn new(frame_rate: u32) -> Beat {
+    /// The first tick is `now`.
+    pub fn new(frame_rate: u32, now: Instant) -> Beat {
         // Two of whole microseconds, as Chrome counts.
         let half = Duration::from_micros((500_000 / frame_rate.clamp(1, 1000)).into());
         Beat {
             interval: 2 * half,
             refreshes: 1,
-            tick: Duration::ZERO,
+            tick: now,
             owed: 0,
         }
     }
@@ -68,10 +69,9 @@ impl Beat {
         };
     }
 
-    /// The last tick that is not after `now`, which is a time of the monotonic clock and never goes back.
-    pub fn tick(&mut self, now: Duration) -> Duration {
-        let passed = now.saturating_sub(self.tick).as_nanos() / self.interval.as_nanos();
-        let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+    /// The last tick that is not after `now`, which never goes back.
+    pub fn tick(&mut self, now: Instant) -> Instant {
+        let passed = self.passed(now);
         if passed > 0 {
             self.tick += self.interval * passed;
             // Over a long rest nobody draws: then any step is a small one.
@@ -79,29 +79,39 @@ impl Beat {
             let step = self.owed.clamp(-most, most);
             self.owed -= step;
             let moved = Duration::from_nanos(step.unsigned_abs());
-            self.tick = match step >= 0 {
-                true => self.tick + moved,
-                false => self.tick.saturating_sub(moved),
-            };
+            match step >= 0 {
+                true => self.tick += moved,
+                false => self.tick -= moved,
+            }
         }
         match self.tick > now {
-            true => self.tick.saturating_sub(self.interval),
+            true => self.tick - self.interval,
             false => self.tick,
         }
     }
 
     /// How long ago Chrome began what it commits now: it draws on the last refresh, as soon as that has come, what it
     /// began on the one before.
-    pub fn since_last_but_one(&mut self, now: Duration) -> Duration {
-        let since = now.saturating_sub(self.tick(now)).as_nanos() % self.refresh().as_nanos();
+    pub fn since_last_but_one(&mut self, now: Instant) -> Duration {
+        let since = now.saturating_duration_since(self.tick(now)).as_nanos();
+        let since = since % self.refresh().as_nanos();
         self.refresh() + Duration::from_nanos(u64::try_from(since).unwrap_or_default())
     }
 
     /// The first tick that is not before `at`.
-    pub fn next_tick(&self, at: Duration) -> Duration {
-        let passed = at.saturating_sub(self.tick).as_nanos();
-        let ticks = passed.div_ceil(self.interval.as_nanos());
-        self.tick + self.interval * u32::try_from(ticks).unwrap_or(u32::MAX)
+    pub fn next_tick(&self, at: Instant) -> Instant {
+        let passed = self.passed(at);
+        let tick = self.tick + self.interval * passed;
+        match tick < at {
+            true => tick + self.interval,
+            false => tick,
+        }
+    }
+
+    /// Whole intervals since the tick that was worked out last.
+    fn passed(&self, at: Instant) -> u32 {
+        let since = at.saturating_duration_since(self.tick).as_nanos();
+        u32::try_from(since / self.interval.as_nanos()).unwrap_or(u32::MAX)
     }
 
     fn nanos(&self) -> i64 {
@@ -118,11 +128,11 @@ mod tests {
 
     #[test]
     fn ticks_keep_their_distance() {
-        let mut beat = Beat::new(60);
+        let mut beat = Beat::new(60, Instant::now());
         assert_eq!(beat.refresh(), INTERVAL);
         beat.quicken();
         assert_eq!(beat.refresh() * 2, INTERVAL);
-        let first = beat.tick(Duration::from_secs(100));
+        let first = beat.tick(beat.tick + Duration::from_secs(100));
         for tick in 1..100 {
             let now = first + INTERVAL * tick + Duration::from_millis(u64::from(tick) % 16);
             assert_eq!(beat.tick(now), first + INTERVAL * tick);
@@ -135,8 +145,8 @@ mod tests {
 
     #[test]
     fn what_is_committed_was_begun_a_refresh_before_the_last() {
-        let mut beat = Beat::new(60);
-        let first = beat.tick(Duration::from_secs(1));
+        let first = Instant::now();
+        let mut beat = Beat::new(60, first);
         let after = |micros| first + Duration::from_micros(micros);
         let since = Duration::from_micros;
         assert_eq!(beat.since_last_but_one(after(3500)), since(20_166));
@@ -147,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_slow_screen_stays_slow() {
-        let mut beat = Beat::new(30);
+        let mut beat = Beat::new(30, Instant::now());
         beat.quicken();
         assert_eq!(beat.refresh(), Duration::from_micros(33_332));
     }
@@ -155,8 +165,8 @@ mod tests {
     #[test]
     fn they_are_moved_little_by_little_the_shorter_way() {
         for (asked, moved) in [(3000, 3000), (-3000, -3000), (12_000, -4666)] {
-            let mut beat = Beat::new(60);
-            let first = beat.tick(Duration::from_secs(1));
+            let first = Instant::now();
+            let mut beat = Beat::new(60, first);
             beat.delay(asked);
             let mut last = first;
             for tick in 1..=60u32 {
@@ -166,15 +176,15 @@ mod tests {
                 assert!(distance <= 521, "{distance}");
                 last = beat.tick(now);
             }
-            let shift = last.as_micros() as i64 - (first + INTERVAL * 60).as_micros() as i64;
+            let shift = (last - first).as_micros() as i64 - (INTERVAL * 60).as_micros() as i64;
             assert_eq!(shift, moved);
         }
     }
 
     #[test]
     fn a_page_that_rested_has_its_ticks_moved_at_once() {
-        let mut beat = Beat::new(60);
-        let first = beat.tick(Duration::from_secs(1));
+        let first = Instant::now();
+        let mut beat = Beat::new(60, first);
         beat.delay(5000);
         let tick = beat.tick(first + INTERVAL * 60 + Duration::from_millis(8));
         assert_eq!(tick, first + INTERVAL * 60 + Duration::from_micros(5000));
@@ -186,8 +196,8 @@ mod tests {
             rate in 0u32..2000,
             steps in prop::collection::vec((0u64..100_000_000, any::<i32>()), 1..100),
         ) {
-            let mut beat = Beat::new(rate);
-            let mut now = Duration::from_secs(1);
+            let mut now = Instant::now();
+            let mut beat = Beat::new(rate, now);
             for (nanos, asked) in steps {
                 now += Duration::from_nanos(nanos);
                 beat.delay(asked);

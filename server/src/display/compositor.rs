@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use shared::geometry::VideoSize;
@@ -60,7 +61,9 @@ pub struct Compositor {
     pub(super) keys: Keys,
     pub(super) text_inputs: TextInputs,
     pub(super) clipboard: Clipboard,
-    pub(super) clock: Clock<Monotonic>,
+    clock: Clock<Monotonic>,
+    /// The same moment as an `Instant` and on Chrome's clock.
+    epoch: (Instant, Duration),
     pub(super) state: watch::Sender<DisplayState>,
 }
 
@@ -84,6 +87,7 @@ impl Compositor {
         state: watch::Sender<DisplayState>,
     ) -> Result<Compositor, DisplayError> {
         let clock = Clock::new();
+        let epoch = (Instant::now(), clock.now().into());
         PresentationState::new::<Compositor>(&handle, clock.id() as u32);
         Ok(Compositor {
             compositor: CompositorState::new::<Compositor>(&handle),
@@ -96,12 +100,13 @@ impl Compositor {
             damage: Damage::default(),
             answers: Answers::default(),
             callbacks: Vec::new(),
-            beat: Beat::new(frame_rate),
+            beat: Beat::new(frame_rate, epoch.0),
             keys: Keys::new(&handle)?,
             pointer: Pointer::new(&handle),
             text_inputs: TextInputs::new(&handle),
             clipboard: Clipboard::new(&handle),
             clock,
+            epoch,
             handle,
             state,
         })
@@ -114,6 +119,12 @@ impl Compositor {
     /// Milliseconds of the monotonic clock, which is what Chrome takes event times for.
     pub(super) fn now_millis(&self) -> u32 {
         self.clock.now().as_millis()
+    }
+
+    /// On the monotonic clock, which `Instant` follows as well.
+    fn on_clock(&self, at: Instant) -> Duration {
+        let (instant, on_clock) = self.epoch;
+        on_clock + at.saturating_duration_since(instant)
     }
 
     /// Answers the waiting frame callbacks: Chrome draws its next frame.
@@ -143,10 +154,12 @@ impl Compositor {
             let callbacks = std::mem::take(&mut attributes.frame_callbacks);
             (attributes.buffer.take(), damage, callbacks, feedbacks)
         });
-        for feedback in feedbacks {
-            let tick = self.beat.tick(self.clock.now().into());
-            let refresh = Refresh::fixed(self.beat.refresh());
-            feedback.presented(&self.output, tick, refresh, 0, Kind::Vsync);
+        if !feedbacks.is_empty() {
+            let tick = self.beat.tick(Instant::now());
+            let (tick, refresh) = (self.on_clock(tick), Refresh::fixed(self.beat.refresh()));
+            for feedback in feedbacks {
+                feedback.presented(&self.output, tick, refresh, 0, Kind::Vsync);
+            }
         }
         self.callbacks.extend(callbacks);
         if self.callbacks.len() > MOST_CALLBACKS {

@@ -14,7 +14,6 @@ use super::SeatEvent;
 pub struct Inbox {
     size: VideoSize,
     state: Mutex<State>,
-    tempo: Mutex<Tempo>,
     /// Readable while something waits.
     wake: OwnedFd,
 }
@@ -31,6 +30,7 @@ pub struct Tempo {
 #[derive(Default)]
 struct State {
     events: VecDeque<SeatEvent>,
+    tempo: Tempo,
     stopped: bool,
 }
 
@@ -42,7 +42,6 @@ impl Inbox {
         Ok(Inbox {
             size,
             state: Mutex::default(),
-            tempo: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }
@@ -73,11 +72,11 @@ impl Inbox {
 
     /// Nobody is woken: it counts from Chrome's next frame on.
     pub fn set_tempo(&self, change: impl FnOnce(&mut Tempo)) {
-        change(&mut self.tempo.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.lock().tempo);
     }
 
     pub fn take_tempo(&self) -> Tempo {
-        std::mem::take(&mut self.tempo.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().tempo)
     }
 
     pub fn stop(&self) {

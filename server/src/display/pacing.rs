@@ -7,6 +7,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::beat::Beat;
+
 pub struct Pacing {
     interval: Duration,
     /// Callbacks that may be answered before the budget has earned them, and when that was worked out.
@@ -24,6 +26,11 @@ const BUDGET: f64 = 1.02;
 const MOST_CREDIT: f64 = 4.0;
 /// For inputs, the credit goes down to here: a drag across a busy page draws at most this many frames more.
 const OVERDRAFT: f64 = -4.0;
+/// What Chrome needs for a frame.
+const DRAWING: Duration = Duration::from_millis(16);
+/// Chrome draws this often even while nothing can leave: the first picture after an outage must not show the page as it was
+/// before.
+const LONGEST_HELD: Duration = Duration::from_millis(150);
 
 impl Pacing {
     pub fn new(frame_rate: u32) -> Pacing {
@@ -39,17 +46,25 @@ impl Pacing {
         self.hurried = Some((FRAMES_TO_SHOW_AN_INPUT, now + HURRY));
     }
 
-    /// When waiting callbacks are to be answered: now or later.
-    pub fn due(&self, now: Instant) -> Instant {
-        let credit = self.credit_at(now);
-        let least = 1.0 + if self.hurries(now) { OVERDRAFT } else { 0.0 };
-        let missing = (least - credit).max(0.0);
-        now + self.interval.mul_f64(missing / BUDGET)
+    /// When waiting callbacks are to be answered: now or later. A picture that is drawn now can leave at `clear_at`, which
+    /// is waited for as far as it can be.
+    pub fn due(&self, now: Instant, clear_at: Instant, beat: &Beat) -> Instant {
+        let mut due = self.earned_at(now);
+        if due > now {
+            // What is held back comes as evenly as what is not.
+            due = beat.next_tick(due);
+        }
+        let drawn_to_leave = clear_at.checked_sub(DRAWING).unwrap_or(clear_at);
+        let (_, answered_at) = self.credit;
+        let held = answered_at.map_or(now, |at| at + LONGEST_HELD);
+        due.max(drawn_to_leave.min(held))
     }
 
-    /// When callbacks were answered last.
-    pub fn answered_at(&self) -> Option<Instant> {
-        self.credit.1
+    /// When the budget has earned the next answer.
+    fn earned_at(&self, now: Instant) -> Instant {
+        let least = 1.0 + if self.hurries(now) { OVERDRAFT } else { 0.0 };
+        let missing = (least - self.credit_at(now)).max(0.0);
+        now + self.interval.mul_f64(missing / BUDGET)
     }
 
     /// Waiting callbacks have been answered.
@@ -80,64 +95,119 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A page that has its next frame ready `work` after the last callback, for `length`: when callbacks were answered.
-    fn draw(pacing: &mut Pacing, start: Instant, work: Duration, length: Duration) -> Vec<Instant> {
-        let mut answers = Vec::new();
-        let mut now = start;
-        while now < start + length {
-            now = pacing.due(now);
-            pacing.answered(now);
-            answers.push(now);
-            now += work;
+    struct Page {
+        pacing: Pacing,
+        beat: Beat,
+        clear_at: Instant,
+    }
+
+    impl Page {
+        fn new(start: Instant) -> Page {
+            Page {
+                pacing: Pacing::new(60),
+                beat: Beat::new(60, start),
+                clear_at: start,
+            }
         }
-        answers
+
+        fn due(&self, now: Instant) -> Instant {
+            self.pacing.due(now, self.clear_at, &self.beat)
+        }
+
+        /// Has its next frame ready `work` after the last callback, for `length`: when callbacks were answered.
+        fn draw(&mut self, start: Instant, work: Duration, length: Duration) -> Vec<Instant> {
+            let mut answers = Vec::new();
+            let mut now = start;
+            while now < start + length {
+                now = self.due(now);
+                self.pacing.answered(now);
+                answers.push(now);
+                now += work;
+            }
+            answers
+        }
+    }
+
+    fn are_apart(answers: &[Instant], gap: Duration) -> bool {
+        answers.windows(2).all(|pair| pair[1] - pair[0] == gap)
     }
 
     #[test]
     fn a_page_is_not_held_up() {
         let start = Instant::now();
-        let mut pacing = Pacing::new(60);
         let work = Duration::from_micros(16_666);
-        let answers = draw(&mut pacing, start, work, 60_000 * MS);
-        assert!(answers.windows(2).all(|pair| pair[1] - pair[0] == work));
+        let answers = Page::new(start).draw(start, work, 60_000 * MS);
+        assert!(are_apart(&answers, work));
     }
 
     #[test]
-    fn a_page_that_could_draw_for_ever_is_held_to_the_rate() {
+    fn a_page_that_rests_by_itself_is_left_alone() {
         let start = Instant::now();
-        let mut pacing = Pacing::new(60);
-        let answers = draw(&mut pacing, start, MS, 10_000 * MS);
-        assert!((600..=670).contains(&answers.len()), "{}", answers.len());
+        let mut page = Page::new(start);
+        for turn in 0..20 {
+            let answers = page.draw(start + turn * 500 * MS, 16 * MS, 400 * MS);
+            assert!(are_apart(&answers, 16 * MS));
+        }
+    }
+
+    #[test]
+    fn a_page_that_could_draw_for_ever_is_held_to_the_rate_and_nearly_always_to_a_tick() {
+        let start = Instant::now();
+        let mut page = Page::new(start);
+        let answers = page.draw(start, MS, 10_000 * MS);
+        assert!((600..=620).contains(&answers.len()), "{}", answers.len());
+        let is_between = |at: &&Instant| page.beat.next_tick(**at) > **at;
+        let between = answers.iter().filter(is_between).count();
+        assert!(between * 20 <= answers.len(), "{between}");
     }
 
     #[test]
     fn an_input_overdraws_the_budget_for_two_frames() {
         let start = Instant::now();
-        let mut pacing = Pacing::new(60);
-        let last = draw(&mut pacing, start, MS, 500 * MS).pop().unwrap();
-        assert!(pacing.due(last + MS) > last + MS);
-        pacing.input(last + MS);
+        let mut page = Page::new(start);
+        let last = page.draw(start, MS, 500 * MS).pop().unwrap();
+        assert!(page.due(last + MS) > last + MS);
+        page.pacing.input(last + MS);
         for frame in 1..=2 {
             let now = last + frame * MS;
-            assert_eq!(pacing.due(now), now);
-            pacing.answered(now);
+            assert_eq!(page.due(now), now);
+            page.pacing.answered(now);
         }
-        assert!(pacing.due(last + 3 * MS) > last + 3 * MS);
-        assert_eq!(pacing.due(last + 300 * MS), last + 300 * MS);
+        assert!(page.due(last + 3 * MS) > last + 3 * MS);
+        assert_eq!(page.due(last + 300 * MS), last + 300 * MS);
+    }
+
+    #[test]
+    fn a_picture_is_drawn_to_leave_at_once() {
+        let now = Instant::now();
+        let mut page = Page::new(now);
+        page.pacing.answered(now);
+        page.clear_at = now + 100 * MS;
+        assert_eq!(page.due(now + 20 * MS), now + 84 * MS);
+    }
+
+    #[test]
+    fn a_way_that_is_blocked_is_not_waited_for_for_ever() {
+        let now = Instant::now();
+        let mut page = Page::new(now);
+        page.clear_at = now + 60_000 * MS;
+        let answers = page.draw(now, 5 * MS, 3000 * MS);
+        assert_eq!(answers[0], now);
+        assert!(are_apart(&answers, LONGEST_HELD));
     }
 
     proptest! {
         #[test]
         fn no_storm_of_inputs_draws_much_more_than_the_budget(gaps in prop::collection::vec(1..20u32, 200..400)) {
             let start = Instant::now();
-            let mut pacing = Pacing::new(60);
+            let mut page = Page::new(start);
             let mut now = start;
             let mut answered = 0u32;
             for gap in gaps {
                 now += gap * MS;
-                pacing.input(now);
-                if pacing.due(now) == now {
-                    pacing.answered(now);
+                page.pacing.input(now);
+                if page.due(now) == now {
+                    page.pacing.answered(now);
                     answered += 1;
                 }
             }

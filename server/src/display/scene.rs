@@ -61,8 +61,7 @@ impl Compositor {
         let layers: Vec<_> = self.scene.iter().map(layer).collect();
         // A black page is a picture, too, although the canvas was black before.
         let first = !layers.is_empty() && !self.state.borrow().drawn;
-        let on_clock = self.clock.now().into();
-        self.answers.begun_before = self.beat.since_last_but_one(on_clock);
+        let begun_before = self.beat.since_last_but_one(drawn_at);
         let answers = &mut self.answers;
         latest.publish(drawn_at, |canvas| {
             let changed = composer.compose(canvas, &layers, &damage);
@@ -74,7 +73,7 @@ impl Compositor {
             // Damage that changes no pixel shows nothing.
             let marks = match rows.is_empty() {
                 true => Vec::new(),
-                false => answers.committed(&damage, drawn_at),
+                false => answers.committed(&damage, begun_before, drawn_at),
             };
             Drawn { rows, marks }
         });

@@ -4,7 +4,7 @@ use std::{
     os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, PoisonError, mpsc::SyncSender},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,12 +18,6 @@ use super::{
     pacing::Pacing,
 };
 use crate::{gate::Gate, latest::Latest, picture::compose::Composer};
-
-/// What Chrome needs for a frame.
-const DRAWING: Duration = Duration::from_millis(16);
-/// Chrome draws this often even while nothing can leave: the first picture after an outage must not show the page as it was
-/// before.
-const LONGEST_HELD: Duration = Duration::from_millis(150);
 
 type Started = SyncSender<Result<(), DisplayError>>;
 
@@ -129,23 +123,9 @@ impl Loop {
         }
     }
 
-    /// When waiting callbacks are to be answered: as Chrome's pace allows, and no sooner than its picture can leave, as far
-    /// as that can be waited for.
     fn due(&self, now: Instant) -> Instant {
-        let drawn_by = self.gate.clear_at();
-        let clear = drawn_by.checked_sub(DRAWING).unwrap_or(drawn_by);
-        let mut due = self.pacing.due(now);
-        if due > now {
-            // What is held back comes as evenly as what is not.
-            let on_clock: Duration = self.compositor.clock.now().into();
-            let tick = self.compositor.beat.next_tick(on_clock + (due - now));
-            due = now + tick.saturating_sub(on_clock);
-        }
-        let held = self
-            .pacing
-            .answered_at()
-            .map_or(now, |at| at + LONGEST_HELD);
-        due.max(clear.min(held))
+        let clear_at = self.gate.clear_at();
+        self.pacing.due(now, clear_at, &self.compositor.beat)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
