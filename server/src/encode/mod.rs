@@ -346,7 +346,7 @@ impl Work {
         let told = self.frame_rate.next(held, began);
         let share = self.frame_rate.distance();
         let keyframe_next = keyframe_is_due || self.fresh;
-        let quality =
+        let mut quality =
             (self.plan.as_ref()).map(|plan| plan.quality(rows, keyframe_next, share, began));
         match (quality, told) {
             (Some(quality), _) => self.codec.set_quantizer(Some(quality.quantizer()))?,
@@ -361,7 +361,18 @@ impl Work {
         let smaller = self.smaller.as_ref().map(Shrink::picture);
         let picture = smaller.unwrap_or(&self.picture);
         let size = picture.size();
-        match self.codec.encode(picture, since_start)? {
+        let mut encoded = self.codec.encode(picture, since_start)?;
+        if let (Some(plan), Some(made)) = (&mut self.plan, quality)
+            && let Encoded::AccessUnit { data, .. } = &encoded
+            && let Some(instead) = plan.instead(data.len(), made)
+        {
+            // It needs no frame before it: not the one that is left out, which the codec takes for shown, either.
+            self.codec.set_quantizer(Some(instead.quantizer()))?;
+            self.codec.force_keyframe();
+            encoded = self.codec.encode(picture, since_start)?;
+            quality = Some(instead);
+        }
+        match encoded {
             Encoded::Skipped => {
                 let interval = Duration::from_secs(1) / self.settings.frame_rate.max(1);
                 self.retry_at = Some(began + interval);

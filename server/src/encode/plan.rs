@@ -25,7 +25,12 @@ const FLOOR: Bitrate = Bitrate::kbps(150);
 const HELD: Duration = Duration::from_millis(34);
 /// The first frame of a movement may be a new page: it should be on its way for no longer than this.
 const LEAP: Duration = Duration::from_millis(100);
-/// … and is not finer than this: what a person has just done is seen some milliseconds sooner, and sharp right after.
+/// A frame that takes so long is not worth sending if another one can take its place that is on its way for as long as a
+/// leap, …
+const TOO_LONG: Duration = Duration::from_millis(250);
+/// … by being so much coarser at least: about half as large.
+const COARSER: Qp = 7;
+/// A leap is not finer than this: what a person has just done is seen some milliseconds sooner, and sharp right after.
 const LEAP_FINEST: Qp = 28;
 
 /// What a frame is for.
@@ -46,7 +51,7 @@ impl Quality {
     }
 }
 
-/// Frame by frame: [`Plan::resize`], [`Plan::quality`], encode, [`Plan::made`].
+/// Frame by frame: [`Plan::resize`], [`Plan::quality`], encode, seldom [`Plan::instead`] and encode again, [`Plan::made`].
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     ceiling: Bitrate,
@@ -156,6 +161,25 @@ impl Plan {
         qp.max(leap).clamp(LEAP_FINEST, COARSEST)
     }
 
+    /// What to make instead of a frame that became so many bytes; nothing, if it is to be sent. What a moving page takes
+    /// tells nothing of another page that comes all at once.
+    pub fn instead(&mut self, bytes: usize, quality: Quality) -> Option<Quality> {
+        let qp = quality.quantizer();
+        if self.bitrate.time_for(bytes) <= TOO_LONG || matches!(quality, Quality::Sharp(_)) {
+            return None;
+        }
+        let mut size = self.keyframe_size;
+        size.made(bytes, qp);
+        let coarser = size.of_part(1.0, self.bitrate.bytes_in(LEAP));
+        if coarser < qp + COARSER {
+            return None;
+        }
+        if let Quality::Moving(qp) = quality {
+            self.resolution.left_out(bytes, qp);
+        }
+        Some(Quality::Keyframe(coarser))
+    }
+
     /// A frame became so many bytes. `changed`: it shows something new.
     pub fn made(&mut self, bytes: usize, quality: Quality, changed: bool, now: Instant) {
         let on_the_way = self.bitrate.time_for(bytes);
@@ -194,6 +218,8 @@ mod tests {
         scale: Scale,
         /// Of the whole picture at the quantizer 40.
         bytes: f64,
+        /// Nothing of the picture before helps.
+        cuts: bool,
     }
 
     impl Walk {
@@ -205,6 +231,7 @@ mod tests {
                 link,
                 scale: Scale::Full,
                 bytes: 8000.0,
+                cuts: false,
             };
             walk.plan.follow(link);
             walk.frame(Some(1.0), true);
@@ -216,16 +243,23 @@ mod tests {
             let resized = self.plan.resize(rows, self.now);
             self.scale = resized.unwrap_or(self.scale);
             let keyframe = keyframe || resized.is_some();
-            let quality = self.plan.quality(rows, keyframe, SHARE, self.now);
-            let finer = (40.0 - f64::from(quality.quantizer())) / 8.0;
-            let part = if keyframe { 3.0 } else { 1.0 };
-            let size = self.bytes * part * finer.exp2() * self.scale.pixels_per(Scale::Full);
-            self.plan
-                .made(size as usize, quality, rows.is_some(), self.now);
-            let takes = self.link.time_for(size as usize);
+            let mut quality = self.plan.quality(rows, keyframe, SHARE, self.now);
+            let mut size = self.size(quality);
+            if let Some(instead) = self.plan.instead(size, quality) {
+                (quality, size) = (instead, self.size(instead));
+            }
+            self.plan.made(size, quality, rows.is_some(), self.now);
+            let takes = self.link.time_for(size);
             self.now += takes.max(17 * MS);
             self.plan.cleared(self.now);
             (quality, takes)
+        }
+
+        fn size(&self, quality: Quality) -> usize {
+            let finer = (40.0 - f64::from(quality.quantizer())) / 8.0;
+            let is_new = matches!(quality, Quality::Keyframe(_)) || self.cuts;
+            let part = if is_new { 3.0 } else { 1.0 };
+            (self.bytes * part * finer.exp2() * self.scale.pixels_per(Scale::Full)) as usize
         }
 
         fn moves(&mut self, time: Duration) -> u32 {
@@ -303,6 +337,35 @@ mod tests {
         let (quality, takes) = walk.frame(Some(1.0), false);
         assert!(quality.quantizer() >= LEAP_FINEST, "{quality:?}");
         assert!(takes < LEAP, "{takes:?}");
+    }
+
+    #[test]
+    fn another_page_in_the_middle_of_a_movement_is_soon_there() {
+        let mut walk = Walk::on(Bitrate::kbps(1500));
+        walk.bytes = 300.0;
+        walk.moves(2000 * MS);
+        walk.bytes = 4000.0;
+        walk.cuts = true;
+        let (quality, takes) = walk.frame(Some(1.0), false);
+        assert!(matches!(quality, Quality::Keyframe(_)), "{quality:?}");
+        assert!(takes < 150 * MS, "{takes:?}");
+        // A page that goes on like this is known by then.
+        let (quality, takes) = walk.frame(Some(1.0), false);
+        assert!(matches!(quality, Quality::Moving(_)), "{quality:?}");
+        assert!(takes < 150 * MS, "{takes:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_made_much_smaller_is_sent() {
+        let mut plan = Walk::on(Bitrate::kbps(300)).plan;
+        for quality in [
+            Quality::Moving(COARSEST - 3),
+            Quality::Keyframe(COARSEST),
+            Quality::Sharp(8),
+        ] {
+            assert_eq!(plan.instead(200_000, quality), None);
+        }
+        assert_eq!(plan.instead(2000, Quality::Moving(20)), None);
     }
 
     #[test]

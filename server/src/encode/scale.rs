@@ -139,6 +139,11 @@ impl Resolution {
         self.shown
     }
 
+    /// A frame of the moving page became so many bytes, and was left out.
+    pub fn left_out(&mut self, bytes: usize, qp: u8) {
+        self.cost.made(bytes, qp);
+    }
+
     /// A change was encoded, which takes `on_the_way` to be sent; `moved` says, of a moving page, how many bytes it
     /// became with which quantizer.
     pub fn encoded(

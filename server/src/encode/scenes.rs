@@ -14,11 +14,19 @@ struct Scene {
     scroll: usize,
     link: Bitrate,
     moves: Duration,
+    /// It comes to rest by becoming another page.
+    cut: bool,
+}
+
+struct Played {
+    /// That the viewer saw, one after the other.
+    sizes: Vec<VideoSize>,
+    /// The first frame after the movement: how long it was on its way, and how alike to the page, in dB.
+    first: (Duration, f64),
 }
 
 impl Scene {
-    /// The sizes that the viewer saw, one after the other.
-    fn play(&self) -> Vec<VideoSize> {
+    fn play(&self) -> Played {
         let latest = Latest::new(VideoSize::HD);
         let gate = Arc::new(Gate::new({
             let latest = latest.clone();
@@ -50,15 +58,20 @@ impl Scene {
             let drawn_at = Instant::now();
             step += 1;
             page = text(step * self.scroll);
-            latest.publish(drawn_at, |canvas| {
-                canvas.copy_rows(&page, 0..720);
-                0..720
-            });
+            show(&latest, &page);
             std::thread::sleep(Duration::from_millis(16).saturating_sub(drawn_at.elapsed()));
         }
-        let rests = Instant::now();
+        let mut rests = Instant::now();
+        if self.cut {
+            // What moved has arrived.
+            std::thread::sleep(gate.wait(rests).unwrap_or_default());
+            rests = Instant::now();
+            page = text(1_000_000);
+            show(&latest, &page);
+        }
         let mut decoder = Decoder::new().unwrap();
         let (mut sizes, mut late, mut exact) = (Vec::new(), 0, None::<(Duration, f64)>);
+        let mut first = None;
         let mut moving = VideoSize::HD;
         // A step towards exactness may be on its way for seconds.
         let patience = Duration::from_secs(15);
@@ -75,9 +88,11 @@ impl Scene {
                 moving = frame.size;
                 late += u32::from(frame.encoded_at > began + self.moves / 2);
             }
-            let arrives = frame.encoded_at + link.time_for(frame.data.len());
+            let on_the_way = link.time_for(frame.data.len());
+            let arrives = frame.encoded_at + on_the_way;
             if frame.size == VideoSize::HD && arrives > rests {
                 let now = psnr(shown.y(), shown.strides().0, &page);
+                first = first.or((frame.drawn_at >= rests).then_some((on_the_way, now)));
                 exact = (now >= 48.0).then_some((arrives - rests, now));
             }
         }
@@ -89,16 +104,25 @@ impl Scene {
             "{}: {frame_rate:.1} frames a second at {moving}, {exactness:.1} dB after {took:?}",
             self.link
         );
-        sizes
+        let first = first.unwrap_or_default();
+        Played { sizes, first }
     }
+}
+
+fn show(latest: &Latest, page: &I420) {
+    latest.publish(Instant::now(), |canvas| {
+        canvas.copy_rows(page, 0..720);
+        0..720
+    });
 }
 
 #[test]
 fn on_a_very_narrow_link_a_page_moves_small_and_rests_whole_and_exact() {
-    let sizes = Scene {
+    let Played { sizes, .. } = Scene {
         scroll: 24,
         link: Bitrate::kbps(200),
         moves: Duration::from_secs(8),
+        cut: false,
     }
     .play();
     assert!(sizes.iter().any(|size| *size != VideoSize::HD), "{sizes:?}");
@@ -108,11 +132,27 @@ fn on_a_very_narrow_link_a_page_moves_small_and_rests_whole_and_exact() {
 
 #[test]
 fn on_a_narrow_link_the_picture_stays_whole() {
-    let sizes = Scene {
+    let Played { sizes, .. } = Scene {
         scroll: 4,
         link: Bitrate::kbps(1500),
         moves: Duration::from_secs(4),
+        cut: false,
     }
     .play();
     assert_eq!(sizes, [VideoSize::HD]);
+}
+
+#[test]
+fn another_page_after_a_movement_does_not_come_as_fine_as_the_movement() {
+    let Played { first, .. } = Scene {
+        scroll: 1,
+        link: Bitrate::kbps(4000),
+        moves: Duration::from_secs(3),
+        cut: true,
+    }
+    .play();
+    let (on_the_way, likeness) = first;
+    println!("another page: {likeness:.1} dB after {on_the_way:?}");
+    assert!(on_the_way > Duration::ZERO && on_the_way < Duration::from_millis(400));
+    assert!(likeness > 20.0, "{likeness}");
 }
