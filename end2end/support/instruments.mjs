@@ -12,8 +12,9 @@
  * @property {RTCDataChannel[]} channels
  * @property {WebSocket[]} sockets
  * @property {() => { width: number, height: number } | null} size of the page: of the largest picture so far; `null` before any
- * @property {(x: number, y: number) => number[] | null} pixel red, green, blue; `null` while there is no picture
- * @property {() => number | null} barcode the number that pages/barcode.js drew at the top left, if it can be read
+ * @property {(x: number, y: number) => Promise<number[] | null>} pixel red, green, blue; `null` while there is no picture
+ * @property {() => Promise<number | null>} barcode the number that pages/barcode.js drew at the top left, if it can be
+ *   read; like `pixel`, of the picture that is shown at the call
  * @property {() => void} remember keeps the picture of now for `changed`
  * @property {(within?: Box) => Box | null} changed the smallest box around what differs from the remembered picture
  */
@@ -77,9 +78,58 @@ export function installInstruments() {
     return width / size.width;
   }
 
-  const dot = brushOf(1, 1);
-  const row = brushOf(24, 1);
   const BLOCK = 24;
+
+  /** @typedef {(x: number, y: number) => number[]} Colors red, green, blue at a point of the picture */
+
+  /**
+   * The colours in a box of the picture that is shown now. To draw a video costs its page the conversion of the whole
+   * frame, 30 ms at 1080p; of a frame as it was decoded, nothing but the box is read.
+   * @param {{ source: HTMLVideoElement | HTMLCanvasElement, width: number, height: number }} shown
+   * @param {Box} box
+   * @returns {Promise<Colors>}
+   */
+  async function colorsIn(shown, box) {
+    const even = (/** @type {number} */ side) => Math.floor(side / 2) * 2;
+    const x = even(Math.min(box.x, shown.width - 2));
+    const y = even(Math.min(box.y, shown.height - 2));
+    const rect = { x, y, width: even(box.x + box.width - x + 1), height: even(box.y + box.height - y + 1) };
+    if (shown.source instanceof HTMLVideoElement && window.VideoFrame) {
+      const frame = new VideoFrame(shown.source);
+      try {
+        if (frame.format === 'I420' && frame.displayWidth === shown.width) {
+          const bytes = new Uint8Array(frame.allocationSize({ rect }));
+          const { colorSpace } = frame;
+          const planes = await frame.copyTo(bytes, { rect });
+          return (x, y) => rgbOf(bytes, planes, x - rect.x, y - rect.y, colorSpace);
+        }
+      } finally {
+        frame.close();
+      }
+    }
+    const brush = brushOf(rect.width, rect.height);
+    brush.drawImage(shown.source, -rect.x, -rect.y);
+    const { data } = brush.getImageData(0, 0, rect.width, rect.height);
+    return (x, y) => [...data.slice(((y - rect.y) * rect.width + x - rect.x) * 4).slice(0, 3)];
+  }
+
+  /**
+   * @param {Uint8Array} bytes
+   * @param {PlaneLayout[]} planes
+   * @param {number} x
+   * @param {number} y
+   * @param {VideoColorSpace} space
+   */
+  function rgbOf(bytes, planes, x, y, { matrix, fullRange }) {
+    const sample = (/** @type {number} */ plane, /** @type {number} */ by) =>
+      bytes[planes[plane].offset + (y >> by) * planes[plane].stride + (x >> by)];
+    const [black, range, chroma] = fullRange ? [0, 255, 255] : [16, 219, 224];
+    const [kr, kb] = matrix === 'bt709' ? [0.2126, 0.0722] : [0.299, 0.114];
+    const [luma, cb, cr] = [(sample(0, 0) - black) / range, (sample(1, 1) - 128) / chroma, (sample(2, 1) - 128) / chroma];
+    const [red, blue] = [luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb];
+    const green = (luma - kr * red - kb * blue) / (1 - kr - kb);
+    return [red, green, blue].map((level) => Math.min(Math.max(Math.round(level * 255), 0), 255));
+  }
 
   /** @type {ImageData | null} */
   let remembered = null;
@@ -101,21 +151,21 @@ export function installInstruments() {
       if (shown) scaleOf(shown);
       return size.width > 0 ? size : null;
     },
-    pixel(x, y) {
+    async pixel(x, y) {
       const shown = picture();
       if (!shown) return null;
       const scale = scaleOf(shown);
-      dot.drawImage(shown.source, x * scale, y * scale, 1, 1, 0, 0, 1, 1);
-      return [...dot.getImageData(0, 0, 1, 1).data.slice(0, 3)];
+      const [left, top] = [Math.floor(x * scale), Math.floor(y * scale)];
+      const colors = await colorsIn(shown, { x: left, y: top, width: 1, height: 1 });
+      return colors(left, top);
     },
-    barcode() {
+    async barcode() {
       const shown = picture();
       if (!shown) return null;
-      // Scaled down to one pixel a block: what is read lies near each block's centre.
-      const scale = scaleOf(shown);
-      row.drawImage(shown.source, 0, 0, 24 * BLOCK * scale, BLOCK * scale, 0, 0, 24, 1);
-      const { data } = row.getImageData(0, 0, 24, 1);
-      const green = Array.from({ length: 24 }, (_, at) => data[at * 4 + 1]);
+      const block = BLOCK * scaleOf(shown);
+      const middle = Math.floor(block / 2);
+      const colors = await colorsIn(shown, { x: 0, y: middle, width: Math.ceil(24 * block), height: 1 });
+      const green = Array.from({ length: 24 }, (_, at) => colors(Math.floor((at + 0.5) * block), middle)[1]);
       const [white, black] = green;
       if (white - black < 120) return null;
       const bits = green.map((level) => Number(level > (white + black) / 2));

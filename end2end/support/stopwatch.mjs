@@ -1,12 +1,11 @@
 // DOM events and presented frames of the viewer's page → when what was done was seen. Runs inside that page.
 //
-// It must not slow down what it measures: one pixel, or one row of 24, is read from each new frame, nothing else.
+// It must not slow down what it measures: one pixel, or one row of 24 blocks, is read from each new frame, nothing else.
 
 /**
  * @typedef {object} Stopwatch
  * @property {'color' | 'clock' | 'off'} reads what is read from each frame
- * @property {number} rest with `clock`, milliseconds between two readings: at 1080p each one costs the page the time of
- *   two frames, and the picture that nobody reads is shown all the same
+ * @property {number} rest with `clock`, milliseconds between two readings; a frame that nobody reads counts all the same
  * @property {{ waited: number, dispatch: number }[]} answers per press: from the DOM event to the frame that shows the
  *   change, and from the browser's own time stamp of that event to its first listener; milliseconds
  * @property {boolean} waiting a press has not been answered yet
@@ -69,7 +68,7 @@ export function installStopwatch({ x, y, color }) {
   const distance = (one, other) => one.reduce((sum, level, at) => sum + Math.abs(level - other[at]), 0);
 
   /** @param {number} at */
-  function look(at) {
+  async function look(at) {
     const { instruments } = window;
     if (stopwatch.reads === 'clock') {
       if (at - looked < stopwatch.rest) {
@@ -78,16 +77,20 @@ export function installStopwatch({ x, y, color }) {
       }
       looked = at;
       const clock = Date.now();
-      const drawn = instruments.barcode();
+      /** @type {Stopwatch['frames'][number]} */
+      const frame = { at };
+      stopwatch.frames.push(frame);
+      const drawn = await instruments.barcode();
       // The barcode carries the lowest 20 bits.
-      stopwatch.frames.push({ at, age: drawn === null ? null : (((clock - drawn) % 2 ** 20) + 2 ** 20) % 2 ** 20 });
+      frame.age = drawn === null ? null : (((clock - drawn) % 2 ** 20) + 2 ** 20) % 2 ** 20;
     } else if (stopwatch.reads === 'color') {
-      seen = instruments.pixel(x, y);
-      if (!seen) return;
-      if (stopwatch.firstPicture === null && distance(seen, color) < 90) {
+      const shows = await instruments.pixel(x, y);
+      if (!shows) return;
+      seen = shows;
+      if (stopwatch.firstPicture === null && distance(shows, color) < 90) {
         stopwatch.firstPicture = performance.timeOrigin + at;
       }
-      if (pressed?.was && distance(seen, pressed.was) > 120) {
+      if (pressed?.was && at > pressed.at && distance(shows, pressed.was) > 120) {
         stopwatch.answers.push({ waited: at - pressed.at, dispatch: pressed.dispatch });
         pressed = null;
       }

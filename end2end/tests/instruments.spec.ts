@@ -33,7 +33,7 @@ test('a click on the video lands on the point that was meant', async ({ page, ru
 test('a barcode is read as the number that was drawn', async ({ page }) => {
   const viewer = on(page);
   await viewer.flows();
-  const read = await page.evaluate(() => [window.instruments.barcode() ?? -1, Date.now() % 2 ** 20]);
+  const read = await page.evaluate(async () => [(await window.instruments.barcode()) ?? -1, Date.now() % 2 ** 20]);
   expect(read[1] - read[0], 'the age of the picture in milliseconds').toBeLessThan(2000);
   expect(read[1] - read[0]).toBeGreaterThanOrEqual(0);
 });

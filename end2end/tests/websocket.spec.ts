@@ -42,7 +42,7 @@ test('pictures are fresh, and the latency is told', async ({ open, page }) => {
     const until = performance.now() + 3000;
     while (performance.now() < until) {
       await new Promise(requestAnimationFrame);
-      const drawn = window.instruments.barcode();
+      const drawn = await window.instruments.barcode();
       if (drawn === null || drawn === before) continue;
       before = drawn;
       ages.push((((Date.now() - drawn) % 2 ** 20) + 2 ** 20) % 2 ** 20);
