@@ -16,7 +16,7 @@ use shared::geometry::VideoSize;
 use super::cost::COARSEST;
 use super::scale::{REST, Resolution, Scale};
 use super::sharpen::{Qp, Sharpen};
-use super::size::KeyframeSize;
+use super::size::{KeyframeSize, ON_THE_WAY};
 use crate::bitrate::Bitrate;
 
 /// Below this a 720p picture is mush.
@@ -25,9 +25,8 @@ const FLOOR: Bitrate = Bitrate::kbps(150);
 const HELD: Duration = Duration::from_millis(34);
 /// The first frame of a movement may be a new page: it should be on its way for no longer than this.
 const LEAP: Duration = Duration::from_millis(100);
-/// A frame that takes so long is not worth sending if another one can take its place that is on its way for as long as a
-/// leap, …
-const TOO_LONG: Duration = Duration::from_millis(250);
+/// A frame that takes so many times as long as such a frame should is not worth sending if a keyframe can take its place …
+const TOO_LONG: f64 = 2.5;
 /// … by being so much coarser at least: about half as large.
 const COARSER: Qp = 7;
 /// A leap is not finer than this: what a person has just done is seen some milliseconds sooner, and sharp right after.
@@ -164,13 +163,17 @@ impl Plan {
     /// What to make instead of a frame that became so many bytes; nothing, if it is to be sent. What a moving page takes
     /// tells nothing of another page that comes all at once.
     pub fn instead(&mut self, bytes: usize, quality: Quality) -> Option<Quality> {
-        let qp = quality.quantizer();
-        if self.bitrate.time_for(bytes) <= TOO_LONG || matches!(quality, Quality::Sharp(_)) {
+        let should_take = match quality {
+            Quality::Keyframe(_) => ON_THE_WAY,
+            Quality::Moving(_) => LEAP,
+            Quality::Sharp(_) => return None,
+        };
+        if self.bitrate.time_for(bytes) <= should_take.mul_f64(TOO_LONG) {
             return None;
         }
-        let mut size = self.keyframe_size;
+        let (qp, mut size) = (quality.quantizer(), self.keyframe_size);
         size.made(bytes, qp);
-        let coarser = size.of_part(1.0, self.bitrate.bytes_in(LEAP));
+        let coarser = size.of_part(1.0, self.bitrate.bytes_in(should_take));
         if coarser < qp + COARSER {
             return None;
         }

@@ -8,7 +8,7 @@ use super::sharpen::Qp;
 use crate::bitrate::Bitrate;
 
 /// A keyframe should be on its way for no longer than this.
-const ON_THE_WAY: Duration = Duration::from_millis(250);
+pub const ON_THE_WAY: Duration = Duration::from_millis(250);
 /// Finer only delays the first picture; the page is sharpened as soon as it rests.
 const FINEST: Qp = 24;
 /// Coarser is no page any more.

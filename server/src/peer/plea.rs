@@ -49,16 +49,19 @@ impl Pleas {
         last.is_some() && last == self.report.map(|report| report.highest)
     }
 
-    /// No only when the viewer has said, after the last packet left, that it has that one and lost none since the last
-    /// keyframe. A loss that was reported late costs one keyframe too many, never one too few.
-    pub fn is_needed(&self, now: Instant) -> bool {
-        let (Some((last, sent_at)), Some(report)) = (self.sent, self.report) else {
+    /// No only when it is known of every packet since the last keyframe that it arrived, be it repeated (`has_all`), or
+    /// when the viewer has said, after the last packet left, that it has that one and lost none since that keyframe. A
+    /// loss that was reported late costs one keyframe too many, never one too few.
+    pub fn is_needed(&self, has_all: bool, now: Instant) -> bool {
+        let Some((last, sent_at)) = self.sent else {
             return true;
         };
-        let has_all = report.at > sent_at
-            && report.highest == last
-            && report.total_lost == self.lost_before_keyframe;
-        !has_all || now.duration_since(sent_at) < AT_ONCE
+        let lost_none = self.report.is_some_and(|report| {
+            report.at > sent_at
+                && report.highest == last
+                && report.total_lost == self.lost_before_keyframe
+        });
+        !(has_all || lost_none) || now.duration_since(sent_at) < AT_ONCE
     }
 }
 
@@ -72,16 +75,16 @@ mod tests {
     fn a_viewer_of_a_still_page_that_has_everything_needs_nothing() {
         let start = Instant::now();
         let mut pleas = Pleas::default();
-        assert!(pleas.is_needed(start), "nothing was sent yet");
+        assert!(pleas.is_needed(false, start), "nothing was sent yet");
         pleas.sent(7, true, start);
         assert!(
-            pleas.is_needed(start + 3 * SECOND),
+            pleas.is_needed(false, start + 3 * SECOND),
             "it has not said what it has"
         );
         assert!(!pleas.has_last());
         pleas.reported(7, 0, start + SECOND);
         assert!(pleas.has_last());
-        assert!(!pleas.is_needed(start + 3 * SECOND));
+        assert!(!pleas.is_needed(false, start + 3 * SECOND));
     }
 
     #[test]
@@ -91,19 +94,33 @@ mod tests {
         pleas.sent(7, true, start);
         pleas.reported(6, 0, start + SECOND);
         assert!(
-            pleas.is_needed(start + 3 * SECOND),
+            pleas.is_needed(false, start + 3 * SECOND),
             "the last packet is missing"
         );
         pleas.reported(7, 1, start + SECOND);
         assert!(
-            pleas.is_needed(start + 3 * SECOND),
+            pleas.is_needed(false, start + 3 * SECOND),
             "one before it is missing"
         );
         pleas.sent(9, true, start + 4 * SECOND);
         pleas.reported(9, 1, start + 5 * SECOND);
         assert!(
-            !pleas.is_needed(start + 7 * SECOND),
+            !pleas.is_needed(false, start + 7 * SECOND),
             "the keyframe mended it"
+        );
+    }
+
+    #[test]
+    fn what_was_lost_and_repaired_is_not_missing() {
+        let start = Instant::now();
+        let mut pleas = Pleas::default();
+        pleas.sent(7, true, start);
+        pleas.reported(7, 2, start + SECOND);
+        assert!(pleas.is_needed(false, start + 3 * SECOND));
+        assert!(!pleas.is_needed(true, start + 3 * SECOND));
+        assert!(
+            pleas.is_needed(true, start + SECOND / 5),
+            "it cannot be decoded"
         );
     }
 
@@ -113,6 +130,6 @@ mod tests {
         let mut pleas = Pleas::default();
         pleas.sent(7, true, start);
         pleas.reported(7, 0, start + SECOND / 10);
-        assert!(pleas.is_needed(start + SECOND / 5));
+        assert!(pleas.is_needed(false, start + SECOND / 5));
     }
 }

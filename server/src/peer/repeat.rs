@@ -216,6 +216,18 @@ impl Repeats {
         }
     }
 
+    /// All since the newest keyframe is known to have arrived, by itself or repeated.
+    pub fn has_all(&self) -> bool {
+        let mut needed = self.kept.iter().skip(self.outdated());
+        !self.kept.is_empty() && needed.all(|sent| sent.arrived)
+    }
+
+    /// How many of those that are kept came before the newest keyframe.
+    fn outdated(&self) -> usize {
+        let keyframe = self.keyframe.max(self.first);
+        usize::try_from(keyframe - self.first).unwrap_or(usize::MAX)
+    }
+
     /// A receiver report names the highest sequence number that arrived.
     pub fn reported(&mut self, highest: u16) {
         let index = self.index(highest);
@@ -298,8 +310,7 @@ impl Repeats {
     /// `true` once when what is missing will not come any more. `reports`: the receiver tells what arrives.
     pub fn take_hopeless(&mut self, reports: bool, now: Instant) -> bool {
         let limit = self.patience() + REPORT_DELAY;
-        let keyframe = self.keyframe.max(self.first);
-        let skip = usize::try_from(keyframe - self.first).unwrap_or(usize::MAX);
+        let skip = self.outdated();
         let mut missed = self.kept.iter().skip(skip);
         let is_late = reports
             && missed.any(|sent| {

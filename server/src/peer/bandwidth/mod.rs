@@ -49,6 +49,8 @@ const GROW_AFTER_CUT: Duration = Duration::from_millis(500);
 const CALM_AFTER_CUT: Duration = Duration::from_secs(1);
 /// "Carried" is measured over this time.
 const ACKED_WINDOW: Duration = Duration::from_millis(500);
+/// Part of the ceiling.
+const LIMITED: f64 = 0.97;
 /// Who was cut within this time shares a narrow link, and sends evenly.
 const NARROW_FOR: Duration = Duration::from_secs(10);
 /// Bytes may be on their way for a round trip, and for as long as a browser collects before it reports.
@@ -165,12 +167,14 @@ impl Bandwidth {
     }
 
     pub fn pace(&self, now: Instant) -> Pace {
-        let is_narrow = since(self.last_cut, now) < NARROW_FOR;
-        let (factor, burst) = match is_narrow {
+        let was_cut = since(self.last_cut, now) < NARROW_FOR;
+        let (factor, burst) = match was_cut || self.is_limited() {
             // On a free link a whole frame leaves at once, and only a keyframe is spread.
             false => (2.5, Duration::from_millis(40)),
             true if self.queue.standing() > 2 * SMALL_QUEUE => (0.8, Duration::from_millis(8)),
-            true => (1.3, Duration::from_millis(12)),
+            true if was_cut => (1.3, Duration::from_millis(12)),
+            // It has crept up to what the link carries: hardly more can leave without a queue.
+            true => (1.1, Duration::from_millis(12)),
         };
         let burst = self.target * burst.as_secs_f64() / 8.0;
         let round_trip = self.round_trip.least().unwrap_or_default();
@@ -186,6 +190,11 @@ impl Bandwidth {
             hold: self.hold.filter(|until| *until > now),
             room,
         }
+    }
+
+    /// The estimate is what the way carries, rather than what may be sent at most.
+    fn is_limited(&self) -> bool {
+        self.target < LIMITED * self.ceiling
     }
 
     /// A packet leaves, whatever kind it is.
@@ -215,7 +224,7 @@ impl Bandwidth {
     /// Bytes of a train of packets that should leave together now, with something useful or, for want of that, with
     /// something again. Ask only when there is a frame to send: an idle page must not cost anything.
     pub fn train(&self, now: Instant) -> Option<usize> {
-        let may = self.target < 0.97 * self.ceiling
+        let may = self.is_limited()
             && self.hold.is_none_or(|until| until <= now)
             && self.queue.standing() < 2 * SMALL_QUEUE
             && self.trend.usage() != Usage::Over

@@ -141,8 +141,12 @@ impl World {
             return;
         }
         let size = self.encoder.0 / 60.0 / 8.0 * (0.6 + 0.8 * self.random());
+        let last = self.frames.last();
+        let rested = last.is_some_and(|(drawn, _)| self.now > *drawn + 500 * MS);
         let bytes = match page {
-            Page::Scrolls if self.frames.is_empty() => 60_000.0,
+            Page::Scrolls if last.is_none() => 60_000.0,
+            // The first frame of a movement takes a tenth of a second of the link.
+            Page::Scrolls if rested => self.encoder.0 / 8.0 / 10.0,
             Page::Scrolls => size,
             Page::Types if self.random() < 0.1 => 1500.0,
             Page::Types | Page::Still => return,
@@ -322,6 +326,24 @@ fn jitter_is_no_congestion() {
         let mut world = World::new(link, 6.0);
         world.run(60.0, Page::Scrolls);
         assert!(world.mean_estimate(1.0, 60.0) > 5.4);
+    }
+}
+
+#[test]
+fn a_page_that_begins_to_move_changes_nothing() {
+    for (mbps, delay) in [(1.5, 10), (4.0, 20), (4.0, 60), (5.5, 20)] {
+        let mut link = Link::of(mbps);
+        link.delay = delay * MS;
+        let mut world = World::new(link, 6.0);
+        world.run(12.0, Page::Scrolls);
+        world.run(72.0, Page::Still);
+        let before = world.mbps();
+        let known = world.estimates.len();
+        world.run(73.0, Page::Scrolls);
+        let least = world.estimates[known..].iter().copied().reduce(f64::min);
+        let least = least.unwrap() / before;
+        println!("{mbps} {delay}: {before} {least}");
+        assert!(least > 0.95, "{mbps} Mb/s: {least}");
     }
 }
 

@@ -407,11 +407,12 @@ impl Connection {
     }
 
     fn take_feedback(&mut self, now: Instant, put: &mut impl FnMut(Output)) {
-        let (asked, hopeless, reports, estimate) = {
+        let (asked, has_all, hopeless, reports, estimate) = {
             let mut flow = lock(&self.flow);
             let reports_arrivals = flow.is_reported;
             (
                 std::mem::take(&mut flow.keyframe_needed),
+                reports_arrivals && flow.repeats.has_all(),
                 flow.repeats.take_hopeless(reports_arrivals, now),
                 std::mem::take(&mut flow.reports),
                 std::mem::take(&mut flow.has_news).then(|| self.estimate(&flow, now)),
@@ -428,7 +429,7 @@ impl Connection {
         match () {
             () if is_coming => {}
             () if hopeless => put(Output::Event(Event::Broken)),
-            () if asked && self.pleas.is_needed(now) => {
+            () if asked && self.pleas.is_needed(has_all, now) => {
                 put(Output::Event(Event::KeyframeNeeded));
             }
             () => {}

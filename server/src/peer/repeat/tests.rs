@@ -48,6 +48,30 @@ fn what_is_missed_is_repeated_once_per_round_trip() {
 }
 
 #[test]
+fn everything_has_arrived_when_what_was_lost_has_been_repeated() {
+    let start = Instant::now();
+    let mut repeats = sent(0..3, start);
+    assert!(!Repeats::new().has_all() && !repeats.has_all());
+    repeats.arrived(0, false);
+    repeats.arrived(2, false);
+    repeats.missed(1, RATE, start + 50 * MS);
+    assert_eq!(repeated(&mut repeats), [1]);
+    repeats.numbered(7, 1);
+    assert!(!repeats.has_all());
+    repeats.arrived(7, true);
+    assert!(repeats.has_all());
+    repeats.sent(packet(3), start + 60 * MS);
+    assert!(!repeats.has_all());
+    repeats.keyframe_begins();
+    repeats.sent(packet(4), start + 70 * MS);
+    repeats.arrived(4, false);
+    assert!(
+        repeats.has_all(),
+        "what came before a keyframe does not count"
+    );
+}
+
+#[test]
 fn copies_leave_unasked_unless_the_packet_has_arrived() {
     let start = Instant::now();
     let mut repeats = sent(0..1, start);
