@@ -10,7 +10,7 @@ use super::sharpen::SMALL;
 use crate::bitrate::Bitrate;
 
 /// Fewer frames a second are no motion any more: better small than so slow.
-const FEW: f64 = 8.0;
+const FEW: f64 = 10.0;
 /// A larger picture must promise as many, or it would not stay.
 const PLENTY: f64 = 2.0 * FEW;
 /// So long it must have been needed. A page that is opened is a few large frames, and no reason.
