@@ -91,7 +91,7 @@ test('one thing is dropped on another', async ({ open, run }) => {
   await viewer.shows(GREEN, basket);
 });
 
-/** Turns the wheel over the scroller and waits until it has come to rest beyond `least`. */
+/** Turns the wheel over the scroller and waits until it has come to rest. */
 async function wheel(viewer: Viewer, run: Run, deltaX: number, deltaY: number) {
   run.forget();
   await viewer.page.mouse.wheel(deltaX, deltaY);
@@ -100,7 +100,7 @@ async function wheel(viewer: Viewer, run: Run, deltaX: number, deltaY: number) {
   const sum = () => run.all('wheel').reduce((sum, event) => sum + event[axis], 0);
   // The video is shown a little larger than it is; how far one turns is measured in the far page's pixels.
   await expect.poll(() => Math.round(sum() / wanted), { message: `wheel events, ${axis} in all` }).toBe(1);
-  await run.saw('scrolled');
+  await run.saw('rested');
 }
 
 test('the wheel scrolls both axes, both ways', async ({ open, run }) => {
