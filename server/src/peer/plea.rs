@@ -49,19 +49,17 @@ impl Pleas {
         last.is_some() && last == self.report.map(|report| report.highest)
     }
 
-    /// No only when it is known of every packet since the last keyframe that it arrived, be it repeated (`has_all`), or
-    /// when the viewer has said, after the last packet left, that it has that one and lost none since that keyframe. A
-    /// loss that was reported late costs one keyframe too many, never one too few.
+    /// No only when the viewer has said, after the last packet left, that it has that one, and either lost none since the
+    /// last keyframe or has everything by now, be it repeated (`has_all`). A loss that was reported late costs one keyframe
+    /// too many, never one too few.
     pub fn is_needed(&self, has_all: bool, now: Instant) -> bool {
-        let Some((last, sent_at)) = self.sent else {
+        let (Some((last, sent_at)), Some(report)) = (self.sent, self.report) else {
             return true;
         };
-        let lost_none = self.report.is_some_and(|report| {
-            report.at > sent_at
-                && report.highest == last
-                && report.total_lost == self.lost_before_keyframe
-        });
-        !(has_all || lost_none) || now.duration_since(sent_at) < AT_ONCE
+        // What arrives before the browser knows the stream is not decoded: its report of the stream counts.
+        let has_last = report.at > sent_at && report.highest == last;
+        let lost_none = report.total_lost == self.lost_before_keyframe;
+        !(has_last && (has_all || lost_none)) || now.duration_since(sent_at) < AT_ONCE
     }
 }
 
@@ -118,6 +116,10 @@ mod tests {
         pleas.reported(7, 2, start + SECOND);
         assert!(pleas.is_needed(false, start + 3 * SECOND));
         assert!(!pleas.is_needed(true, start + 3 * SECOND));
+        assert!(
+            Pleas::default().is_needed(true, start),
+            "it knows of no stream yet"
+        );
         assert!(
             pleas.is_needed(true, start + SECOND / 5),
             "it cannot be decoded"
