@@ -290,7 +290,7 @@ impl Connection {
     }
 }
 
-fn is_visible() -> bool {
+pub(super) fn is_visible() -> bool {
     let document = window().document();
     document.is_some_and(|document| document.visibility_state() == VisibilityState::Visible)
 }

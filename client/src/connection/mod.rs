@@ -39,6 +39,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use shared::api::IceServer;
 use shared::error::ApiError;
+use shared::message::ClientMessage;
 use shared::session::{SessionId, ViewerId};
 use wasm_bindgen::JsValue;
 use web_sys::{HtmlCanvasElement, HtmlVideoElement, MediaStream, RtcPeerConnectionState};
@@ -61,6 +62,8 @@ use watch::{Link, Watch};
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// What an offer may take; the server needs some milliseconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A peer that is connected shows its first picture within some milliseconds, unless nobody looks at the page.
+const SHOWN_WITHIN: Duration = Duration::from_secs(2);
 /// ICE often finds its way back by itself; longer, and a fresh peer is faster. Only without a control channel: with one
 /// the server is asked.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -248,6 +251,14 @@ impl Connection {
             let event = match select(arriving.next(), &mut deadline).await {
                 Either::Left((Some(event), _)) => event,
                 Either::Left((None, _)) => return,
+                Either::Right(_) if peer.is_connected() && !shown => {
+                    // Whatever became of the first keyframe, one is needed here.
+                    if heal::is_visible() {
+                        self.send(ClientMessage::CatchUp);
+                    }
+                    deadline = sleep(SHOWN_WITHIN).boxed_local();
+                    continue;
+                }
                 Either::Right(_) => {
                     let sentence = match codecs::is_there() {
                         true => {
@@ -261,14 +272,18 @@ impl Connection {
             };
             match event {
                 PeerEvent::State(RtcPeerConnectionState::Connected) => {
-                    deadline = pending().boxed_local();
                     if shown {
+                        deadline = pending().boxed_local();
                         self.resume(peer);
+                    } else {
+                        deadline = sleep(SHOWN_WITHIN).boxed_local();
                     }
                 }
                 PeerEvent::Shown => {
                     if !self.health.pulse.borrow().is_silent() {
-                        shown = true;
+                        if !std::mem::replace(&mut shown, true) && peer.is_connected() {
+                            deadline = pending().boxed_local();
+                        }
                         backoff.reset();
                         self.end_spare();
                         self.watch.obstacle.set(None);

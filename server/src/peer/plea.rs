@@ -1,11 +1,11 @@
 //! Pure: does a viewer that asks for a keyframe lack anything?
 //!
 //! Chromium asks after every three seconds without a frame. On a still page nothing is missing then, and a keyframe each
-//! time would cost more than the page ever did.
+//! time would cost more than the page ever did. While it waits for a keyframe it asks five times a second.
 
 use std::time::{Duration, Instant};
 
-/// A browser that cannot decode says so at once; one that only misses news asks later.
+/// A browser that cannot decode says so at once, and again and again; one that only misses news asks later, and once.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What one viewer was sent, and what it says it got.
@@ -16,6 +16,8 @@ pub struct Pleas {
     /// The viewer's count of lost packets when the last keyframe left.
     lost_before_keyframe: u32,
     report: Option<Report>,
+    /// When it asked last, granted or not.
+    asked: Option<Instant>,
 }
 
 /// The part of an RTCP reception report block that counts (RFC 3550 §6.4.1).
@@ -49,17 +51,19 @@ impl Pleas {
         last.is_some() && last == self.report.map(|report| report.highest)
     }
 
-    /// No only when the viewer has said, after the last packet left, that it has that one, and either lost none since the
-    /// last keyframe or has everything by now, be it repeated (`has_all`). A loss that was reported late costs one keyframe
-    /// too many, never one too few.
-    pub fn is_needed(&self, has_all: bool, now: Instant) -> bool {
+    /// The viewer asks. No only when it has said, after the last packet left, that it has that one, and either lost none
+    /// since the last keyframe or has everything by now, be it repeated (`has_all`), and when it does not insist. A loss
+    /// that was reported late costs one keyframe too many, never one too few.
+    pub fn asked(&mut self, has_all: bool, now: Instant) -> bool {
+        let before = self.asked.replace(now);
         let (Some((last, sent_at)), Some(report)) = (self.sent, self.report) else {
             return true;
         };
         // What arrives before the browser knows the stream is not decoded: its report of the stream counts.
         let has_last = report.at > sent_at && report.highest == last;
         let lost_none = report.total_lost == self.lost_before_keyframe;
-        !(has_last && (has_all || lost_none)) || now.duration_since(sent_at) < AT_ONCE
+        let was_just = |at: Instant| now.saturating_duration_since(at) < AT_ONCE;
+        !(has_last && (has_all || lost_none)) || was_just(sent_at) || before.is_some_and(was_just)
     }
 }
 
@@ -73,16 +77,16 @@ mod tests {
     fn a_viewer_of_a_still_page_that_has_everything_needs_nothing() {
         let start = Instant::now();
         let mut pleas = Pleas::default();
-        assert!(pleas.is_needed(false, start), "nothing was sent yet");
+        assert!(pleas.asked(false, start), "nothing was sent yet");
         pleas.sent(7, true, start);
         assert!(
-            pleas.is_needed(false, start + 3 * SECOND),
+            pleas.asked(false, start + 3 * SECOND),
             "it has not said what it has"
         );
         assert!(!pleas.has_last());
         pleas.reported(7, 0, start + SECOND);
         assert!(pleas.has_last());
-        assert!(!pleas.is_needed(false, start + 3 * SECOND));
+        assert!(!pleas.asked(false, start + 6 * SECOND));
     }
 
     #[test]
@@ -92,18 +96,18 @@ mod tests {
         pleas.sent(7, true, start);
         pleas.reported(6, 0, start + SECOND);
         assert!(
-            pleas.is_needed(false, start + 3 * SECOND),
+            pleas.asked(false, start + 3 * SECOND),
             "the last packet is missing"
         );
-        pleas.reported(7, 1, start + SECOND);
+        pleas.reported(7, 1, start + 4 * SECOND);
         assert!(
-            pleas.is_needed(false, start + 3 * SECOND),
+            pleas.asked(false, start + 6 * SECOND),
             "one before it is missing"
         );
-        pleas.sent(9, true, start + 4 * SECOND);
-        pleas.reported(9, 1, start + 5 * SECOND);
+        pleas.sent(9, true, start + 7 * SECOND);
+        pleas.reported(9, 1, start + 8 * SECOND);
         assert!(
-            !pleas.is_needed(false, start + 7 * SECOND),
+            !pleas.asked(false, start + 10 * SECOND),
             "the keyframe mended it"
         );
     }
@@ -114,15 +118,11 @@ mod tests {
         let mut pleas = Pleas::default();
         pleas.sent(7, true, start);
         pleas.reported(7, 2, start + SECOND);
-        assert!(pleas.is_needed(false, start + 3 * SECOND));
-        assert!(!pleas.is_needed(true, start + 3 * SECOND));
+        assert!(pleas.asked(false, start + 3 * SECOND));
+        assert!(!pleas.asked(true, start + 6 * SECOND));
         assert!(
-            Pleas::default().is_needed(true, start),
+            Pleas::default().asked(true, start),
             "it knows of no stream yet"
-        );
-        assert!(
-            pleas.is_needed(true, start + SECOND / 5),
-            "it cannot be decoded"
         );
     }
 
@@ -132,6 +132,18 @@ mod tests {
         let mut pleas = Pleas::default();
         pleas.sent(7, true, start);
         pleas.reported(7, 0, start + SECOND / 10);
-        assert!(pleas.is_needed(false, start + SECOND / 5));
+        assert!(pleas.asked(false, start + SECOND / 5));
+    }
+
+    #[test]
+    fn whoever_insists_lacks_something() {
+        let start = Instant::now();
+        let mut pleas = Pleas::default();
+        pleas.sent(7, true, start);
+        pleas.reported(7, 0, start + SECOND);
+        let asks = start + 3 * SECOND;
+        assert!(!pleas.asked(true, asks));
+        assert!(pleas.asked(true, asks + SECOND / 5));
+        assert!(!pleas.asked(true, asks + 3 * SECOND));
     }
 }

@@ -429,7 +429,7 @@ impl Connection {
         match () {
             () if is_coming => {}
             () if hopeless => put(Output::Event(Event::Broken)),
-            () if asked && self.pleas.is_needed(has_all, now) => {
+            () if asked && self.pleas.asked(has_all, now) => {
                 put(Output::Event(Event::KeyframeNeeded));
             }
             () => {}
