@@ -82,7 +82,7 @@ export const test = base.extend<Each, Worker>({
     }
   },
 
-  open: async ({ server, run, page, admit }, use) => {
+  open: async ({ server, run, page, admit }, use, info) => {
     let first = true;
     await use(async (name = 'green.html', params = {}, on = server) => {
       await admit(page.context(), on);
@@ -91,6 +91,7 @@ export const test = base.extend<Each, Worker>({
       first = false;
       return new Viewer(window, on, session).watch();
     });
+    if (hasFailed(info)) await attachPeers(info, page.context());
   },
 
   join: async ({}, use) => {
@@ -100,9 +101,30 @@ export const test = base.extend<Each, Worker>({
   },
 });
 
+function hasFailed({ status, expectedStatus }: TestInfo): boolean {
+  return status !== expectedStatus;
+}
+
 async function attachLog(info: TestInfo, server: Server) {
-  if (info.status !== info.expectedStatus) {
+  if (hasFailed(info)) {
     await info.attach('server.log', { body: server.printed, contentType: 'text/plain' });
+  }
+}
+
+/** What each viewer's browser counted: whether pictures came, were asked for, were decoded. */
+async function attachPeers(info: TestInfo, context: BrowserContext) {
+  for (const page of context.pages()) {
+    const lines = await page.evaluate(async () => {
+      const counted = async (peer: RTCPeerConnection) => {
+        const stats = [...(await peer.getStats()).values()];
+        const stream = stats.find(({ type }) => type === 'inbound-rtp') ?? {};
+        const { packetsReceived, packetsLost, framesReceived, framesDecoded, pliCount } = stream;
+        const counts = { packetsReceived, packetsLost, framesReceived, framesDecoded, pliCount };
+        return `${peer.connectionState} ${JSON.stringify(counts)}`;
+      };
+      return Promise.all((window.instruments?.peers ?? []).map(counted));
+    });
+    await info.attach('peers', { body: lines.join('\n'), contentType: 'text/plain' });
   }
 }
 

@@ -253,6 +253,31 @@ export function keepUdpShut() {
   };
 }
 
+/**
+ * For `addInitScript`: all packets arrive, but nothing is decoded, as where a browser is not ready for the stream yet,
+ * until `decoder.open()`.
+ */
+export function keepDecoderShut() {
+  let shut = true;
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    /** @param {RTCConfiguration} [configuration] */
+    constructor(configuration) {
+      // Chromium's own, from before `RTCRtpScriptTransform`, which would need a worker.
+      super(/** @type {RTCConfiguration} */ ({ ...configuration, encodedInsertableStreams: true }));
+      this.addEventListener('track', ({ receiver }) => {
+        const { readable, writable } = /** @type {any} */ (receiver).createEncodedStreams();
+        /** @type {Transformer} */
+        const gate = { transform: (frame, out) => void (shut || out.enqueue(frame)) };
+        void readable.pipeThrough(new TransformStream(gate)).pipeTo(writable);
+      });
+    }
+  };
+  const open = () => {
+    shut = false;
+  };
+  Object.assign(window, { decoder: { open } });
+}
+
 /** For `addInitScript`: the page does not learn that it should show frames at once. */
 export function allowBuffering() {
   const accept = RTCPeerConnection.prototype.setRemoteDescription;

@@ -1,9 +1,9 @@
 // Between viewer and server: without data channels, and with nonsense on every way in.
 
 import { expect, test } from '../support/fixtures';
-import { keepDataChannelsShut, keepUdpShut } from '../support/instruments.mjs';
+import { keepDataChannelsShut, keepDecoderShut, keepUdpShut } from '../support/instruments.mjs';
 import { clicks, clicksAndTypes } from '../support/journey';
-import { GREEN, YELLOW } from '../support/viewer';
+import { GREEN, Viewer, YELLOW } from '../support/viewer';
 
 test('without data channels the server functions carry the input', async ({ open, page, run }) => {
   await page.addInitScript(keepDataChannelsShut);
@@ -26,6 +26,29 @@ test('where UDP is blocked, pictures and input take TCP on the same port', async
   const viewer = await open('recorder.html');
   await clicks(viewer, run);
   await viewer.travelsBy('TCP');
+});
+
+test('a browser that could not decode the first pictures shows the next one, of a page at rest too', async ({
+  admit,
+  page,
+  run,
+  server,
+}) => {
+  await admit(page.context());
+  await page.addInitScript(keepDecoderShut);
+  const viewer = new Viewer(page, server, await server.open(run.url('green.html')));
+  await page.goto(server.url(`/s/${viewer.session}`));
+  const asked = () =>
+    page.evaluate(async () => {
+      const stats = await window.instruments.peers.at(-1)?.getStats();
+      const stream = [...(stats?.values() ?? [])].find(({ type }) => type === 'inbound-rtp');
+      return Number(stream?.pliCount ?? 0);
+    });
+  await expect.poll(asked, { message: 'the browser asks for a keyframe' }).toBeGreaterThan(4);
+  await expect(viewer.status).toContainText('Connecting');
+  await page.evaluate(() => (window as unknown as { decoder: { open(): void } }).decoder.open());
+  await viewer.connected();
+  await viewer.shows(YELLOW);
 });
 
 test('nonsense on the data channels is survived', async ({ open, run }) => {
