@@ -76,11 +76,13 @@ export function installStopwatch({ x, y, color }) {
         return;
       }
       looked = at;
-      const clock = Date.now();
       /** @type {Stopwatch['frames'][number]} */
       const frame = { at };
       stopwatch.frames.push(frame);
-      const drawn = await instruments.barcode();
+      const reading = instruments.barcode();
+      // Not before the picture was taken: meanwhile a newer one may have come than the clock knows of.
+      const clock = Date.now();
+      const drawn = await reading;
       // The barcode carries the lowest 20 bits.
       frame.age = drawn === null ? null : (((clock - drawn) % 2 ** 20) + 2 ** 20) % 2 ** 20;
     } else if (stopwatch.reads === 'color') {

@@ -42,6 +42,22 @@ test('a page hangs: another address is a way out too', async ({ open, run }) => 
   await viewer.shows(GREEN, undefined, 30_000);
 });
 
+test('who stops before a hanging page has been left stays there', async ({ open, run }) => {
+  const viewer = await open('opener.html');
+  await viewer.click(await run.center('hang'));
+  await run.saw('click', { target: 'hang' });
+  const other = run.url('page.html', green);
+  await viewer.visit(other);
+  await viewer.button('Stop').click();
+  await expect(viewer.button('Reload')).toBeVisible();
+  await expect(viewer.address).toHaveValue(/opener/);
+  // The script has been ended: the page lives again, and nothing leads away from it any more.
+  run.forget();
+  await viewer.click(await run.center('open'));
+  await run.saw('click', { target: 'open' });
+  expect(run.all('opened').map(({ name }) => name)).not.toContain('Green');
+});
+
 test('alerts without end can be left', async ({ open, run }) => {
   const viewer = await open('opener.html');
   await viewer.click(await run.center('loop'));

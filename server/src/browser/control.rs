@@ -2,6 +2,7 @@
 
 // What is asked of Chrome.
 mod commands;
+mod departures;
 // What it says by itself, and what it answers.
 mod events;
 mod questions;
@@ -15,6 +16,8 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use shared::session::TabId;
 use tokio::sync::{mpsc, watch};
+
+use departures::Departures;
 
 use super::cdp::{Cdp, CdpError};
 use super::launch::Chrome;
@@ -32,6 +35,8 @@ enum Outcome {
     /// Titles and URLs.
     Names(Vec<(TabId, String, String)>),
     Answers(TabId, bool),
+    /// Nothing on the page holds it up.
+    CanBeLeft(TabId),
     Nothing,
 }
 
@@ -47,8 +52,7 @@ pub struct Control {
     looking: Looking,
     look_again: Option<Instant>,
     checks: Checks,
-    /// Pages that are on their way elsewhere: their dialogs are dismissed, or they could hold the person for ever.
-    leaving: Vec<TabId>,
+    leaving: Departures,
 }
 
 /// The question whether the page that got input still answers: one at a time.
@@ -81,7 +85,7 @@ impl Control {
             looking: Looking::No,
             look_again: None,
             checks: Checks::Idle(None),
-            leaving: Vec::new(),
+            leaving: Departures::default(),
         }
     }
 

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use chromiumoxide::cdp::browser_protocol::{page, target};
 use chromiumoxide::cdp::js_protocol::runtime;
-use chromiumoxide::types::Command;
 use futures::FutureExt;
 use shared::session::TabId;
 
+use super::departures::Way;
 use super::questions::BETWEEN_CHECKS;
 use super::{Checks, Control, Outcome};
 use crate::browser::BrowserCommand;
@@ -25,7 +25,7 @@ impl Control {
         match command {
             BrowserCommand::Navigate(url) => match self.active_id() {
                 Some(id) => {
-                    self.leave_page(page::NavigateParams::new(url.as_str()));
+                    self.leave_page(Way::To(url));
                     self.tabs.set_loading(&id, true);
                     Ok(())
                 }
@@ -40,15 +40,10 @@ impl Control {
                 Ok(())
             }
             BrowserCommand::Reload => {
-                self.leave_page(page::ReloadParams::default());
+                self.leave_page(Way::Reload);
                 Ok(())
             }
-            BrowserCommand::Stop => match self.tabs.active() {
-                Some(page) => self
-                    .cdp
-                    .tell(Some(&page.session), page::StopLoadingParams::default()),
-                None => Ok(()),
-            },
+            BrowserCommand::Stop => self.stay(),
             BrowserCommand::NewTab(url) => self.new_tab(&url),
             BrowserCommand::Activate(id) => {
                 if self.tabs.activate(&id) {
@@ -61,7 +56,7 @@ impl Control {
                 Ok(())
             }
             BrowserCommand::Close(id) => {
-                self.leaving.push(id.clone());
+                self.leaving.told(&id);
                 self.cdp.tell(
                     None,
                     target::CloseTargetParams::new(target::TargetId::from(id.to_string())),
@@ -101,20 +96,20 @@ impl Control {
 
     pub(super) fn travel(&mut self, steps: isize) {
         if let Some(entry) = self.tabs.history_entry(steps) {
-            self.leave_page(page::NavigateToHistoryEntryParams::new(entry));
+            self.leave_page(Way::Entry(entry));
         }
     }
 
-    /// Has the active page do what leads away from it, once it can be left: a dialog is dismissed, and a script that never
-    /// ends is ended first, because afterwards it would hold up the new page, which Chrome runs in the same process.
-    pub(super) fn leave_page<C: Command + Send + 'static>(&mut self, way: C) {
+    /// The active page is left once it can be: a dialog is dismissed, and a script that never ends is ended first, because
+    /// afterwards it would hold up the new page, which Chrome runs in the same process.
+    fn leave_page(&mut self, way: Way) {
         let Some(page) = self.tabs.active() else {
             return;
         };
         let (id, session) = (page.tab.id.clone(), page.session.clone());
         let dialog = page.dialog.is_some();
-        if !self.leaving.contains(&id) {
-            self.leaving.push(id);
+        if !self.leaving.plan(&id, way) {
+            return;
         }
         let cdp = self.cdp.clone();
         self.questions.push(
@@ -125,13 +120,36 @@ impl Control {
                     let _ = cdp.call(Some(&session), dismiss).await;
                 }
                 make_answer(&cdp, &session).await;
-                if let Err(error) = cdp.tell(Some(&session), way) {
-                    tracing::debug!(%error, "a page cannot be left");
-                }
-                Outcome::Nothing
+                Outcome::CanBeLeft(id)
             }
             .boxed(),
         );
+    }
+
+    /// Nothing holds the page up any more.
+    pub(super) fn depart(&mut self, id: &TabId) -> Result<(), CdpError> {
+        let (Some(way), Some(page)) = (self.leaving.begin(id), self.tabs.page(id)) else {
+            return Ok(());
+        };
+        let (cdp, session) = (&self.cdp, Some(&page.session));
+        match way {
+            Way::To(url) => cdp.tell(session, page::NavigateParams::new(url.as_str())),
+            Way::Entry(entry) => cdp.tell(session, page::NavigateToHistoryEntryParams::new(entry)),
+            Way::Reload => cdp.tell(session, page::ReloadParams::default()),
+        }
+    }
+
+    /// The active page is not left after all, and loads no further.
+    fn stay(&mut self) -> Result<(), CdpError> {
+        let Some(id) = self.active_id() else {
+            return Ok(());
+        };
+        if self.leaving.end(&id) {
+            // Chrome will not say that something has ended that it never knew of.
+            self.tabs.set_loading(&id, false);
+        }
+        let session = self.tabs.page(&id).map(|page| &page.session);
+        self.cdp.tell(session, page::StopLoadingParams::default())
     }
 }
 

@@ -54,7 +54,7 @@ impl Control {
             let _ = self.cdp.tell(Some(&session), reset);
         }
         if moved {
-            self.leaving.retain(|leaving| *leaving != id);
+            self.leaving.arrived(&id);
             self.ask_history(id);
         }
     }
@@ -75,7 +75,7 @@ impl Control {
                 self.look_at_tabs();
             }
             CdpEvent::PageFrameNavigated(event) if event.frame.parent_id.is_none() => {
-                self.leaving.retain(|leaving| *leaving != id);
+                self.leaving.arrived(&id);
                 self.ask_history(id);
             }
             CdpEvent::PageNavigatedWithinDocument(event) if is_main(&event.frame_id) => {
@@ -175,7 +175,7 @@ impl Control {
 
     pub(super) fn closed(&mut self, target_id: &str) {
         let Some(id) = tab_id(target_id) else { return };
-        self.leaving.retain(|leaving| *leaving != id);
+        self.leaving.end(&id);
         if let Some(next) = self.tabs.detach(&id) {
             let activate =
                 target::ActivateTargetParams::new(target::TargetId::from(next.to_string()));

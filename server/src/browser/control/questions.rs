@@ -177,6 +177,11 @@ impl Control {
                     self.checks = Checks::Due(Instant::now() + BETWEEN_CHECKS);
                 }
             }
+            Outcome::CanBeLeft(id) => {
+                if let Err(error) = self.depart(&id) {
+                    tracing::debug!(%error, "a page cannot be left");
+                }
+            }
             Outcome::Nothing => {}
         }
     }
