@@ -29,6 +29,8 @@ enum Change {
     Caret,
     /// 200 pixels wide and high, over text.
     MovingBox,
+    /// The whole page turns another colour.
+    Flash,
 }
 
 const PAPER: [u8; 4] = [255, 255, 255, 255];
@@ -84,6 +86,11 @@ impl Screen {
                 fill(&mut self.bgrx, width, (300, 206, 1, 22), colour);
                 rect(300, 206, 1, 22)
             }
+            Change::Flash => {
+                let colour = if number.is_multiple_of(2) { BOX } else { PAPER };
+                fill(&mut self.bgrx, width, (0, 0, width, height), colour);
+                rect(0, 0, width, height)
+            }
             Change::MovingBox => {
                 let x_at = |number: usize| number * 4 % (width - 200);
                 let (before, now) = (x_at(number.saturating_sub(1)), x_at(number));
@@ -116,7 +123,12 @@ fn rect(left: usize, top: usize, width: usize, height: usize) -> Rect {
 
 fn frame(criterion: &mut Criterion) {
     for (name, size) in [("720p", VideoSize::HD), ("1080p", VideoSize::FULL_HD)] {
-        for change in [Change::Caret, Change::MovingBox, Change::ScrollingText] {
+        for change in [
+            Change::Caret,
+            Change::MovingBox,
+            Change::ScrollingText,
+            Change::Flash,
+        ] {
             for slices in [1, 2] {
                 measure(criterion, name, size, change, slices);
             }
@@ -133,6 +145,7 @@ fn measure(criterion: &mut Criterion, name: &str, size: VideoSize, change: Chang
         ceiling: Bitrate::kbps(4000),
         frame_rate: 60,
         slices,
+        smooth: false,
     };
     let mut converter = Converter::default();
     let mut codec = H264::open(settings).expect("openh264 opens");

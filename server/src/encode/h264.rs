@@ -33,6 +33,9 @@ pub struct Settings {
     pub frame_rate: u32,
     /// One slice is encoded by one thread.
     pub slices: u32,
+    /// Smooth the edges of blocks (H.264's deblocking filter). It makes coarse pictures look better; of sharp ones it takes
+    /// nothing but time, here and, a quarter of the decoding, at every viewer.
+    pub smooth: bool,
 }
 
 /// One encoded picture.
@@ -308,6 +311,7 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
     parameters.bEnableAdaptiveQuant = false;
     parameters.bEnableDenoise = false;
     parameters.bEnableLongTermReference = false;
+    parameters.iLoopFilterDisableIdc = i32::from(!settings.smooth);
     parameters.iEntropyCodingModeFlag = 0;
     parameters.eSpsPpsIdStrategy = sys::CONSTANT_ID;
     parameters.iMultipleThreadIdc = u16::try_from(settings.slices).unwrap_or(1);
@@ -378,6 +382,7 @@ mod tests {
             ceiling: Bitrate::kbps(4000),
             frame_rate: 60,
             slices,
+            smooth: false,
         }
     }
 

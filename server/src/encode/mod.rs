@@ -118,6 +118,8 @@ impl Encoder {
             ceiling: options.bitrate,
             frame_rate: options.frame_rate,
             slices: slices(options.size),
+            // A fixed bitrate has nothing but the quantizer to give way with.
+            smooth: !options.adapt,
         };
         let orders = Arc::new(Orders {
             stop: AtomicBool::new(false),
@@ -267,6 +269,7 @@ impl Work {
         self.codec = H264::open(Settings {
             size,
             slices: slices(size),
+            smooth: smaller.is_some() || self.settings.smooth,
             ..self.settings
         })?;
         self.fresh = true;
