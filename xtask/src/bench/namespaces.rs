@@ -104,6 +104,11 @@ impl Namespaces {
                      `--privileged`). {failure}"
                 ))
             })?;
+            // An IPv6 address that turns up a second later would be a change of network to Chromium, which then gives up what
+            // it loads. A kernel without IPv6 has no such file.
+            let quiet =
+                "cd /proc/sys/net/ipv6/conf/default 2>/dev/null || exit 0; echo 1 > disable_ipv6";
+            run(self.inside(role, "sh").args(["-c", quiet]))?;
             ip(&format!("-n {} link set lo up", self.name(role)))?;
         }
         let (server, link, viewer) = (self.name("server"), self.name("link"), self.name("viewer"));
