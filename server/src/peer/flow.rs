@@ -25,9 +25,8 @@ pub struct Flow {
     pub coverage: Coverage,
     pub keyframe_needed: bool,
     pub reports: Vec<Report>,
-    /// Transport-wide feedback came since somebody looked, or ever.
+    /// Transport-wide feedback came since somebody looked.
     pub has_news: bool,
-    pub is_reported: bool,
     /// By receiver reports, which say how long they were held; about once a second.
     told_round_trip: Option<Duration>,
     /// Bytes that left without waiting in the pacer.
@@ -46,7 +45,6 @@ impl Flow {
             keyframe_needed: false,
             reports: Vec::new(),
             has_news: false,
-            is_reported: false,
             told_round_trip: None,
             beside: 0,
         }
@@ -92,7 +90,6 @@ impl Flow {
 
     pub fn on_outcomes(&mut self, outcomes: &[Outcome], now: Instant) {
         self.has_news = true;
-        self.is_reported = true;
         self.bandwidth.on_outcomes(outcomes, now);
         self.measure();
         let is_calm = self.bandwidth.is_calm(now);

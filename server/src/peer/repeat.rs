@@ -29,8 +29,6 @@ const TAIL_REPETITIONS: u32 = 16;
 const REPAIR_WITHIN: Duration = Duration::from_millis(250);
 /// A gap is seen as soon as something newer arrives; nothing newer came for so long, or it was lost as well.
 const NOTICED_WITHIN: Duration = Duration::from_millis(350);
-/// … and without word from the receiver: it may report late.
-const REPORT_DELAY: Duration = Duration::from_millis(250);
 
 /// Counts packets since the beginning; its low half is the RTP sequence number.
 type Index = u64;
@@ -307,17 +305,10 @@ impl Repeats {
         sent.is_some_and(|sent| sent.left_twice)
     }
 
-    /// `true` once when what is missing will not come any more. `reports`: the receiver tells what arrives.
-    pub fn take_hopeless(&mut self, reports: bool, now: Instant) -> bool {
-        let limit = self.patience() + REPORT_DELAY;
-        let skip = self.outdated();
-        let mut missed = self.kept.iter().skip(skip);
-        let is_late = reports
-            && missed.any(|sent| {
-                let since = sent.missed_at;
-                since.is_some_and(|since| now.saturating_duration_since(since) > limit)
-            });
-        let hopeless = std::mem::take(&mut self.hopeless) || is_late || self.is_too_much(skip);
+    /// `true` once when what is missing will not come any more. Who was sent it again and does not ask again has it: that
+    /// no report says so means little where reports are lost too.
+    pub fn take_hopeless(&mut self, now: Instant) -> bool {
+        let hopeless = std::mem::take(&mut self.hopeless) || self.is_too_much(now);
         if hopeless {
             for sent in &mut self.kept {
                 sent.missed_at = None;
@@ -327,12 +318,15 @@ impl Repeats {
     }
 
     /// A full link has lost so much that repeating it takes longer than a keyframe.
-    fn is_too_much(&self, skip: usize) -> bool {
-        let missing = self.kept.iter().skip(skip);
-        let missing = missing.filter(|sent| sent.missed_at.is_some() && !sent.arrived);
+    fn is_too_much(&self, now: Instant) -> bool {
+        let patience = self.patience();
+        let is_awaited = |sent: &&Sent| {
+            let since = sent.missed_at.filter(|_| !sent.arrived);
+            since.is_some_and(|since| now.saturating_duration_since(since) <= patience)
+        };
+        let missing = self.kept.iter().skip(self.outdated()).filter(is_awaited);
         let bytes: usize = missing.map(|sent| sent.packet.payload.len()).sum();
-        let time = self.estimate.part(SHARE).time_for(bytes);
-        bytes > 0 && time > self.patience()
+        bytes > 0 && self.estimate.part(SHARE).time_for(bytes) > patience
     }
 
     /// The next one that leaves again.

@@ -409,11 +409,10 @@ impl Connection {
     fn take_feedback(&mut self, now: Instant, put: &mut impl FnMut(Output)) {
         let (asked, has_all, hopeless, reports, estimate) = {
             let mut flow = lock(&self.flow);
-            let reports_arrivals = flow.is_reported;
             (
                 std::mem::take(&mut flow.keyframe_needed),
-                reports_arrivals && flow.repeats.has_all(),
-                flow.repeats.take_hopeless(reports_arrivals, now),
+                flow.repeats.has_all(),
+                flow.repeats.take_hopeless(now),
                 std::mem::take(&mut flow.reports),
                 std::mem::take(&mut flow.has_news).then(|| self.estimate(&flow, now)),
             )

@@ -44,7 +44,7 @@ fn what_is_missed_is_repeated_once_per_round_trip() {
     repeats.arrived(7, true);
     repeats.missed(2, RATE, start + 150 * MS);
     assert!(repeated(&mut repeats).is_empty());
-    assert!(!repeats.take_hopeless(true, start + 160 * MS));
+    assert!(!repeats.take_hopeless(start + 160 * MS));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn more_than_can_be_repeated_in_time_is_hopeless() {
     for (missing, hopeless) in [(30, false), (60, true)] {
         let mut repeats = sent(0..100, start);
         (0..missing).for_each(|number| repeats.missed(number, RATE, start + 50 * MS));
-        assert_eq!(repeats.take_hopeless(true, start + 50 * MS), hopeless);
+        assert_eq!(repeats.take_hopeless(start + 50 * MS), hopeless);
     }
 }
 
@@ -109,7 +109,7 @@ fn an_outage_is_not_played_back() {
     }
     repeats.missed(5, RATE, start + 2000 * MS);
     assert!(repeated(&mut repeats).is_empty());
-    assert!(repeats.take_hopeless(true, start + 2000 * MS));
+    assert!(repeats.take_hopeless(start + 2000 * MS));
     // The newest frame is the present, however old it is.
     repeats.missed(19, RATE, start + 2000 * MS);
     assert_eq!(repeated(&mut repeats), [19]);
@@ -170,16 +170,19 @@ fn what_cannot_be_repaired_in_time_is_hopeless_once() {
     let start = Instant::now();
     let mut repeats = sent(0..3000, start);
     repeats.missed(5, RATE, start);
-    assert!(repeats.take_hopeless(true, start), "forgotten already");
-    assert!(!repeats.take_hopeless(true, start));
+    assert!(repeats.take_hopeless(start), "forgotten already");
+    assert!(!repeats.take_hopeless(start));
     repeats.missed(2500, RATE, start);
     repeats.missed(2500, RATE, start + 240 * MS);
-    assert!(!repeats.take_hopeless(true, start + 240 * MS));
+    assert!(!repeats.take_hopeless(start + 240 * MS));
     repeats.missed(2500, RATE, start + 260 * MS);
-    assert!(repeats.take_hopeless(true, start + 260 * MS), "asked again");
-    repeats.missed(2600, RATE, start);
-    assert!(repeats.take_hopeless(true, start + 600 * MS), "no word");
-    assert!(!repeats.take_hopeless(true, start + 600 * MS));
+    assert!(repeats.take_hopeless(start + 260 * MS), "asked again");
+    assert!(!repeats.take_hopeless(start + 260 * MS));
+    repeats.missed(2600, RATE, start + 300 * MS);
+    assert!(
+        !repeats.take_hopeless(start + 2000 * MS),
+        "who does not ask again has it, whether a report says so or not"
+    );
 }
 
 #[test]
@@ -191,11 +194,11 @@ fn what_a_keyframe_replaces_is_not_repeated() {
     repeats.sent(packet(100), start);
     repeats.missed(60, RATE, start);
     assert!(repeated(&mut repeats).is_empty());
-    assert!(!repeats.take_hopeless(true, start + 9000 * MS));
+    assert!(!repeats.take_hopeless(start + 9000 * MS));
     repeats.missed(100, RATE, start);
     assert_eq!(repeated(&mut repeats), [100]);
     repeats.missed(60_000, RATE, start);
-    assert!(!repeats.take_hopeless(true, start), "long forgotten");
+    assert!(!repeats.take_hopeless(start), "long forgotten");
 }
 
 proptest! {
@@ -219,7 +222,7 @@ proptest! {
                 _ => repeats.keyframe_begins(),
             }
             repeats.handle_timeout(now);
-            repeats.take_hopeless(number % 3 == 0, now);
+            repeats.take_hopeless(now);
             repeats.take_tail(number);
             repeats.left_twice(number);
             while let Some(again) = repeats.take() {
