@@ -54,6 +54,16 @@ test('each session has a profile of its own', async ({ open, run, server }) => {
   expect(new Set(profiles).size).toBe(2);
 });
 
+test('a page begins in a window that fills the screen, as often as one looks', async ({ run, server }) => {
+  for (let look = 0; look < 6; look++) {
+    const url = run.url('recorder.html', { look: String(look) });
+    const session = await server.open(url);
+    const { width, height } = await run.saw('layout', { query: new URL(url).search, number: 0 });
+    expect({ width, height }).toEqual({ width: 1280, height: 720 });
+    await server.call('end', { session });
+  }
+});
+
 test('what is done in one session does not show in another', async ({ open }) => {
   const first = await open('green.html');
   const second = await open('green.html');

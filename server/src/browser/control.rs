@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 use departures::Departures;
 
+use super::address::AllowedUrl;
 use super::cdp::{Cdp, CdpError};
 use super::launch::Chrome;
 use super::tabs::Tabs;
@@ -37,6 +38,8 @@ enum Outcome {
     Answers(TabId, bool),
     /// Nothing on the page holds it up.
     CanBeLeft(TabId),
+    /// The first page's window has its size: what is to be opened there, and behind it.
+    WindowReady(TabId, Vec<AllowedUrl>),
     Nothing,
 }
 

@@ -5,6 +5,7 @@ use chromiumoxide::cdp::js_protocol::runtime;
 use chromiumoxide::cdp::{CdpEvent, CdpEventMessage};
 use shared::session::{Dialog, DialogKind, TabId, Trouble};
 
+use super::departures::Way;
 use super::{Control, tab_id};
 use crate::browser::address::AllowedUrl;
 use crate::browser::cdp::{CdpError, TargetSession};
@@ -110,7 +111,7 @@ impl Control {
             tracing::debug!(%error, "a new page cannot be prepared");
         }
         if is_first {
-            self.open_first(&session);
+            self.open_first(&id, session);
         } else {
             self.look_at_tabs();
         }
@@ -150,27 +151,25 @@ impl Control {
         )
     }
 
-    /// The first page shows the first address, further ones get tabs of their own.
-    pub(super) fn open_first(&mut self, session: &TargetSession) {
+    /// The first page shows the first address, further ones get tabs of their own, once the window has its size.
+    fn open_first(&mut self, id: &TabId, session: TargetSession) {
         let urls = self.opening.as_ref().map(|opening| opening.urls.clone());
-        let mut urls = urls.unwrap_or_default().into_iter();
-        let first = urls.next().filter(|url| *url != AllowedUrl::blank());
-        let sent = first
-            .map_or(Ok(()), |url| {
-                self.cdp
-                    .tell(Some(session), page::NavigateParams::new(url.as_str()))
-            })
-            // Behind the first, so that none comes to the front after the one that should.
-            .and_then(|()| {
-                urls.try_for_each(|url| {
-                    let mut behind = target::CreateTargetParams::new(url.as_str());
-                    behind.background = Some(true);
-                    self.cdp.tell(None, behind)
-                })
-            });
-        if let Err(error) = sent {
-            tracing::debug!(%error, "the first page cannot be opened");
+        let mut urls = urls.unwrap_or_default();
+        let behind = urls.split_off(urls.len().min(1));
+        if let Some(first) = urls.pop().filter(|url| *url != AllowedUrl::blank()) {
+            self.leaving.plan(id, Way::To(first));
+            self.tabs.set_loading(id, true);
         }
+        self.wait_for_window(id.clone(), session, behind);
+    }
+
+    /// Tabs behind the first, so that none comes to the front after the one that should.
+    pub(super) fn open_behind(&self, urls: Vec<AllowedUrl>) -> Result<(), CdpError> {
+        urls.iter().try_for_each(|url| {
+            let mut behind = target::CreateTargetParams::new(url.as_str());
+            behind.background = Some(true);
+            self.cdp.tell(None, behind)
+        })
     }
 
     pub(super) fn closed(&mut self, target_id: &str) {

@@ -8,6 +8,8 @@ use futures::FutureExt;
 use shared::session::{TabId, Trouble};
 
 use super::{Checks, Control, Looking, Outcome, PATIENCE, tab_id};
+use crate::browser::address::AllowedUrl;
+use crate::browser::cdp::TargetSession;
 use crate::browser::tabs::PageTab;
 
 /// A page is asked whether it still answers at most this often, and only after input.
@@ -19,7 +21,39 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// A page that does not say at once whether it is in front is not.
 const LOOK_DEADLINE: Duration = Duration::from_secs(1);
 
+/// Without an answer by then the window stays as it is, and is used as it is.
+const WINDOW_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Chrome's first window has a frame of its own for a moment, before it hears that it fills the screen.
+const FILLS_SCREEN: &str = "new Promise((filled) => {
+    const look = () => innerWidth >= screen.width && innerHeight >= screen.height && filled();
+    addEventListener('resize', look);
+    look();
+})";
+
 impl Control {
+    /// A page that begins in a smaller window keeps what it made for that: a canvas, a map.
+    pub(super) fn wait_for_window(
+        &self,
+        id: TabId,
+        session: TargetSession,
+        behind: Vec<AllowedUrl>,
+    ) {
+        let cdp = self.cdp.clone();
+        self.questions.push(
+            async move {
+                let mut question = runtime::EvaluateParams::new(FILLS_SCREEN);
+                question.await_promise = Some(true);
+                let answer = cdp.call(Some(&session), question);
+                if tokio::time::timeout(WINDOW_DEADLINE, answer).await.is_err() {
+                    tracing::debug!("Chrome's window does not fill its screen");
+                }
+                Outcome::WindowReady(id, behind)
+            }
+            .boxed(),
+        );
+    }
+
     pub(super) fn ask_history(&mut self, id: TabId) {
         let Some(page) = self.tabs.page(&id) else {
             return;
@@ -180,6 +214,12 @@ impl Control {
             Outcome::CanBeLeft(id) => {
                 if let Err(error) = self.depart(&id) {
                     tracing::debug!(%error, "a page cannot be left");
+                }
+            }
+            Outcome::WindowReady(id, behind) => {
+                let opened = self.depart(&id).and_then(|()| self.open_behind(behind));
+                if let Err(error) = opened {
+                    tracing::debug!(%error, "the first page cannot be opened");
                 }
             }
             Outcome::Nothing => {}
