@@ -63,7 +63,7 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
 /// What an offer may take; the server needs some milliseconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A peer that is connected shows its first picture within some milliseconds, unless nobody looks at the page.
-const SHOWN_WITHIN: Duration = Duration::from_secs(2);
+const FIRST_SHOWN_WITHIN: Duration = Duration::from_secs(2);
 /// ICE often finds its way back by itself; longer, and a fresh peer is faster. Only without a control channel: with one
 /// the server is asked.
 const BACK_WITHIN: Duration = Duration::from_secs(2);
@@ -256,7 +256,7 @@ impl Connection {
                     if heal::is_visible() {
                         self.send(ClientMessage::CatchUp);
                     }
-                    deadline = sleep(SHOWN_WITHIN).boxed_local();
+                    deadline = first_picture(shown);
                     continue;
                 }
                 Either::Right(_) => {
@@ -272,17 +272,15 @@ impl Connection {
             };
             match event {
                 PeerEvent::State(RtcPeerConnectionState::Connected) => {
+                    deadline = first_picture(shown);
                     if shown {
-                        deadline = pending().boxed_local();
                         self.resume(peer);
-                    } else {
-                        deadline = sleep(SHOWN_WITHIN).boxed_local();
                     }
                 }
                 PeerEvent::Shown => {
                     if !self.health.pulse.borrow().is_silent() {
                         if !std::mem::replace(&mut shown, true) && peer.is_connected() {
-                            deadline = pending().boxed_local();
+                            deadline = first_picture(shown);
                         }
                         backoff.reset();
                         self.end_spare();
@@ -369,6 +367,14 @@ impl Connection {
         if let Some(peer) = self.peer.borrow_mut().take() {
             peer.give_up();
         }
+    }
+}
+
+/// When a peer that is connected is to be asked for its first picture: never, once that was shown.
+fn first_picture(shown: bool) -> LocalBoxFuture<'static, ()> {
+    match shown {
+        true => pending().boxed_local(),
+        false => sleep(FIRST_SHOWN_WITHIN).boxed_local(),
     }
 }
 

@@ -73,6 +73,15 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// A keyframe left, its last packet was 7, and the viewer reported that one so much later.
+    fn keyframe(total_lost: u32, reported: Duration) -> (Pleas, Instant) {
+        let start = Instant::now();
+        let mut pleas = Pleas::default();
+        pleas.sent(7, true, start);
+        pleas.reported(7, total_lost, start + reported);
+        (pleas, start)
+    }
+
     #[test]
     fn a_viewer_of_a_still_page_that_has_everything_needs_nothing() {
         let start = Instant::now();
@@ -114,10 +123,7 @@ mod tests {
 
     #[test]
     fn what_was_lost_and_repaired_is_not_missing() {
-        let start = Instant::now();
-        let mut pleas = Pleas::default();
-        pleas.sent(7, true, start);
-        pleas.reported(7, 2, start + SECOND);
+        let (mut pleas, start) = keyframe(2, SECOND);
         assert!(pleas.asked(false, start + 3 * SECOND));
         assert!(!pleas.asked(true, start + 6 * SECOND));
         assert!(
@@ -128,19 +134,15 @@ mod tests {
 
     #[test]
     fn a_decoder_that_fails_is_helped_at_once() {
-        let start = Instant::now();
-        let mut pleas = Pleas::default();
-        pleas.sent(7, true, start);
-        pleas.reported(7, 0, start + SECOND / 10);
-        assert!(pleas.asked(false, start + SECOND / 5));
+        for has_all in [false, true] {
+            let (mut pleas, start) = keyframe(0, SECOND / 10);
+            assert!(pleas.asked(has_all, start + SECOND / 5));
+        }
     }
 
     #[test]
     fn whoever_insists_lacks_something() {
-        let start = Instant::now();
-        let mut pleas = Pleas::default();
-        pleas.sent(7, true, start);
-        pleas.reported(7, 0, start + SECOND);
+        let (mut pleas, start) = keyframe(0, SECOND);
         let asks = start + 3 * SECOND;
         assert!(!pleas.asked(true, asks));
         assert!(pleas.asked(true, asks + SECOND / 5));
