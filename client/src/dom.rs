@@ -9,7 +9,7 @@ use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AddEventListenerOptions, EventTarget, Window};
+use web_sys::{AddEventListenerOptions, Element, EventTarget, ResizeObserver, Window};
 
 #[wasm_bindgen]
 extern "C" {
@@ -78,6 +78,36 @@ impl Drop for Listener {
         let _ = self
             .target
             .remove_event_listener_with_callback(self.event, &self.function);
+    }
+}
+
+/// Looks at an element's size until it is dropped.
+pub struct SizeWatch {
+    observer: ResizeObserver,
+    _closure: Closure<dyn FnMut()>,
+}
+
+/// `changed` gets the element's border box, width and height in CSS pixels: as it is, and whenever it becomes another.
+pub fn watch_size(
+    element: &Element,
+    mut changed: impl FnMut(f64, f64) + 'static,
+) -> Result<SizeWatch, JsValue> {
+    let seen = element.clone();
+    let closure = Closure::<dyn FnMut()>::new(move || {
+        let place = seen.get_bounding_client_rect();
+        changed(place.width(), place.height());
+    });
+    let observer = ResizeObserver::new(closure.as_ref().unchecked_ref())?;
+    observer.observe(element);
+    Ok(SizeWatch {
+        observer,
+        _closure: closure,
+    })
+}
+
+impl Drop for SizeWatch {
+    fn drop(&mut self) {
+        self.observer.disconnect();
     }
 }
 

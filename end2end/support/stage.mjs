@@ -235,10 +235,10 @@ export class Stage {
   }
 }
 
-/** Ticks of all processors, ever, that were not idle. */
+/** Ticks of all processors, ever, that were not idle, those included that another machine on the same hardware has taken. */
 function busyTicks() {
-  const [user, nice, system, , , irq, softirq] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).slice(1).map(Number);
-  return user + nice + system + irq + softirq;
+  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).slice(1).map(Number);
+  return user + nice + system + irq + softirq + steal;
 }
 
 /** Ticks of all that this program has started and that still runs. */

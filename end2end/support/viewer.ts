@@ -86,16 +86,19 @@ export class Viewer {
     await this.address.press('Enter');
   }
 
-  /** Where a point of the video lies on the viewer's page (`object-fit: contain`). */
+  /** Where a point of the video lies on the viewer's page (`object-fit: contain`, within its padding). */
   async onPage({ x, y }: Point): Promise<Point> {
     return this.video.evaluate(
       (element, point) => {
         const { width, height } = window.instruments.size() ?? { width: 1280, height: 720 };
         const box = element.getBoundingClientRect();
-        const scale = Math.min(box.width / width, box.height / height);
+        const style = getComputedStyle(element);
+        const [top, right, bottom, left] = (['Top', 'Right', 'Bottom', 'Left'] as const).map((side) => parseFloat(style[`padding${side}`]));
+        const [across, down] = [box.width - left - right, box.height - top - bottom];
+        const scale = Math.min(across / width, down / height);
         return {
-          x: box.x + (box.width - width * scale) / 2 + point.x * scale,
-          y: box.y + (box.height - height * scale) / 2 + point.y * scale,
+          x: box.x + left + (across - width * scale) / 2 + point.x * scale,
+          y: box.y + top + (down - height * scale) / 2 + point.y * scale,
         };
       },
       { x, y },

@@ -4,12 +4,22 @@ import { psnr, ssim } from '../support/likeness.mjs';
 import { keptLuma, pixelsOf, watchLuma } from '../support/luma.mjs';
 import { expect, test } from '../support/fixtures';
 import { until } from '../support/until.mjs';
+import type { Viewer } from '../support/viewer';
 
 const EXACT = { psnr: 48, ssim: 0.998 };
 /** Of a picture that is still the same one. */
 const SILENCE_MILLIS = 1000;
 /** On a machine with nothing else to do it is half a second. */
 const SOON_MILLIS = 3000;
+
+/** BT.709, of a picture given as a data URL. */
+async function lumaOf(viewer: Viewer, picture: string): Promise<Float64Array> {
+  const pixels = Buffer.from(await viewer.page.evaluate(pixelsOf, picture), 'base64');
+  return Float64Array.from(
+    { length: pixels.length / 4 },
+    (_, at) => 0.2126 * pixels[at * 4] + 0.7152 * pixels[at * 4 + 1] + 0.0722 * pixels[at * 4 + 2],
+  );
+}
 
 test('the figures of likeness are those of its definition', () => {
   const width = 64;
@@ -38,12 +48,7 @@ test('a page that stops is exact soon, and silent then', async ({ open, run }) =
     SILENCE_MILLIS,
     { timeout: 10_000 },
   );
-  const pixels = Buffer.from(await viewer.page.evaluate(pixelsOf, String(still.picture)), 'base64');
-  // BT.709.
-  const meant = Float64Array.from(
-    { length: pixels.length / 4 },
-    (_, at) => 0.2126 * pixels[at * 4] + 0.7152 * pixels[at * 4 + 1] + 0.0722 * pixels[at * 4 + 2],
-  );
+  const meant = await lumaOf(viewer, String(still.picture));
   const frames = await viewer.page.evaluate(keptLuma);
   const figures = frames.map(({ at, width, height, luma }) => {
     expect([width, height]).toEqual([1280, 720]);
@@ -59,4 +64,19 @@ test('a page that stops is exact soon, and silent then', async ({ open, run }) =
   const last = figures.at(-1);
   expect(last?.psnr).toBeGreaterThanOrEqual(EXACT.psnr);
   expect(last?.ssim).toBeGreaterThanOrEqual(EXACT.ssim);
+});
+
+test('a window that is a little larger than the picture does not blur it', async ({ open, run }) => {
+  const viewer = await open('sharp.html');
+  await viewer.click({ x: 640, y: 360 });
+  const still = await until(() => run.all('still').at(-1), () => 'the page does not stop');
+  const meant = await lumaOf(viewer, String(still.picture));
+  const { x, y } = await viewer.onPage({ x: 0, y: 0 });
+  const clip = { x, y, width: 1280, height: 720 };
+  // The viewer's own screen, after all that its browser does to a video. Stretched to fill the window it stays below 20 dB.
+  const likeness = async () => {
+    const screen = await viewer.page.screenshot({ clip });
+    return psnr(await lumaOf(viewer, `data:image/png;base64,${screen.toString('base64')}`), meant);
+  };
+  await expect.poll(likeness, { timeout: 10_000 }).toBeGreaterThan(40);
 });

@@ -3,12 +3,13 @@
 use leptos::html;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
+use shared::geometry::Fit;
 use shared::session::{Phase, SessionState};
 use web_sys::{Event, PageTransitionEvent};
 
 use crate::connection::Connection;
 use crate::connection::watch::{Link, Watch};
-use crate::dom::{listen, window};
+use crate::dom::{listen, watch_size, window};
 use crate::viewer::{Places, cursor};
 use crate::{input, stats};
 
@@ -18,6 +19,8 @@ pub fn Picture() -> impl IntoView {
     let places = Places::current();
     let video = NodeRef::<html::Video>::new();
     let canvas = NodeRef::<html::Canvas>::new();
+    // Of the video's element; no room before it is known.
+    let room = RwSignal::new((0.0, 0.0));
 
     Effect::new(move |_| {
         let (Some(video), Some(canvas), Some(field)) =
@@ -39,6 +42,8 @@ pub fn Picture() -> impl IntoView {
                 return watch.link.set(Link::Over { reason });
             }
         };
+        // Without it the picture fills its element.
+        let size = watch_size(&video, move |width, height| room.set((width, height))).ok();
         let address = places.address.get_untracked().map(Into::into);
         let hands = input::attach(connection.clone(), watch, video, field, address);
         let samples = stats::sample(connection.clone(), watch);
@@ -53,7 +58,7 @@ pub fn Picture() -> impl IntoView {
                 }
             }),
         ];
-        let owned = SendWrapper::new((connection, hands, samples, page));
+        let owned = SendWrapper::new((connection, hands, samples, page, size));
         on_cleanup(move || owned.0.close());
     });
 
@@ -91,10 +96,17 @@ pub fn Picture() -> impl IntoView {
         Link::Connecting | Link::Connected if has_chrome.get() => "picture",
         _ => "picture stale",
     };
+    let padding = Memo::new(move |_| {
+        let size = watch.state.with(|state| Some(state.as_ref()?.size))?;
+        let (width, height) = room.get();
+        let [top, right, bottom, left] = Fit::into(width, height, size)?.padding();
+        Some(format!("{top}px {right}px {bottom}px {left}px"))
+    });
     view! {
         <video
             node_ref=video
             class=class
+            style:padding=padding
             aria-label="Remote browser"
             autoplay
             muted
@@ -103,7 +115,13 @@ pub fn Picture() -> impl IntoView {
             disableremoteplayback
         ></video>
         // Pictures that come over a web socket; the person's hands are on the video below.
-        <canvas node_ref=canvas class=move || format!("{} over", class()) aria-hidden="true" hidden></canvas>
+        <canvas
+            node_ref=canvas
+            class=move || format!("{} over", class())
+            style:padding=padding
+            aria-hidden="true"
+            hidden
+        ></canvas>
         <textarea
             node_ref=places.field
             class="field"
