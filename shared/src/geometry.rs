@@ -161,7 +161,7 @@ const WORTH_STRETCHING: f64 = 1.25;
 
 impl Fit {
     /// `None` while the element has no area.
-    pub fn into(element_width: f64, element_height: f64, size: VideoSize) -> Option<Fit> {
+    pub fn within(element_width: f64, element_height: f64, size: VideoSize) -> Option<Fit> {
         let (width, height) = (f64::from(size.width), f64::from(size.height));
         let filling = (element_width / width).min(element_height / height);
         // `min` passes over a NaN, so both sides are asked.
@@ -236,25 +236,25 @@ mod tests {
 
     #[test]
     fn an_element_without_area_has_no_fit() {
-        assert_eq!(Fit::into(0.0, 100.0, VideoSize::HD), None);
-        assert_eq!(Fit::into(f64::NAN, 100.0, VideoSize::HD), None);
+        assert_eq!(Fit::within(0.0, 100.0, VideoSize::HD), None);
+        assert_eq!(Fit::within(f64::NAN, 100.0, VideoSize::HD), None);
     }
 
     #[test]
     fn a_little_more_room_does_not_blur_the_picture() {
-        let scale = |width, height| Fit::into(width, height, VideoSize::HD).map(Fit::scale);
+        let scale = |width, height| Fit::within(width, height, VideoSize::HD).map(Fit::scale);
         assert_eq!(scale(1280.0, 720.0), Some(1.0));
         assert_eq!(scale(1400.0, 859.0), Some(1.0));
         assert_eq!(scale(3000.0, 721.0), Some(1.0));
         assert_eq!(scale(1920.0, 1080.0), Some(1.5));
         assert_eq!(scale(640.0, 900.0), Some(0.5));
-        let fit = Fit::into(1401.0, 859.0, VideoSize::HD).expect("has area");
+        let fit = Fit::within(1401.0, 859.0, VideoSize::HD).expect("has area");
         assert_eq!(fit.padding(), [69.0, 61.0, 70.0, 60.0], "on whole pixels");
     }
 
     #[test]
     fn bars_beside_the_picture_land_on_its_edge() {
-        let fit = Fit::into(1480.0, 720.0, VideoSize::HD).expect("has area");
+        let fit = Fit::within(1480.0, 720.0, VideoSize::HD).expect("has area");
         let point = fit.video_from_element(PointInElement { x: 10.0, y: 360.0 });
         assert_eq!(point, PointInVideo::new(0.0, 360.0));
     }
@@ -265,7 +265,7 @@ mod tests {
             width in 50.0..4000.0f64, height in 50.0..4000.0f64,
             x in 0.0..1279.0f32, y in 0.0..719.0f32,
         ) {
-            let fit = Fit::into(width, height, VideoSize::HD).expect("has area");
+            let fit = Fit::within(width, height, VideoSize::HD).expect("has area");
             let there = PointInVideo::new(x, y);
             let back = fit.video_from_element(fit.element_from_video(there));
             prop_assert!((back.x - x).abs() < 0.01 && (back.y - y).abs() < 0.01);

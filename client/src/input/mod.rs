@@ -117,7 +117,7 @@ impl Desk {
             .state
             .with_untracked(|state| state.as_ref().map(|state| state.size))?;
         let place = self.picture.get_bounding_client_rect();
-        let fit = Fit::into(place.width(), place.height(), size)?;
+        let fit = Fit::within(place.width(), place.height(), size)?;
         Some(fit.video_from_element(PointInElement {
             x: f64::from(event.client_x()) - place.left(),
             y: f64::from(event.client_y()) - place.top(),

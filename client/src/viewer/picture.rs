@@ -99,7 +99,7 @@ pub fn Picture() -> impl IntoView {
     let padding = Memo::new(move |_| {
         let size = watch.state.with(|state| Some(state.as_ref()?.size))?;
         let (width, height) = room.get();
-        let [top, right, bottom, left] = Fit::into(width, height, size)?.padding();
+        let [top, right, bottom, left] = Fit::within(width, height, size)?.padding();
         Some(format!("{top}px {right}px {bottom}px {left}px"))
     });
     view! {
