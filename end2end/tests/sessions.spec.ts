@@ -67,6 +67,7 @@ test('a page begins in a window that fills the screen, as often as one looks', a
 test('what is done in one session does not show in another', async ({ open }) => {
   const first = await open('green.html');
   const second = await open('green.html');
+  await second.shows(YELLOW);
   await second.click({ x: 640, y: 360 });
   await second.shows(GREEN);
   await first.shows(YELLOW);
@@ -122,6 +123,7 @@ test('the last viewer leaves: the session ends after the grace time', async ({ o
 
 test('coming back within the grace time resumes', async ({ open, server, page }) => {
   const viewer = await open('green.html');
+  await viewer.shows(YELLOW);
   await viewer.click({ x: 640, y: 360 });
   await viewer.shows(GREEN);
   const next = await page.context().newPage();
@@ -135,6 +137,7 @@ test('coming back within the grace time resumes', async ({ open, server, page })
 
 test('reloading the viewer keeps the session', async ({ open, page }) => {
   const viewer = await open('green.html');
+  await viewer.shows(YELLOW);
   await viewer.click({ x: 640, y: 360 });
   await viewer.shows(GREEN);
   await page.reload();
