@@ -45,4 +45,6 @@ function layout() {
 addEventListener('load', () => {
   layout();
   addEventListener('resize', layout);
+  // Chrome hands no input to a page that has not been seen yet.
+  requestAnimationFrame(() => requestAnimationFrame(() => record('seen')));
 });

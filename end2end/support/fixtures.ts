@@ -86,10 +86,14 @@ export const test = base.extend<Each, Worker>({
     let first = true;
     await use(async (name = 'green.html', params = {}, on = server) => {
       await admit(page.context(), on);
+      const before = run.all('seen').length;
       const session = await on.open(run.url(name, params));
       const window = first ? page : await page.context().newPage();
       first = false;
-      return new Viewer(window, on, session).watch();
+      const viewer = await new Viewer(window, on, session).watch();
+      // What is shown until then may be the blank page before it.
+      await until(() => run.all('seen').length > before, () => `${name} is not seen`);
+      return viewer;
     });
     if (hasFailed(info)) await attachPeers(info, page.context());
   },

@@ -36,7 +36,6 @@ test('the figures of likeness are those of its definition', () => {
 
 test('a page that stops is exact soon, and silent then', async ({ open, run }) => {
   const viewer = await open('sharp.html');
-  await run.saw('seen');
   await viewer.click({ x: 640, y: 360 });
   const still = await until(() => run.all('still').at(-1), () => 'the page does not stop');
   await viewer.page.evaluate(watchLuma);
@@ -69,7 +68,6 @@ test('a page that stops is exact soon, and silent then', async ({ open, run }) =
 
 test('a window that is a little larger than the picture does not blur it', async ({ open, run }) => {
   const viewer = await open('sharp.html');
-  await run.saw('seen');
   await viewer.click({ x: 640, y: 360 });
   const still = await until(() => run.all('still').at(-1), () => 'the page does not stop');
   const meant = await lumaOf(viewer, String(still.picture));

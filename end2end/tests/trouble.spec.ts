@@ -9,7 +9,6 @@ const green = { name: 'Green', color: 'rgb(0, 180, 0)' };
 
 test('a page crashes: the viewer is told, and reloads it', async ({ open, server, run }) => {
   const viewer = await open('green.html');
-  await viewer.shows(YELLOW);
   await viewer.click({ x: 640, y: 360 });
   await viewer.shows(GREEN);
   for (const renderer of server.renderers()) process.kill(renderer.pid, 'SIGKILL');
