@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use farpane::bitrate::Bitrate;
-use farpane::encode::h264::{Encoded, H264, Settings};
 use farpane::picture::I420;
 use farpane::picture::convert::{Bgrx, Converter};
 use farpane::picture::rect::Rect;
+use farpane::video::h264::{Encoded, H264, Settings};
 use shared::geometry::VideoSize;
 
 /// What a browser would have drawn.

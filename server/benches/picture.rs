@@ -3,16 +3,14 @@
 use std::{hint::black_box, ops::Range, time::Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use farpane::{
-    latest::Latest,
-    picture::{
-        I420,
-        compose::{Composer, Layer, Pixels},
-        convert::Bgrx,
-        damage::Damage,
-        rect::Rect,
-        shrink::Shrink,
-    },
+use farpane::picture::{
+    I420,
+    compose::{Composer, Layer, Pixels},
+    convert::Bgrx,
+    damage::Damage,
+    mailbox::Mailbox,
+    rect::Rect,
+    shrink::Shrink,
 };
 use shared::geometry::VideoSize;
 
@@ -119,7 +117,7 @@ fn pictures(criterion: &mut Criterion) {
         let (width, height) = size.usize();
         let mut group = criterion.benchmark_group(format!("compose and convert, {label}"));
         for pattern in patterns(width, height) {
-            let latest = Latest::new(size);
+            let latest = Mailbox::new(size);
             let mut composer = Composer::default();
             let mut turn = 0;
             let mut draw = |damage: Rect| {

@@ -18,13 +18,13 @@ pub mod input;
 
 // What goes with an input, and then with the frame that shows it; and what its times count from.
 pub mod clock;
-pub mod mark;
+pub mod latency_trace;
 
-// A frame's way: Chrome's commit → picture → newest wins → encoder → every viewer.
+// A frame's way: Chrome's commit → picture → newest wins → encoder → stream → every viewer.
 pub mod bitrate;
+pub mod congestion;
 pub mod display;
-pub mod encode;
-pub mod gate;
-pub mod latest;
-pub mod peer;
 pub mod picture;
+pub mod stream;
+pub mod transport;
+pub mod video;

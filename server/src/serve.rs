@@ -8,12 +8,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::Access;
-use crate::browser::home::{self, HomeError};
 use crate::browser::launch::{LaunchError, find_chrome};
+use crate::browser::profile_dir::{self, ProfileDirError};
 use crate::config::Config;
-use crate::peer::{Hub, HubError, HubOptions};
-use crate::session::Surroundings;
+use crate::session::Services;
 use crate::sessions::Sessions;
+use crate::transport::{Hub, HubError, HubOptions};
 use crate::{metrics, web};
 
 /// Why the server does not run, each with what to do about it.
@@ -22,7 +22,7 @@ pub enum ServeError {
     #[error(transparent)]
     Chrome(#[from] LaunchError),
     #[error(transparent)]
-    Home(#[from] HomeError),
+    ProfileDir(#[from] ProfileDirError),
     #[error("{0} is in use: stop the program that listens there, or choose another port with --listen {ip}:PORT", ip = .0.ip())]
     PortTaken(SocketAddr),
     #[error("{address} cannot be listened on: {source}")]
@@ -51,9 +51,9 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     if !script.is_file() {
         return Err(ServeError::NoClient(script));
     }
-    let runtime_dir = home::runtime_dir(config.runtime_dir.as_deref());
-    home::prepare(&runtime_dir)?;
-    let swept = home::sweep(&runtime_dir)?;
+    let runtime_dir = profile_dir::runtime_dir(config.runtime_dir.as_deref());
+    profile_dir::prepare(&runtime_dir)?;
+    let swept = profile_dir::sweep(&runtime_dir)?;
     if swept > 0 {
         tracing::info!(swept, "what a killed server left behind was removed");
     }
@@ -84,7 +84,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     let metrics = metrics::install()?;
     let access = Access::new(config.auth.clone(), config.listen.port());
     let url = url_to_open(config.listen, access.token());
-    let sessions = Sessions::new(Surroundings {
+    let sessions = Sessions::new(Services {
         config,
         hub,
         chrome,

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::browser::address::{AllowedUrl, allowed};
 use crate::ids::random_id;
-use crate::session::{Session, Surroundings, gone};
+use crate::session::{Services, Session, gone};
 
 /// How long `updates` waits for news: shorter than the idle limit of common proxies.
 const UPDATES_WAIT: Duration = Duration::from_secs(20);
@@ -26,7 +26,7 @@ const MAX_MESSAGES: usize = 500;
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Sessions {
-    surroundings: Arc<Surroundings>,
+    surroundings: Arc<Services>,
     running: Arc<Mutex<Running>>,
 }
 
@@ -37,14 +37,14 @@ struct Running {
 }
 
 impl Sessions {
-    pub fn new(surroundings: Surroundings) -> Sessions {
+    pub fn new(surroundings: Services) -> Sessions {
         Sessions {
             surroundings: Arc::new(surroundings),
             running: Arc::default(),
         }
     }
 
-    pub fn surroundings(&self) -> &Surroundings {
+    pub fn surroundings(&self) -> &Services {
         &self.surroundings
     }
 

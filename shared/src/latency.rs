@@ -125,7 +125,7 @@ impl Measurement {
 /// A second one about the same input replaces the first: Chrome had a frame ready when the input came, so what
 /// followed it so soon may not have shown it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marked {
+pub struct InputPresented {
     pub input: InputId,
     /// 1/90000 s. The first frame on the screen with this timestamp or a later one shows the input.
     pub rtp_timestamp: u32,
@@ -142,7 +142,7 @@ pub struct Marked {
     pub send: u32,
 }
 
-impl Marked {
+impl InputPresented {
     /// The server's own stages, in order.
     pub fn stages(&self) -> [(Stage, u32); 6] {
         [
@@ -172,8 +172,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn marked(rtp_timestamp: u32) -> Marked {
-        Marked {
+    fn marked(rtp_timestamp: u32) -> InputPresented {
+        InputPresented {
             input: InputId(1),
             rtp_timestamp,
             exact: true,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::geometry::PointInVideo;
 use crate::input::{Key, PointerButton};
-use crate::latency::{InputId, Marked, Measurement};
+use crate::latency::{InputId, InputPresented, Measurement};
 use crate::session::{Cursor, SessionState};
 
 /// Labels of the two data channels, both opened by the viewer.
@@ -19,7 +19,7 @@ pub mod channel {
 /// What a data channel carries from the viewer: a message, and a name if what it does is to be measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
-    /// Answered by [`ServerMessage::Marked`], once a frame shows what came of it.
+    /// Answered by [`ServerMessage::InputPresented`], once a frame shows what came of it.
     pub input: Option<InputId>,
     /// When it was sent, in microseconds of the server's clock (as in [`ServerMessage::Pong`]): the latest moment that
     /// can be, as far as the viewer knows that clock. Without it nobody can tell how old it is.
@@ -27,7 +27,7 @@ pub struct Stamped {
     pub message: ClientMessage,
 }
 
-/// Measurements in one [`ClientMessage::Measured`]: more inputs a second than a hand makes.
+/// Measurements in one [`ClientMessage::LatencyReport`]: more inputs a second than a hand makes.
 pub const MOST_MEASUREMENTS: usize = 128;
 
 /// Viewer → server.
@@ -68,16 +68,16 @@ pub enum ClientMessage {
         number: u32,
     },
     /// What the last second's inputs took to be seen, at most [`MOST_MEASUREMENTS`].
-    Measured {
+    LatencyReport {
         measurements: Vec<Measurement>,
     },
     /// Pictures are there so long before the refresh of this viewer's screen that shows them, in microseconds beyond what
     /// is needed; negative: too short a time. The session's leader alone is listened to, and Chrome draws so much later.
-    Slack {
+    VsyncOffset {
         micros: i32,
     },
     /// What this viewer sees is late: whatever waits for it is dropped, and a keyframe follows.
-    CatchUp,
+    SkipToLive,
 }
 
 impl ClientMessage {
@@ -96,7 +96,7 @@ impl ClientMessage {
 
     /// A key, a click or a text of a person, who would miss it: both sides count these. Moves, wheels and a held key's
     /// repetitions are made up for by the next one.
-    pub fn is_deed(&self) -> bool {
+    pub fn is_counted(&self) -> bool {
         match self {
             ClientMessage::Text { text } => !text.is_empty(),
             ClientMessage::PointerButton { pressed, .. } => *pressed,
@@ -116,12 +116,12 @@ pub enum ServerMessage {
         number: u32,
         /// When it was answered: microseconds of the server's own clock, which began at some moment and never jumps.
         server_micros: u64,
-        /// Deeds ([`ClientMessage::is_deed`]) of this viewer that the session has taken, of all it ever sent. What is
+        /// Deeds ([`ClientMessage::is_counted`]) of this viewer that the session has accepted, of all it ever sent. What is
         /// missing was lost with a connection, or came too late to be carried out.
-        taken: u32,
+        accepted: u32,
     },
     /// The frame that is on its way shows an input of this viewer.
-    Marked(Marked),
+    InputPresented(InputPresented),
     /// The viewer sent something that could not be done; a sentence for the person.
     Refused {
         reason: String,

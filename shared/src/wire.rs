@@ -104,8 +104,8 @@ mod tests {
             proptest::collection::vec("[A-Za-z0-9]{1,12}", 0..6)
                 .prop_map(|codes| ClientMessage::HeldKeys { codes }),
             Just(ClientMessage::ReleaseAll),
-            Just(ClientMessage::CatchUp),
-            any::<i32>().prop_map(|micros| ClientMessage::Slack { micros }),
+            Just(ClientMessage::SkipToLive),
+            any::<i32>().prop_map(|micros| ClientMessage::VsyncOffset { micros }),
             any::<u32>().prop_map(|number| ClientMessage::Ping { number }),
             proptest::collection::vec(any::<u32>(), 0..4).prop_map(|totals| {
                 let measurement = |total| Measurement {
@@ -113,7 +113,7 @@ mod tests {
                     stages: Stages::default(),
                 };
                 let measurements = totals.into_iter().map(measurement).collect();
-                ClientMessage::Measured { measurements }
+                ClientMessage::LatencyReport { measurements }
             }),
         ]
     }

@@ -3,28 +3,28 @@
 //! What goes out is in [`sending`], what comes in in [`hearing`].
 
 // What the components see of it.
-pub mod watch;
+pub mod view_state;
 // One peer's life.
 pub(crate) mod frames;
 mod peer;
 // Where WebRTC finds no way: a web socket.
 mod codecs;
 mod socket;
-mod spare;
+mod websocket_fallback;
 // What goes either way.
-mod hearing;
+mod inbound;
+mod outbound;
 mod outbox;
-mod sending;
 // When to try again.
 mod backoff;
 // Is it still live, and what to do when it is not.
-mod heal;
-pub mod lag;
-mod ledger;
-mod pulse;
+mod input_accounting;
+mod liveness;
+mod recovery;
+pub mod stall_detector;
 // What is seen of it, and when pictures are best drawn.
-mod rhythm;
-mod sight;
+mod frame_observer;
+mod vsync_phase;
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -50,13 +50,13 @@ use crate::stats::meter::Meter;
 use crate::stats::reading::Reading;
 use crate::stats::report;
 use backoff::Backoff;
-use heal::{Health, Vigil};
+use frame_observer::FrameObserver;
+use outbound::beacon;
 use outbox::Outbox;
 use peer::{Peer, PeerEvent};
-use sending::beacon;
-use sight::Sight;
-use spare::{Spare, WEB_RTC_AGAIN};
-use watch::{Link, Watch};
+use recovery::{Health, Listeners};
+use view_state::{Link, ViewState};
+use websocket_fallback::{WEB_RTC_AGAIN, WebSocketFallback};
 
 /// ICE over TCP takes half a second; what is not there after this will not come.
 const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ struct Seat {
 }
 
 pub struct Connection {
-    watch: Watch,
+    watch: ViewState,
     session: SessionId,
     video: HtmlVideoElement,
     /// One for all peers: the last picture stays until the next peer's first.
@@ -88,13 +88,13 @@ pub struct Connection {
     seat: RefCell<Option<Seat>>,
     peer: RefCell<Option<Rc<Peer>>>,
     /// Pictures and messages over a web socket, while there is no peer.
-    spare: Spare,
+    spare: WebSocketFallback,
     outbox: RefCell<Outbox>,
     /// What inputs take to be seen.
     meter: Rc<Meter>,
     health: Health,
-    sight: Sight,
-    vigil: RefCell<Option<Vigil>>,
+    sight: FrameObserver,
+    vigil: RefCell<Option<Listeners>>,
     /// Whoever waits for the next attempt.
     resting: RefCell<Option<oneshot::Sender<()>>>,
     polling: Cell<bool>,
@@ -105,7 +105,7 @@ impl Connection {
     /// Starts at once and keeps trying until [`Connection::close`] or the session's end.
     /// Pictures are shown by `video`, or by `canvas`, which lies over it and is hidden meanwhile.
     pub fn open(
-        watch: Watch,
+        watch: ViewState,
         video: HtmlVideoElement,
         canvas: HtmlCanvasElement,
     ) -> Result<Rc<Connection>, JsValue> {
@@ -117,10 +117,10 @@ impl Connection {
             video,
             seat: RefCell::default(),
             peer: RefCell::default(),
-            spare: Spare::new(canvas),
+            spare: WebSocketFallback::new(canvas),
             outbox: RefCell::default(),
             health: Health::default(),
-            sight: Sight::default(),
+            sight: FrameObserver::default(),
             vigil: RefCell::default(),
             resting: RefCell::default(),
             polling: Cell::new(false),
@@ -253,8 +253,8 @@ impl Connection {
                 Either::Left((None, _)) => return,
                 Either::Right(_) if peer.is_connected() && !shown => {
                     // Whatever became of the first keyframe, one is needed here.
-                    if heal::is_visible() {
-                        self.send(ClientMessage::CatchUp);
+                    if recovery::is_visible() {
+                        self.send(ClientMessage::SkipToLive);
                     }
                     deadline = first_picture(shown);
                     continue;

@@ -16,7 +16,7 @@ use web_sys::{
     RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::sending::WAITING_MOVES;
+use super::outbound::WAITING_MOVES;
 use crate::dom::{Listener, listen};
 
 /// What happens to a peer, for the connection's loop.

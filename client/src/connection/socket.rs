@@ -14,7 +14,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, Event, HtmlCanvasElement, MessageEvent, WebSocket};
 
 use super::codecs::{self, Brush, VideoDecoder, VideoFrame};
-use super::sending::WAITING_MOVES;
+use super::outbound::WAITING_MOVES;
 use crate::dom::{Listener, listen, now, said, window};
 use crate::stats::reading::Reading;
 use crate::stats::way::Shown;
@@ -27,7 +27,7 @@ const ASK_AGAIN_MILLIS: f64 = 1000.0;
 const MOST_INSIDE: usize = 64;
 
 /// What comes of it, at once.
-pub struct Ears {
+pub struct SocketCallbacks {
     pub opened: Box<dyn Fn()>,
     pub message: Box<dyn Fn(ServerMessage)>,
     /// A picture is on the canvas; times as of a `<video>`'s frame.
@@ -40,7 +40,7 @@ pub struct Socket {
     wire: WebSocket,
     canvas: HtmlCanvasElement,
     brush: Brush,
-    ears: Ears,
+    ears: SocketCallbacks,
     listeners: RefCell<Vec<Listener>>,
     decoder: RefCell<Option<Decoder>>,
     /// Nothing but a keyframe can be decoded; since when one is asked for.
@@ -65,7 +65,7 @@ impl Socket {
         session: &SessionId,
         viewer: &ViewerId,
         canvas: HtmlCanvasElement,
-        ears: Ears,
+        ears: SocketCallbacks,
     ) -> Result<Rc<Socket>, JsValue> {
         let location = window().location();
         let scheme = match location.protocol()?.as_str() {

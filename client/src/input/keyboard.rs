@@ -9,7 +9,7 @@ use web_sys::{CompositionEvent, Event, InputEvent, KeyboardEvent};
 
 use crate::dom::{Listener, listen};
 use crate::input::keys::{HeldKeys, Press, Verdict};
-use crate::input::{Desk, focus};
+use crate::input::{InputTarget, focus};
 use crate::stats::way::Act;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(super) struct Keyboard {
 
 impl Keyboard {
     /// The heartbeat: which keys are really down.
-    pub fn beat(&self, desk: &Desk) {
+    pub fn beat(&self, desk: &InputTarget) {
         let held = self.held.borrow();
         if !held.is_empty() {
             desk.send(ClientMessage::HeldKeys {
@@ -33,7 +33,7 @@ impl Keyboard {
         self.held.borrow_mut().clear();
     }
 
-    fn act(&self, desk: &Desk, event: &KeyboardEvent, verdict: Verdict) {
+    fn act(&self, desk: &InputTarget, event: &KeyboardEvent, verdict: Verdict) {
         match verdict {
             Verdict::Send(keys) => {
                 event.prevent_default();
@@ -58,7 +58,7 @@ impl Keyboard {
     }
 }
 
-pub(super) fn listeners(desk: &Rc<Desk>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
+pub(super) fn listeners(desk: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
     let on_key = |event, decide: fn(&mut HeldKeys, Press) -> Verdict| {
         let (desk, keyboard) = (desk.clone(), keyboard.clone());
         listen(&desk.field.clone(), event, move |event: KeyboardEvent| {
@@ -90,7 +90,7 @@ fn is_modifier(key: &str) -> bool {
     matches!(key, "Shift" | "Control" | "Alt" | "AltGraph" | "Meta")
 }
 
-fn send_text(desk: &Desk, event: &Event) {
+fn send_text(desk: &InputTarget, event: &Event) {
     let text = desk.field.value();
     if !text.is_empty() {
         desk.field.set_value("");

@@ -5,8 +5,8 @@
 // Pointer and wheel on the picture.
 mod buttons;
 mod pointer;
-mod turn;
 mod wheel;
+mod wheel_delta;
 // Keys and text of the hidden text field.
 mod keyboard;
 mod keys;
@@ -21,7 +21,7 @@ use shared::message::ClientMessage;
 use web_sys::{Event, HtmlElement, HtmlTextAreaElement, HtmlVideoElement, MouseEvent};
 
 use crate::connection::Connection;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::dom::{Interval, Listener, every, listen, window};
 use crate::stats::way::Act;
 use keyboard::Keyboard;
@@ -30,9 +30,9 @@ use keyboard::Keyboard;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Where input comes from and goes to.
-struct Desk {
+struct InputTarget {
     connection: Rc<Connection>,
-    watch: Watch,
+    watch: ViewState,
     picture: HtmlVideoElement,
     /// Has the focus while the person works in the remote page.
     field: HtmlTextAreaElement,
@@ -51,12 +51,12 @@ pub struct Input {
 
 pub fn attach(
     connection: Rc<Connection>,
-    watch: Watch,
+    watch: ViewState,
     picture: HtmlVideoElement,
     field: HtmlTextAreaElement,
     address: Option<HtmlElement>,
 ) -> Input {
-    let desk = Rc::new(Desk {
+    let desk = Rc::new(InputTarget {
         connection,
         watch,
         picture,
@@ -78,7 +78,7 @@ pub fn attach(
 }
 
 /// When the person looks elsewhere, the `keyup` will be seen elsewhere.
-fn releases(desk: &Rc<Desk>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
+fn releases(desk: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
     let release = || {
         let (desk, keyboard) = (desk.clone(), keyboard.clone());
         move |_: Event| {
@@ -100,7 +100,7 @@ fn releases(desk: &Rc<Desk>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
     listeners
 }
 
-impl Desk {
+impl InputTarget {
     fn send(&self, message: ClientMessage) {
         self.connection.send(message);
     }

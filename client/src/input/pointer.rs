@@ -7,7 +7,7 @@ use shared::message::ClientMessage;
 use web_sys::{Event, PointerEvent};
 
 use crate::dom::{Listener, listen};
-use crate::input::{Desk, buttons};
+use crate::input::{InputTarget, buttons};
 use crate::stats::way::Act;
 
 /// What the viewer's own browser would do with a click: focus, drag, scroll, menu, history.
@@ -20,8 +20,8 @@ const OWN_ACTIONS: [&str; 6] = [
     "touchstart",
 ];
 
-pub(super) fn listeners(desk: &Rc<Desk>) -> Vec<Listener> {
-    let on = |event, handler: fn(&Desk, &PointerEvent)| {
+pub(super) fn listeners(desk: &Rc<InputTarget>) -> Vec<Listener> {
+    let on = |event, handler: fn(&InputTarget, &PointerEvent)| {
         let desk = desk.clone();
         listen(&desk.picture.clone(), event, move |event: PointerEvent| {
             // A second finger is not a second pointer.
@@ -52,7 +52,7 @@ pub(super) fn listeners(desk: &Rc<Desk>) -> Vec<Listener> {
     listeners
 }
 
-fn follow(desk: &Desk, event: &PointerEvent) {
+fn follow(desk: &InputTarget, event: &PointerEvent) {
     let Some(at) = desk.point(event) else {
         return;
     };
@@ -68,7 +68,7 @@ fn follow(desk: &Desk, event: &PointerEvent) {
     }
 }
 
-fn press(desk: &Desk, event: &PointerEvent, at: PointInVideo, now: u16) {
+fn press(desk: &InputTarget, event: &PointerEvent, at: PointInVideo, now: u16) {
     for (button, pressed) in buttons::changes(desk.buttons.replace(now), now) {
         let message = ClientMessage::PointerButton {
             at,

@@ -6,11 +6,11 @@ use shared::message::ClientMessage;
 use web_sys::WheelEvent;
 
 use crate::dom::{Listener, listen};
-use crate::input::Desk;
-use crate::input::turn::Turn;
+use crate::input::InputTarget;
+use crate::input::wheel_delta::WheelDelta;
 use crate::stats::way::Act;
 
-pub(super) fn listener(desk: &Rc<Desk>) -> Listener {
+pub(super) fn listener(desk: &Rc<InputTarget>) -> Listener {
     let desk = desk.clone();
     listen(&desk.picture.clone(), "wheel", move |event: WheelEvent| {
         // Neither scroll nor zoom the viewer's own page.
@@ -18,7 +18,7 @@ pub(super) fn listener(desk: &Rc<Desk>) -> Listener {
         let Some(at) = desk.point(&event) else {
             return;
         };
-        let turn = Turn {
+        let turn = WheelDelta {
             delta_x: event.delta_x(),
             delta_y: event.delta_y(),
             delta_mode: event.delta_mode(),

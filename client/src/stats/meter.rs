@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use shared::latency::{InputId, Marked};
+use shared::latency::{InputId, InputPresented};
 use web_sys::HtmlVideoElement;
 
 use crate::connection::frames;
@@ -71,7 +71,7 @@ impl Meter {
         self.listen();
     }
 
-    pub fn marked(&self, marked: Marked) {
+    pub fn marked(&self, marked: InputPresented) {
         self.ways.borrow_mut().marked(marked, now());
     }
 

@@ -22,7 +22,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::connection::Connection;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::dom::{Interval, every};
 use reading::Reading;
 
@@ -30,7 +30,7 @@ use reading::Reading;
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// Takes a sample each second until dropped.
-pub fn sample(connection: Rc<Connection>, watch: Watch) -> Interval {
+pub fn sample(connection: Rc<Connection>, watch: ViewState) -> Interval {
     let last = Rc::new(std::cell::RefCell::new(None::<Reading>));
     every(PERIOD, move || {
         connection.measure();

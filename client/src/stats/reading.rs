@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shared::message::ServerStatistics;
 
-use crate::connection::lag::Look;
+use crate::connection::stall_detector::Look;
 
 /// Counters of `inbound-rtp` and the candidate pair in use; `RTCStatsReport`'s names, times in seconds.
 #[derive(Clone, Debug, Default, PartialEq)]

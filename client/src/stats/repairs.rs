@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::connection::lag::Backlog;
+use crate::connection::stall_detector::Backlog;
 
 /// What is kept one by one.
 const LATEST: usize = 20;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use shared::latency::{InputId, LONGEST_MICROS, Marked, Measurement, Stage, Stages};
+use shared::latency::{InputId, InputPresented, LONGEST_MICROS, Measurement, Stage, Stages};
 
 use crate::stats::clock::Offset;
 
@@ -39,7 +39,7 @@ pub struct Way {
     /// The event's `timeStamp`, and when its message was handed to the network.
     happened: f64,
     dispatched: f64,
-    marked: Marked,
+    marked: InputPresented,
     shown: Shown,
 }
 
@@ -67,7 +67,7 @@ struct Open {
     happened: f64,
     dispatched: f64,
     /// The newest mark about it, and when the first came.
-    marked: Option<(Marked, f64)>,
+    marked: Option<(InputPresented, f64)>,
 }
 
 /// The inputs whose pictures are waited for.
@@ -111,7 +111,7 @@ impl Ways {
     }
 
     /// The server says which frame shows an input.
-    pub fn marked(&mut self, marked: Marked, now: f64) {
+    pub fn marked(&mut self, marked: InputPresented, now: f64) {
         if let Some(open) = self.open.iter_mut().find(|open| open.input == marked.input) {
             let first = open.marked.map_or(now, |(_, first)| first);
             open.marked = Some((marked, first));
@@ -248,8 +248,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn marked(input: InputId, rtp_timestamp: u32) -> Marked {
-        Marked {
+    fn marked(input: InputId, rtp_timestamp: u32) -> InputPresented {
+        InputPresented {
             input,
             rtp_timestamp,
             exact: true,
@@ -399,7 +399,7 @@ mod tests {
         ) {
             let (dispatch, buffer, decode, present) = waits;
             let dispatched = 1000.0 + dispatch;
-            let mark = Marked {
+            let mark = InputPresented {
                 received_micros: ((dispatched + there + 5000.0) * 1000.0) as u64,
                 ..marked(InputId(1), 900)
             };
@@ -435,7 +435,7 @@ mod tests {
             let way = Way {
                 happened: numbers[0],
                 dispatched: numbers[1],
-                marked: Marked { received_micros: mark.0, seat: mark.1, encode: mark.2, ..marked(InputId(1), 0) },
+                marked: InputPresented { received_micros: mark.0, seat: mark.1, encode: mark.2, ..marked(InputId(1), 0) },
                 shown: Shown {
                     rtp_timestamp: 0,
                     received: Some(numbers[2]),

@@ -5,13 +5,13 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::api;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::viewer::Places;
 use crate::viewer::address::Draft;
 
 #[component]
 pub fn AddressBar() -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let places = Places::current();
     let url = watch.of_active_tab(|tab| tab.url.clone());
     let url_now = move || url.try_get_untracked().flatten().unwrap_or_default();

@@ -7,12 +7,12 @@ use leptos::prelude::*;
 use shared::session::{Dialog, DialogKind};
 
 use crate::api;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::viewer::Places;
 
 #[component]
 pub fn DialogBox() -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let dialog = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.dialog.clone()));
     (move || dialog.get().map(|dialog| view! { <OpenDialog dialog /> })).into_any()
 }
@@ -26,7 +26,7 @@ fn heading(kind: DialogKind) -> &'static str {
 
 #[component]
 fn OpenDialog(dialog: Dialog) -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let places = Places::current();
     let (field, ok) = (
         NodeRef::<html::Input>::new(),

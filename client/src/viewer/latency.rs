@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use shared::latency::Stage;
 
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::stats::history::LENGTH;
 use crate::stats::latency::Latency;
 use crate::stats::sparkline;
@@ -59,7 +59,7 @@ fn note(latency: &Latency) -> String {
 
 #[component]
 pub fn LatencySection() -> impl IntoView {
-    let latency = Watch::current().latency;
+    let latency = ViewState::current().latency;
     let stages = Memo::new(move |_| latency.with(Latency::stages));
     let remainder = Memo::new(move |_| latency.with(remainder));
     let is_measured = Memo::new(move |_| latency.with(|latency| latency.quantile(0.5).is_some()));

@@ -25,7 +25,7 @@ use leptos_router::hooks::use_params_map;
 use shared::session::SessionId;
 
 use crate::app::NoSuchPage;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use dialog::DialogBox;
 use notice::Notices;
 use picture::Picture;
@@ -71,7 +71,7 @@ pub fn Viewer() -> impl IntoView {
 
 #[component]
 fn Session(session: SessionId) -> impl IntoView {
-    let watch = Watch::new(session);
+    let watch = ViewState::new(session);
     provide_context(watch);
     provide_context(Places::default());
     let title = watch.of_active_tab(|tab| tab.title.clone());

@@ -4,12 +4,12 @@ use leptos::prelude::*;
 use shared::session::Trouble;
 
 use crate::api;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::viewer::icon::{self, Icon};
 
 #[component]
 pub fn Notices() -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let notice = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.notice.clone()));
     let dismissed = RwSignal::new(None::<String>);
     let shown_notice = move || {
@@ -62,7 +62,7 @@ fn not_carried_out(inputs: u32) -> String {
 
 #[component]
 fn TroubleBanner(trouble: Trouble) -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let sentence = match trouble {
         Trouble::Crashed => "This page has crashed.",
         Trouble::Unresponsive => "This page does not respond.",

@@ -2,7 +2,7 @@
 
 use shared::session::Phase;
 
-use crate::connection::watch::Link;
+use crate::connection::view_state::Link;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {

@@ -8,14 +8,14 @@ use shared::session::{Phase, SessionState};
 use web_sys::{Event, PageTransitionEvent};
 
 use crate::connection::Connection;
-use crate::connection::watch::{Link, Watch};
+use crate::connection::view_state::{Link, ViewState};
 use crate::dom::{listen, watch_size, window};
 use crate::viewer::{Places, cursor};
 use crate::{input, stats};
 
 #[component]
 pub fn Picture() -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let places = Places::current();
     let video = NodeRef::<html::Video>::new();
     let canvas = NodeRef::<html::Canvas>::new();

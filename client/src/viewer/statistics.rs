@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen_futures::JsFuture;
 
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::dom::{now, window};
 use crate::stats::history::LENGTH;
 use crate::stats::reading::Sample;
@@ -98,12 +98,12 @@ const PLOTS: [Plot; 8] = [
 
 #[component]
 pub fn Statistics() -> impl IntoView {
-    let Watch {
+    let ViewState {
         history,
         repairs,
         state,
         ..
-    } = Watch::current();
+    } = ViewState::current();
     // Told anew with each sample: how long ago it was changes.
     let of_repairs = move |written: fn(&Repairs, f64) -> String| {
         move || {
@@ -182,12 +182,12 @@ pub fn Statistics() -> impl IntoView {
 
 #[component]
 fn CopyButton() -> impl IntoView {
-    let Watch {
+    let ViewState {
         history,
         latency,
         repairs,
         ..
-    } = Watch::current();
+    } = ViewState::current();
     let outcome = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
         let repairs = repairs.get_untracked();

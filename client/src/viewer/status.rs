@@ -6,12 +6,12 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 
 use crate::api;
-use crate::connection::watch::{Link, Watch};
+use crate::connection::view_state::{Link, ViewState};
 use crate::viewer::phase::{Remedy, Status, Tone, status};
 
 #[component]
 pub fn StatusLine() -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let now = Memo::new(move |_| {
         watch.state.with(|state| {
             let phase = state.as_ref().map(|state| &state.phase);
@@ -50,7 +50,7 @@ pub fn StatusLine() -> impl IntoView {
 
 #[component]
 fn Remedies(remedy: Remedy) -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let navigate = use_navigate();
     let busy = RwSignal::new(false);
     let start_again = move |_| {

@@ -4,12 +4,12 @@ use leptos::prelude::*;
 use shared::session::{Tab, TabId};
 
 use crate::api;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::viewer::icon::{self, Icon};
 
 #[component]
 pub fn Tabs() -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let tabs = Memo::new(move |_| {
         watch.state.with(|state| {
             state
@@ -48,7 +48,7 @@ fn name(tab: &Tab) -> String {
 
 #[component]
 fn TabItem(id: TabId, tabs: Memo<Vec<Tab>>, active: Memo<Option<TabId>>) -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let id = StoredValue::new(id);
     let title = Memo::new(move |_| {
         tabs.with(|tabs| {

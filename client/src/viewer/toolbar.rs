@@ -4,7 +4,7 @@ use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::api;
-use crate::connection::watch::Watch;
+use crate::connection::view_state::ViewState;
 use crate::viewer::address_bar::AddressBar;
 use crate::viewer::icon::{self, Icon};
 
@@ -15,7 +15,7 @@ fn keep_focus(event: MouseEvent) {
 
 #[component]
 pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
-    let watch = Watch::current();
+    let watch = ViewState::current();
     let can_go_back = watch.of_active_tab(|tab| tab.can_go_back);
     let can_go_forward = watch.of_active_tab(|tab| tab.can_go_forward);
     let loading = watch.of_active_tab(|tab| tab.loading);

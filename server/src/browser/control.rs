@@ -2,10 +2,10 @@
 
 // What is asked of Chrome.
 mod commands;
-mod departures;
+mod pending_navigation;
 // What it says by itself, and what it answers.
 mod events;
-mod questions;
+mod queries;
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use futures::stream::FuturesUnordered;
 use shared::session::TabId;
 use tokio::sync::{mpsc, watch};
 
-use departures::Departures;
+use pending_navigation::PendingNavigations;
 
 use super::address::AllowedUrl;
 use super::cdp::{Cdp, CdpError};
@@ -55,7 +55,7 @@ pub struct Control {
     looking: Looking,
     look_again: Option<Instant>,
     checks: Checks,
-    leaving: Departures,
+    leaving: PendingNavigations,
 }
 
 /// The question whether the page that got input still answers: one at a time.
@@ -88,7 +88,7 @@ impl Control {
             looking: Looking::No,
             look_again: None,
             checks: Checks::Idle(None),
-            leaving: Departures::default(),
+            leaving: PendingNavigations::default(),
         }
     }
 

@@ -11,8 +11,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::flags::{FlagOptions, flags, local_state, preferences};
-use super::home::{Home, HomeError};
 use super::pipe::Pipe;
+use super::profile_dir::{ProfileDir, ProfileDirError};
 
 /// Chrome is there in half a second; a machine that swaps may take long.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub enum LaunchError {
     #[error("{0} is no program that can be run: check --chrome PATH")]
     NotExecutable(PathBuf),
     #[error(transparent)]
-    Home(#[from] HomeError),
+    ProfileDir(#[from] ProfileDirError),
     #[error("{path} cannot be started: {source}")]
     Spawn {
         path: PathBuf,
@@ -58,7 +58,7 @@ pub struct Chrome {
     group: Pid,
     stderr: Lines<BufReader<ChildStderr>>,
     // Dropped last: Chrome is dead by then.
-    _home: Home,
+    _home: ProfileDir,
 }
 
 /// What was configured, else the first in the usual places.
@@ -88,7 +88,7 @@ impl Chrome {
     /// Starts Chrome with `wayland` as its only display; [`Chrome::started`] tells whether it did start.
     pub fn launch(
         options: LaunchOptions,
-        home: Home,
+        home: ProfileDir,
         wayland: OwnedFd,
     ) -> Result<(Chrome, Pipe), LaunchError> {
         let spawn_error = |source| LaunchError::Spawn {

@@ -5,8 +5,8 @@
 pub mod address;
 // How it is started, where it lives and how it dies.
 pub mod flags;
-pub mod home;
 pub mod launch;
+pub mod profile_dir;
 // How it is controlled, and what it says.
 mod cdp;
 mod control;

@@ -33,8 +33,9 @@ use smithay::{
 use tokio::sync::watch;
 
 use super::{
-    DisplayError, DisplayState, answers::Answers, beat::Beat, clipboard::Clipboard,
-    cursor::Pointer, pixels, scene::Placed, seat::Keys, text_input::TextInputs, windows::Windows,
+    DisplayError, DisplayState, clipboard::Clipboard, cursor::Pointer, frame_clock::FrameClock,
+    input_attribution::InputAttribution, pixels, scene::Placed, seat::Keys, text_input::TextInputs,
+    windows::Windows,
 };
 use crate::picture::{damage::Damage, rect::Rect};
 
@@ -52,11 +53,11 @@ pub struct Compositor {
     pub(super) scene: Vec<Placed>,
     pub(super) damage: Damage,
     /// Inputs that no commit has answered yet.
-    pub(super) answers: Answers,
+    pub(super) answers: InputAttribution,
     /// Frame callbacks of Chrome that wait for their answer.
     pub(super) callbacks: Vec<WlCallback>,
     /// What Chrome takes for the screen's refreshes.
-    pub(super) beat: Beat,
+    pub(super) beat: FrameClock,
     pub(super) pointer: Pointer,
     pub(super) keys: Keys,
     pub(super) text_inputs: TextInputs,
@@ -98,9 +99,9 @@ impl Compositor {
             windows: Windows::new(&handle),
             scene: Vec::new(),
             damage: Damage::default(),
-            answers: Answers::default(),
+            answers: InputAttribution::default(),
             callbacks: Vec::new(),
-            beat: Beat::new(frame_rate, epoch.0),
+            beat: FrameClock::new(frame_rate, epoch.0),
             keys: Keys::new(&handle)?,
             pointer: Pointer::new(&handle),
             text_inputs: TextInputs::new(&handle),
@@ -127,7 +128,7 @@ impl Compositor {
         on_clock + at.saturating_duration_since(instant)
     }
 
-    /// Answers the waiting frame callbacks: Chrome draws its next frame.
+    /// InputAttribution the waiting frame callbacks: Chrome draws its next frame.
     pub fn answer_callbacks(&mut self) {
         let time = self.now_millis();
         for callback in self.callbacks.drain(..) {

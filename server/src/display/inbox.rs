@@ -18,7 +18,7 @@ pub struct Inbox {
     wake: OwnedFd,
 }
 
-/// News for [`Beat`](super::beat::Beat).
+/// News for [`FrameClock`](super::frame_clock::FrameClock).
 #[derive(Default)]
 pub struct Tempo {
     /// How much later Chrome is to draw, in microseconds.

@@ -14,14 +14,18 @@ use shared::{
 };
 use tokio::sync::watch;
 
-use crate::{gate::Gate, latest::Latest, mark::Mark, picture::rect::Rect};
+use crate::{
+    latency_trace::InputTrace,
+    picture::{mailbox::Mailbox, rect::Rect},
+    stream::backpressure::Backpressure,
+};
 
 // What people do, on its way to Chrome.
 mod inbox;
 mod seat;
 mod text_input;
 // Pure: which commit answers which input.
-mod answers;
+mod input_attribution;
 // What Chrome shows, on its way to the picture.
 mod compositor;
 mod cursor;
@@ -32,8 +36,8 @@ mod windows;
 // Clipboard and drags between parts of the same Chrome.
 mod clipboard;
 // When Chrome may draw.
-mod beat;
-mod pacing;
+mod callback_budget;
+mod frame_clock;
 // The loop that drives all of it.
 mod thread_loop;
 
@@ -85,7 +89,7 @@ pub enum SeatEvent {
     /// Lifts all keys and buttons.
     ReleaseAll,
     /// What came just before is an input whose answer is waited for.
-    Mark(Mark),
+    Trace(InputTrace),
 }
 
 /// What a viewer must know besides pixels.
@@ -128,8 +132,8 @@ impl Display {
     /// display can continue it.
     pub fn start(
         options: DisplayOptions,
-        latest: Arc<Latest>,
-        gate: Arc<Gate>,
+        latest: Arc<Mailbox>,
+        gate: Arc<Backpressure>,
     ) -> Result<(Display, OwnedFd), DisplayError> {
         let (ours, chromes) = UnixStream::pair()?;
         let inbox = Arc::new(Inbox::new(options.size)?);

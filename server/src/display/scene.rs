@@ -16,12 +16,10 @@ use smithay::{
 };
 
 use super::{compositor::Compositor, pixels::ShmPixels, stack::exposed};
-use crate::{
-    latest::{Drawn, Latest},
-    picture::{
-        compose::{Composer, Layer},
-        rect::Rect,
-    },
+use crate::picture::{
+    compose::{Composer, Layer},
+    mailbox::{Drawn, Mailbox},
+    rect::Rect,
 };
 
 /// A surface that is seen, in pixels of the picture.
@@ -53,7 +51,7 @@ impl Compositor {
     }
 
     /// Draws what was damaged. Nothing was: nothing happens.
-    pub fn publish(&mut self, latest: &Latest, composer: &mut Composer, drawn_at: Instant) {
+    pub fn publish(&mut self, latest: &Mailbox, composer: &mut Composer, drawn_at: Instant) {
         if self.damage.is_empty() {
             return;
         }

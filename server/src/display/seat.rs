@@ -86,7 +86,7 @@ impl Compositor {
             SeatEvent::Key { evdev, pressed } => self.key(evdev, pressed),
             SeatEvent::Text(text) => self.text_inputs.commit(&text),
             SeatEvent::ReleaseAll => self.release_all(),
-            SeatEvent::Mark(mark) => self.answers.expect(mark, Instant::now()),
+            SeatEvent::Trace(mark) => self.answers.expect(mark, Instant::now()),
         }
     }
 

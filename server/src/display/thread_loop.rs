@@ -13,19 +13,22 @@ use tokio::sync::watch;
 
 use super::{
     DisplayError, DisplayOptions, DisplayState,
+    callback_budget::CallbackBudget,
     compositor::{Chrome, Compositor},
     inbox::{Inbox, Tempo},
-    pacing::Pacing,
 };
-use crate::{gate::Gate, latest::Latest, picture::compose::Composer};
+use crate::{
+    picture::{compose::Composer, mailbox::Mailbox},
+    stream::backpressure::Backpressure,
+};
 
 type Started = SyncSender<Result<(), DisplayError>>;
 
 /// Runs until the display is dropped or Chrome is gone, and says so in `state`.
 pub fn run(
     options: DisplayOptions,
-    latest: Arc<Latest>,
-    gate: Arc<Gate>,
+    latest: Arc<Mailbox>,
+    gate: Arc<Backpressure>,
     stream: UnixStream,
     inbox: &Inbox,
     state: watch::Sender<DisplayState>,
@@ -54,17 +57,17 @@ struct Loop {
     wayland: wayland_server::Display<Compositor>,
     compositor: Compositor,
     gone: Arc<std::sync::Mutex<Option<String>>>,
-    latest: Arc<Latest>,
-    gate: Arc<Gate>,
+    latest: Arc<Mailbox>,
+    gate: Arc<Backpressure>,
     composer: Composer,
-    pacing: Pacing,
+    pacing: CallbackBudget,
 }
 
 impl Loop {
     fn new(
         options: DisplayOptions,
-        latest: Arc<Latest>,
-        gate: Arc<Gate>,
+        latest: Arc<Mailbox>,
+        gate: Arc<Backpressure>,
         stream: UnixStream,
         state: watch::Sender<DisplayState>,
     ) -> Result<Loop, DisplayError> {
@@ -82,7 +85,7 @@ impl Loop {
             latest,
             gate,
             composer: Composer::default(),
-            pacing: Pacing::new(options.frame_rate),
+            pacing: CallbackBudget::new(options.frame_rate),
         })
     }
 

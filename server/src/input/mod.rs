@@ -22,7 +22,7 @@ const MAX_WHEEL: f32 = 10_000.0;
 
 /// Pure: one viewer's hands. Translates its messages and remembers what it holds, so that it can all be lifted.
 #[derive(Debug, Default)]
-pub struct Hands {
+pub struct ViewerInput {
     held: Held,
     last_move: Option<u32>,
     /// Where this viewer's pointer was last.
@@ -39,7 +39,7 @@ pub enum RefusedInput {
     UnknownKey,
 }
 
-impl Hands {
+impl ViewerInput {
     /// What the seat is told; nothing for a message that is late or changes nothing.
     pub fn translate(
         &mut self,
@@ -98,9 +98,9 @@ impl Hands {
             ClientMessage::HeldKeys { codes } => self.held.keep_only(codes),
             ClientMessage::ReleaseAll => self.held.lift_all(self.at),
             ClientMessage::Ping { .. }
-            | ClientMessage::Measured { .. }
-            | ClientMessage::Slack { .. }
-            | ClientMessage::CatchUp => Vec::new(),
+            | ClientMessage::LatencyReport { .. }
+            | ClientMessage::VsyncOffset { .. }
+            | ClientMessage::SkipToLive => Vec::new(),
         })
     }
 
@@ -195,7 +195,7 @@ impl Hands {
             // Their effect shows in the characters that follow.
             return Ok(Vec::new());
         }
-        // The number pad's keys by their name: without Num Lock its 7 is Home.
+        // The number pad's keys by their name: without Num Lock its 7 is ProfileDir.
         let by_name = || evdev_from_name(&key.key);
         let by_code = || evdev_from_code(&key.code);
         let evdev = if is_modifier(&key.code) || key.code == NUMPAD_ENTER {

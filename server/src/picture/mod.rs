@@ -8,6 +8,7 @@ mod blend;
 pub mod compose;
 pub mod convert;
 // One picture → a smaller one.
+pub mod mailbox;
 pub mod shrink;
 
 use std::ops::Range;

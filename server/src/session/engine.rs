@@ -6,16 +6,16 @@ use shared::geometry::VideoSize;
 use shared::session::SessionId;
 use tokio::sync::watch;
 
-use crate::browser::home::{Home, HomeError};
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
+use crate::browser::profile_dir::{ProfileDir, ProfileDirError};
 use crate::browser::{Browser, BrowserState, Opening};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
-use crate::encode::{EncodeError, Encoder, EncoderOptions, Frame};
-use crate::gate::Gate;
-use crate::latest::Latest;
-use crate::peer::PeerError;
+use crate::picture::mailbox::Mailbox;
+use crate::stream::backpressure::Backpressure;
+use crate::transport::PeerError;
+use crate::video::{EncodeError, Encoder, EncoderOptions, Frame};
 
-use super::Surroundings;
+use super::Services;
 
 /// In the order in which they end: first nothing is encoded any more, then Chrome goes, its display last.
 pub struct Engine {
@@ -29,7 +29,7 @@ pub struct Engine {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(transparent)]
-    Home(#[from] HomeError),
+    ProfileDir(#[from] ProfileDirError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -46,12 +46,12 @@ impl Engine {
         id: SessionId,
         size: VideoSize,
         opening: Opening,
-        surroundings: &Surroundings,
+        surroundings: &Services,
         deliver: impl Fn(Frame) + Send + 'static,
     ) -> Result<Engine, EngineError> {
         let config = &surroundings.config;
-        let latest = Latest::new(size);
-        let gate = Arc::new(Gate::new({
+        let latest = Mailbox::new(size);
+        let gate = Arc::new(Backpressure::new({
             let latest = Arc::clone(&latest);
             move || latest.nudge()
         }));
@@ -76,7 +76,7 @@ impl Engine {
         )?;
         let hub = &surroundings.hub;
         hub.open_feed(id, gate).await?;
-        let home = Home::create(&surroundings.runtime_dir)?;
+        let home = ProfileDir::create(&surroundings.runtime_dir)?;
         let options = LaunchOptions {
             chrome: surroundings.chrome.clone(),
             size,

@@ -89,9 +89,9 @@ pub fn is_tentative(message: &ClientMessage) -> Option<bool> {
         ClientMessage::HeldKeys { .. }
         | ClientMessage::ReleaseAll
         | ClientMessage::Ping { .. }
-        | ClientMessage::Measured { .. }
-        | ClientMessage::Slack { .. }
-        | ClientMessage::CatchUp => None,
+        | ClientMessage::LatencyReport { .. }
+        | ClientMessage::VsyncOffset { .. }
+        | ClientMessage::SkipToLive => None,
     }
 }
 

@@ -9,9 +9,9 @@ mod presence;
 // Pure: when a crashed Chrome is started again by itself.
 mod restarts;
 // Pure: which input is too old to be carried out.
-mod late;
+mod stale_input;
 // What the stream did, for the statistics panel and the metrics.
-mod stream;
+mod stream_counters;
 // What viewers' inputs took to be seen, for the metrics.
 mod latency;
 
@@ -30,14 +30,14 @@ use tokio::task::JoinHandle;
 
 use crate::browser::address::AllowedUrl;
 use crate::config::Config;
-use crate::peer::{Hub, SocketEnd};
+use crate::transport::{Hub, SocketEnd};
 
 /// Requests that wait for the loop: server functions of all viewers together. Each has its caller waiting, so a full
 /// queue makes callers wait, nothing is lost.
 const REQUEST_QUEUE: usize = 64;
 
 /// What every session of a server has in common.
-pub struct Surroundings {
+pub struct Services {
     pub config: Config,
     pub hub: Hub,
     pub chrome: PathBuf,
@@ -95,7 +95,7 @@ impl Session {
         id: SessionId,
         url: AllowedUrl,
         size: VideoSize,
-        surroundings: Arc<Surroundings>,
+        surroundings: Arc<Services>,
     ) -> (Session, JoinHandle<()>) {
         let (requests, asked) = mpsc::channel(REQUEST_QUEUE);
         let (run, state) = run::Run::new(id.clone(), url, size, surroundings);

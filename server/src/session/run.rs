@@ -1,7 +1,7 @@
 //! The session's loop: what viewers, scripts, Chrome and the display say → what is done about it.
 
 // Chrome: started, heard of, gone, started again.
-mod life;
+mod browser_lifecycle;
 // What server functions ask.
 mod requests;
 // What viewers do, and what becomes of it.
@@ -24,13 +24,13 @@ use super::engine::{Engine, EngineError};
 use super::latency::{Allowance, LatencyMetrics};
 use super::presence::{Grace, Presence};
 use super::restarts::Restarts;
-use super::stream::{Reading, StreamCounters};
-use super::{Request, Surroundings};
+use super::stream_counters::{Reading, StreamCounters};
+use super::{Request, Services};
 use crate::browser::address::AllowedUrl;
 use crate::browser::{BrowserState, Opening};
 use crate::display::DisplayState;
-use crate::input::Hands;
-use crate::peer::{Estimate, PeerEvent};
+use crate::input::ViewerInput;
+use crate::transport::{Estimate, PeerEvent};
 
 /// Messages of all viewers of a session that wait for the loop: a second of several people's moves.
 const PEER_QUEUE: usize = 1024;
@@ -42,13 +42,13 @@ const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 
 /// One person who watches.
 struct Viewer {
-    hands: Hands,
+    hands: ViewerInput,
     presence: Presence,
     channel_open: bool,
     /// Its measurements that are still believed.
     allowance: Allowance,
     /// Its deeds so far; see `Pong`.
-    taken: u32,
+    accepted: u32,
 }
 
 /// Chrome's life within the session.
@@ -62,7 +62,7 @@ enum Life {
 pub struct Run {
     id: SessionId,
     size: VideoSize,
-    surroundings: Arc<Surroundings>,
+    surroundings: Arc<Services>,
     life: Life,
     /// What Chrome is started with, and started with again.
     opening: Opening,
@@ -108,7 +108,7 @@ impl Run {
         id: SessionId,
         url: AllowedUrl,
         size: VideoSize,
-        surroundings: Arc<Surroundings>,
+        surroundings: Arc<Services>,
     ) -> (Run, watch::Receiver<SessionState>) {
         let now = Instant::now();
         let state = SessionState {

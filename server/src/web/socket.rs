@@ -17,9 +17,9 @@ use shared::socket::MAX_FROM_VIEWER;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{interval, timeout};
 
-use crate::peer::SocketEnd;
 use crate::session::Attached;
 use crate::sessions::Sessions;
+use crate::transport::SocketEnd;
 
 /// Keeps proxies from closing a silent socket; most wait for a minute.
 const PING_EVERY: Duration = Duration::from_secs(10);

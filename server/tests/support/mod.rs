@@ -20,10 +20,12 @@ use std::{
 
 use farpane::{
     display::{Display, DisplayOptions, DisplayState, SeatEvent},
-    gate::Gate,
-    latest::{Latest, Wake},
-    mark::{Answered, Mark},
-    picture::I420,
+    latency_trace::{InputTrace, PresentedInput},
+    picture::{
+        I420,
+        mailbox::{Mailbox, Wake},
+    },
+    stream::backpressure::Backpressure,
 };
 use rustix::{
     io::{FdFlags, fcntl_setfd},
@@ -154,14 +156,14 @@ struct Seen {
     picture: Mutex<(I420, u64)>,
     changed: Condvar,
     /// The colour that the middle of each picture had, and what the picture answered.
-    course: Mutex<Vec<(Colour, Vec<Answered>)>>,
+    course: Mutex<Vec<(Colour, Vec<PresentedInput>)>>,
 }
 
 pub struct Screen {
     // Dropped in this order: Chrome first would be as good, but a session may lose its display first.
     display: Option<Display>,
     pub chrome: Option<Chrome>,
-    latest: Arc<Latest>,
+    latest: Arc<Mailbox>,
     seen: Arc<Seen>,
     reader: Option<JoinHandle<()>>,
 }
@@ -169,13 +171,13 @@ pub struct Screen {
 impl Screen {
     pub fn open(html: &str) -> Screen {
         let size = VideoSize::HD;
-        let latest = Latest::new(size);
+        let latest = Mailbox::new(size);
         let options = DisplayOptions {
             size,
             frame_rate: 60,
         };
         let (display, wayland) =
-            Display::start(options, latest.clone(), Arc::new(Gate::new(|| {}))).unwrap();
+            Display::start(options, latest.clone(), Arc::new(Backpressure::new(|| {}))).unwrap();
         display.quicken();
         let chrome = Chrome::start(wayland, html);
         let seen = Arc::new(Seen {
@@ -272,7 +274,7 @@ impl Screen {
 
     /// Marks what was sent last, as a session does for its viewers.
     pub fn mark(&self, input: u32) {
-        self.send(SeatEvent::Mark(Mark {
+        self.send(SeatEvent::Trace(InputTrace {
             viewer: "someone".parse().unwrap(),
             input: InputId(input),
             tentative: false,
@@ -282,7 +284,7 @@ impl Screen {
 
     /// Inputs that were answered, each with the colours that the middle had in its picture and in the next one, if
     /// there was one.
-    pub fn answers(&self) -> Vec<(Answered, Vec<Colour>)> {
+    pub fn answers(&self) -> Vec<(PresentedInput, Vec<Colour>)> {
         let course = self.seen.course.lock().unwrap();
         let answers = course.iter().enumerate().flat_map(|(at, (_, marks))| {
             let middles: Vec<_> = course[at..]

@@ -7,8 +7,8 @@ use chromiumoxide::cdp::js_protocol::runtime;
 use futures::FutureExt;
 use shared::session::TabId;
 
-use super::departures::Way;
-use super::questions::BETWEEN_CHECKS;
+use super::pending_navigation::Way;
+use super::queries::BETWEEN_CHECKS;
 use super::{Checks, Control, Outcome};
 use crate::browser::BrowserCommand;
 use crate::browser::address::AllowedUrl;

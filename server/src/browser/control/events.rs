@@ -5,7 +5,7 @@ use chromiumoxide::cdp::js_protocol::runtime;
 use chromiumoxide::cdp::{CdpEvent, CdpEventMessage};
 use shared::session::{Dialog, DialogKind, TabId, Trouble};
 
-use super::departures::Way;
+use super::pending_navigation::Way;
 use super::{Control, tab_id};
 use crate::browser::address::AllowedUrl;
 use crate::browser::cdp::{CdpError, TargetSession};

@@ -14,11 +14,11 @@ use super::{Life, MAX_VIEWERS, Run, Viewer};
 use crate::browser::BrowserCommand;
 use crate::browser::address::{AllowedUrl, allowed};
 use crate::ids::random_id;
-use crate::input::Hands;
-use crate::peer::{PeerRequest, SocketRequest};
+use crate::input::ViewerInput;
 use crate::session::latency::Allowance;
 use crate::session::presence::Presence;
 use crate::session::{Attached, Request};
+use crate::transport::{PeerRequest, SocketRequest};
 
 impl Run {
     pub(super) fn answer(&mut self, request: Request) {
@@ -68,11 +68,11 @@ impl Run {
         self.viewers.insert(
             viewer.clone(),
             Viewer {
-                hands: Hands::default(),
+                hands: ViewerInput::default(),
                 presence: Presence::new(now),
                 channel_open: false,
                 allowance: Allowance::default(),
-                taken: 0,
+                accepted: 0,
             },
         );
         self.viewers_changed(now);

@@ -12,11 +12,11 @@ use super::{Life, Run, Viewer};
 use crate::browser::BrowserCommand;
 use crate::clock;
 use crate::display::SeatEvent;
-use crate::encode::Target;
-use crate::mark::{Mark, clock_micros};
-use crate::peer::{Estimate, PeerEvent};
-use crate::session::late::is_too_late;
+use crate::latency_trace::{InputTrace, clock_micros};
 use crate::session::latency::is_tentative;
+use crate::session::stale_input::is_too_late;
+use crate::transport::{Estimate, PeerEvent};
+use crate::video::Target;
 
 impl Run {
     pub(super) fn hear(&mut self, id: ViewerId, event: PeerEvent) {
@@ -107,14 +107,14 @@ impl Run {
                 return vec![ServerMessage::Pong {
                     number,
                     server_micros,
-                    taken: viewer.taken,
+                    accepted: viewer.accepted,
                 }];
             }
-            ClientMessage::CatchUp => {
+            ClientMessage::SkipToLive => {
                 self.surroundings.hub.catch_up(id);
                 return Vec::new();
             }
-            ClientMessage::Slack { micros } => {
+            ClientMessage::VsyncOffset { micros } => {
                 if let (Life::Running(engine), true) =
                     (&self.life, self.leader.as_ref() == Some(id))
                 {
@@ -122,7 +122,7 @@ impl Run {
                 }
                 return Vec::new();
             }
-            ClientMessage::Measured { measurements } => {
+            ClientMessage::LatencyReport { measurements } => {
                 let believed = viewer.allowance.believed(measurements, received_at);
                 self.latency.record(&believed);
                 return Vec::new();
@@ -133,13 +133,15 @@ impl Run {
         if message.expires() && is_too_late(sent_micros, received_micros) {
             return Vec::new();
         }
-        viewer.taken = viewer.taken.wrapping_add(u32::from(message.is_deed()));
+        viewer.accepted = viewer
+            .accepted
+            .wrapping_add(u32::from(message.is_counted()));
         match viewer.hands.translate(&message, self.size) {
             Ok(mut events) => {
                 if let (Some(input), Some(tentative), false) =
                     (input, is_tentative(&message), events.is_empty())
                 {
-                    events.push(SeatEvent::Mark(Mark {
+                    events.push(SeatEvent::Trace(InputTrace {
                         viewer: id.clone(),
                         input,
                         tentative,

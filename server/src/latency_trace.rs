@@ -1,0 +1,183 @@
+//! Pure: an input on its way through the server: taken → Chrome told → a commit answers it → encoded → sent.
+//!
+//! What is known of it travels with the picture, and with the frame, that shows it.
+
+use std::time::{Duration, Instant};
+
+use shared::latency::{InputId, InputPresented};
+use shared::session::ViewerId;
+
+/// An input whose effect a viewer waits to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputTrace {
+    pub viewer: ViewerId,
+    pub input: InputId,
+    /// Often changes nothing: a pointer that only passes, a button that goes down before the click.
+    pub tentative: bool,
+    /// When the session took it.
+    pub received_at: Instant,
+}
+
+/// A mark that a commit of Chrome has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresentedInput {
+    pub mark: InputTrace,
+    /// When Chrome was told.
+    pub seated_at: Instant,
+    /// When it committed.
+    pub drawn_at: Instant,
+    /// The page was at rest, so that nothing else can have caused the commit.
+    pub exact: bool,
+}
+
+/// When a frame was made.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodeTimes {
+    /// What composing and converting its newest picture cost.
+    pub convert: Duration,
+    pub encode_began: Instant,
+    pub encoded_at: Instant,
+}
+
+impl PresentedInput {
+    /// What the viewer is told when the frame's last packet leaves. `epoch` is where the server's clock begins.
+    pub fn told(
+        &self,
+        rtp_timestamp: u32,
+        made: EncodeTimes,
+        sent_at: Instant,
+        epoch: Instant,
+    ) -> InputPresented {
+        let PresentedInput {
+            mark,
+            seated_at,
+            drawn_at,
+            exact,
+        } = self;
+        let between = |from: Instant, to: Instant| micros(to.saturating_duration_since(from));
+        // A frame can be of a newer picture than the one that answered: then this one's waiting includes the other's
+        // composing, which ends before the encoder begins.
+        let converted_at = (*drawn_at + made.convert).min(made.encode_began.max(*drawn_at));
+        InputPresented {
+            input: mark.input,
+            rtp_timestamp,
+            exact: *exact,
+            received_micros: clock_micros(mark.received_at, epoch),
+            seat: between(mark.received_at, *seated_at),
+            chrome: between(*seated_at, *drawn_at),
+            convert: between(*drawn_at, converted_at),
+            wait: between(converted_at, made.encode_began),
+            encode: between(made.encode_began, made.encoded_at),
+            send: between(made.encoded_at, sent_at),
+        }
+    }
+}
+
+/// The server's clock as viewers are told it, in microseconds.
+pub fn clock_micros(at: Instant, epoch: Instant) -> u64 {
+    let since = at.saturating_duration_since(epoch);
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+/// What one viewer has to be told of frames that it was not sent: a frame that is left out because the viewer is behind
+/// does not make its inputs' way shorter, so their marks wait for the next one.
+#[derive(Debug, Default)]
+pub struct UnsentTraces {
+    marks: Vec<PresentedInput>,
+}
+
+/// More inputs than this wait only for a viewer that gets no frames at all.
+const MOST_UNTOLD: usize = 64;
+
+impl UnsentTraces {
+    /// A frame came, with the marks of all viewers' inputs that it shows.
+    pub fn add(&mut self, viewer: &ViewerId, marks: &[PresentedInput]) {
+        let own = marks
+            .iter()
+            .filter(|answered| answered.mark.viewer == *viewer);
+        let room = MOST_UNTOLD.saturating_sub(self.marks.len());
+        self.marks.extend(own.take(room).cloned());
+    }
+
+    /// A frame has been sent: what is to be told of it.
+    pub fn take(&mut self) -> Vec<PresentedInput> {
+        std::mem::take(&mut self.marks)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    pub fn mark(input: u32, received_at: Instant) -> InputTrace {
+        InputTrace {
+            viewer: "someone".parse().expect("letters"),
+            input: InputId(input),
+            tentative: false,
+            received_at,
+        }
+    }
+
+    proptest! {
+        /// Whatever the picture and the frame went through.
+        #[test]
+        fn the_stages_lead_from_taking_it_to_sending_it(
+            steps in proptest::collection::vec(0u64..50_000, 7),
+            convert in 0u64..20_000,
+        ) {
+            let step = |index: usize| Duration::from_micros(steps[index]);
+            let epoch = Instant::now();
+            let received_at = epoch + step(0);
+            let seated_at = received_at + step(1);
+            let drawn_at = seated_at + step(2);
+            let encode_began = drawn_at + step(3);
+            let encoded_at = encode_began + step(4);
+            let sent_at = encoded_at + step(5);
+            let answered = PresentedInput { mark: mark(7, received_at), seated_at, drawn_at, exact: true };
+            let made = EncodeTimes { convert: Duration::from_micros(convert), encode_began, encoded_at };
+            let told = answered.told(90, made, sent_at, epoch);
+            prop_assert_eq!(told.received_micros, steps[0]);
+            prop_assert_eq!(told.sent_micros(), clock_micros(sent_at, epoch));
+        }
+    }
+
+    #[test]
+    fn a_viewer_is_told_of_its_own_inputs_with_the_next_frame_it_gets() {
+        let now = Instant::now();
+        let answered = |input| PresentedInput {
+            mark: mark(input, now),
+            seated_at: now,
+            drawn_at: now,
+            exact: true,
+        };
+        let mut other = answered(9);
+        other.mark.viewer = "another".parse().expect("letters");
+        let mut untold = UnsentTraces::default();
+        let someone = answered(1).mark.viewer;
+        untold.add(&someone, &[answered(1), other]);
+        untold.add(&someone, &[answered(2)]);
+        assert_eq!(untold.take(), [answered(1), answered(2)]);
+        assert!(untold.take().is_empty());
+    }
+
+    #[test]
+    fn a_viewer_that_gets_no_frames_fills_no_memory() {
+        let now = Instant::now();
+        let answered = PresentedInput {
+            mark: mark(1, now),
+            seated_at: now,
+            drawn_at: now,
+            exact: true,
+        };
+        let mut untold = UnsentTraces::default();
+        for _ in 0..1000 {
+            untold.add(&answered.mark.viewer, std::slice::from_ref(&answered));
+        }
+        assert_eq!(untold.take().len(), MOST_UNTOLD);
+    }
+}

@@ -1,0 +1,3 @@
+//! What flows between a session's encoder and its subscribers.
+
+pub mod backpressure;
