@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     picture::{compose::Composer, mailbox::Mailbox},
-    stream::backpressure::Backpressure,
+    stream::Downlink,
 };
 
 type Started = SyncSender<Result<(), DisplayError>>;
@@ -28,7 +28,7 @@ type Started = SyncSender<Result<(), DisplayError>>;
 pub fn run(
     options: DisplayOptions,
     latest: Arc<Mailbox>,
-    gate: Arc<Backpressure>,
+    downlink: Arc<Downlink>,
     stream: UnixStream,
     inbox: &Inbox,
     state: watch::Sender<DisplayState>,
@@ -37,7 +37,7 @@ pub fn run(
     let closing = state.clone();
     // A panic here must not take other sessions down: it ends this display, and Chrome sees the connection close.
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        match Loop::new(options, latest, gate, stream, state) {
+        match Loop::new(options, latest, downlink, stream, state) {
             Ok(mut display) => {
                 let _ = started.send(Ok(()));
                 display.run(inbox)
@@ -58,7 +58,7 @@ struct Loop {
     compositor: Compositor,
     gone: Arc<std::sync::Mutex<Option<String>>>,
     latest: Arc<Mailbox>,
-    gate: Arc<Backpressure>,
+    downlink: Arc<Downlink>,
     composer: Composer,
     pacing: CallbackBudget,
 }
@@ -67,7 +67,7 @@ impl Loop {
     fn new(
         options: DisplayOptions,
         latest: Arc<Mailbox>,
-        gate: Arc<Backpressure>,
+        downlink: Arc<Downlink>,
         stream: UnixStream,
         state: watch::Sender<DisplayState>,
     ) -> Result<Loop, DisplayError> {
@@ -83,7 +83,7 @@ impl Loop {
             compositor,
             gone,
             latest,
-            gate,
+            downlink,
             composer: Composer::default(),
             pacing: CallbackBudget::new(options.frame_rate),
         })
@@ -127,8 +127,8 @@ impl Loop {
     }
 
     fn due(&self, now: Instant) -> Instant {
-        let clear_at = self.gate.clear_at();
-        self.pacing.due(now, clear_at, &self.compositor.beat)
+        let ready_at = self.downlink.ready_at();
+        self.pacing.due(now, ready_at, &self.compositor.beat)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.

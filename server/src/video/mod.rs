@@ -5,32 +5,28 @@
 //! any more. It serves a fixed bitrate only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
-use crate::latency_trace::{EncodeTimes, PresentedInput};
 use crate::picture::I420;
 use crate::picture::mailbox::{Mailbox, Taken, Wake, merged};
 use crate::picture::shrink::Shrink;
-use crate::stream::backpressure::Backpressure;
+use crate::stream::{Downlink, KeyframeReason, Sample, Track};
 
 // The codec.
 pub mod h264;
 // When a frame is made.
 mod frame_rate_limiter;
-mod keyframe_throttle;
 // How good it is, and how large.
 mod rate_control;
 
 use frame_rate_limiter::FrameRateLimiter;
 pub use h264::EncodeError;
 use h264::{Encoded, H264, Settings};
-use keyframe_throttle::KeyframeThrottle;
 use rate_control::RateControl;
 use rate_control::frame_interval::FrameInterval;
 use rate_control::resolution::Scale;
@@ -39,7 +35,7 @@ use rate_control::resolution::Scale;
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderOptions {
     pub size: VideoSize,
-    /// The ceiling; [`Encoder::set_target`] moves below it.
+    /// The ceiling; [`Downlink::rate`] moves below it.
     pub bitrate: Bitrate,
     /// Frames per second, at most 60.
     pub frame_rate: u32,
@@ -47,66 +43,21 @@ pub struct EncoderOptions {
     pub adapt: bool,
 }
 
-/// What a bandwidth policy asks of the encoder.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    pub bitrate: Bitrate,
-}
-
-/// One encoded picture, on its way to every viewer.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// One access unit in Annex B.
-    pub data: Bytes,
-    /// It can be decoded without any frame before it.
-    pub keyframe: bool,
-    /// The encoded picture's, which may be smaller than the session's.
-    pub size: VideoSize,
-    /// When Chrome committed the newest pixels in it.
-    pub drawn_at: Instant,
-    /// What composing and converting cost.
-    pub convert: Duration,
-    pub encode: Duration,
-    pub encoded_at: Instant,
-    /// Pictures that were replaced by this one before they were encoded.
-    pub replaced: u32,
-    /// Inputs that it is the first to show.
-    pub marks: Vec<PresentedInput>,
-}
-
-impl Frame {
-    pub fn made(&self) -> EncodeTimes {
-        EncodeTimes {
-            convert: self.convert,
-            encode_began: self.encoded_at - self.encode,
-            encoded_at: self.encoded_at,
-        }
-    }
-}
-
 /// Handle of the encoder's thread; dropping it stops and joins the thread.
 pub struct Encoder {
-    orders: Arc<Orders>,
+    stop: Arc<AtomicBool>,
     latest: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What others ask of the thread; it looks before each frame.
-struct Orders {
-    stop: AtomicBool,
-    keyframe: AtomicBool,
-    /// Bits per second.
-    target: AtomicU32,
-}
-
 impl Encoder {
-    /// Encodes what arrives in `latest`, whose pictures have the options' size, whenever the `gate` is open, and hands
-    /// each frame to `deliver` on the encoder's own thread. One encoder per `Mailbox`.
+    /// Encodes what arrives in `latest`, whose pictures have the options' size, as the `downlink` says, and hands each
+    /// frame to `deliver` on the encoder's own thread. One encoder per `Mailbox` and `Downlink`.
     pub fn start(
         options: EncoderOptions,
         latest: Arc<Mailbox>,
-        gate: Arc<Backpressure>,
-        deliver: impl Fn(Frame) + Send + 'static,
+        downlink: Arc<Downlink>,
+        deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Encoder, EncodeError> {
         let settings = Settings {
             size: options.size,
@@ -116,11 +67,7 @@ impl Encoder {
             // A fixed bitrate has nothing but the quantizer to give way with.
             smooth: !options.adapt,
         };
-        let orders = Arc::new(Orders {
-            stop: AtomicBool::new(false),
-            keyframe: AtomicBool::new(false),
-            target: AtomicU32::new(options.bitrate.as_bps()),
-        });
+        let stop = Arc::new(AtomicBool::new(false));
         let mut work = Work {
             codec: H264::open(settings)?,
             settings,
@@ -129,7 +76,7 @@ impl Encoder {
             smaller: None,
             owed: None,
             retry_at: None,
-            keyframes: KeyframeThrottle::default(),
+            keyframe: None,
             pace: FrameRateLimiter::new(options.frame_rate),
             frame_rate: FrameInterval::new(options.frame_rate),
             plan: (options.adapt)
@@ -140,34 +87,21 @@ impl Encoder {
         let thread = std::thread::Builder::new()
             .name("encoder".to_owned())
             .spawn({
-                let (orders, latest) = (orders.clone(), latest.clone());
-                move || work.run(&orders, &latest, &gate, deliver)
+                let (stop, latest) = (stop.clone(), latest.clone());
+                move || work.run(&stop, &latest, &downlink, deliver)
             })
             .map_err(|_| EncodeError::Thread)?;
         Ok(Encoder {
-            orders,
+            stop,
             latest,
             thread: Some(thread),
         })
-    }
-
-    /// The next frame is a keyframe, even of an unchanged picture. Requests within half a second of the last keyframe are
-    /// answered together at the end of it.
-    pub fn request_keyframe(&self) {
-        self.orders.keyframe.store(true, Ordering::Release);
-        self.latest.nudge();
-    }
-
-    /// Takes effect with the next frame.
-    pub fn set_target(&self, target: Target) {
-        let bits = target.bitrate.as_bps();
-        self.orders.target.store(bits, Ordering::Release);
     }
 }
 
 impl Drop for Encoder {
     fn drop(&mut self) {
-        self.orders.stop.store(true, Ordering::Release);
+        self.stop.store(true, Ordering::Release);
         self.latest.nudge();
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported by the panic hook already.
@@ -200,7 +134,8 @@ struct Work {
     owed: Option<Taken>,
     /// The codec left the owed change out; try again then, for no further picture may come.
     retry_at: Option<Instant>,
-    keyframes: KeyframeThrottle,
+    /// The next frame is to be a keyframe.
+    keyframe: Option<KeyframeReason>,
     pace: FrameRateLimiter,
     frame_rate: FrameInterval,
     /// Without one, rate control keeps a fixed bitrate.
@@ -214,18 +149,18 @@ struct Work {
 impl Work {
     fn run(
         &mut self,
-        orders: &Orders,
+        stop: &AtomicBool,
         latest: &Mailbox,
-        gate: &Backpressure,
-        deliver: impl Fn(Frame),
+        downlink: &Downlink,
+        deliver: impl Fn(Sample),
     ) {
         loop {
             let evenly = self.pace.wait(Instant::now());
             if !evenly.is_zero() && !latest.rest_until_answer(evenly) {
                 return;
             }
-            while let Some(wait) = gate.wait(Instant::now()) {
-                if orders.stop.load(Ordering::Acquire) || !latest.rest(wait) {
+            while let Some(wait) = downlink.wait(Instant::now()) {
+                if stop.load(Ordering::Acquire) || !latest.rest(wait) {
                     return;
                 }
                 if let Some(plan) = &mut self.plan {
@@ -241,14 +176,12 @@ impl Work {
                 }
                 Wake::Nudge => {}
             }
-            if orders.stop.load(Ordering::Acquire) {
+            if stop.load(Ordering::Acquire) {
                 return;
             }
-            if orders.keyframe.swap(false, Ordering::AcqRel) {
-                self.keyframes.request();
-            }
+            self.keyframe = downlink.take_keyframe().or(self.keyframe);
             if let Some(plan) = &mut self.plan {
-                plan.follow(Bitrate::bps(orders.target.load(Ordering::Acquire)));
+                plan.follow(downlink.rate());
             }
             match self.encode() {
                 Ok(Some(frame)) => deliver(frame),
@@ -280,13 +213,17 @@ impl Work {
 
     /// When something is promised although no picture comes.
     fn deadline(&self) -> Option<Instant> {
-        let keyframe = self.keyframes.due_at(Instant::now()).filter(|_| self.seen);
+        let keyframe = self.keyframe_is_due().then(Instant::now);
         let better = self.plan.as_ref().and_then(RateControl::better_at);
         keyframe
             .into_iter()
             .chain(better)
             .chain(self.retry_at)
             .min()
+    }
+
+    fn keyframe_is_due(&self) -> bool {
+        self.seen && self.keyframe.is_some()
     }
 
     fn owe(&mut self, taken: Taken) {
@@ -333,10 +270,10 @@ impl Work {
         }
     }
 
-    fn encode(&mut self) -> Result<Option<Frame>, EncodeError> {
+    fn encode(&mut self) -> Result<Option<Sample>, EncodeError> {
         let began = Instant::now();
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= began);
-        let keyframe_is_due = self.seen && self.keyframes.is_due(began);
+        let keyframe_is_due = self.keyframe_is_due();
         let better_is_due = is_due(self.plan.as_ref().and_then(RateControl::better_at));
         if self.owed.is_none() && !keyframe_is_due && !better_is_due {
             return Ok(None);
@@ -385,7 +322,7 @@ impl Work {
             }
             Encoded::AccessUnit { data, keyframe } => {
                 if keyframe {
-                    self.keyframes.made(began);
+                    self.keyframe = None;
                 }
                 if let (Some(plan), Some(quality)) = (&mut self.plan, quality) {
                     plan.made(data.len(), quality, rows.is_some(), began);
@@ -401,16 +338,17 @@ impl Work {
                     marks: Vec::new(),
                 });
                 let encoded_at = Instant::now();
-                Ok(Some(Frame {
+                Ok(Some(Sample {
+                    track: Track::Video,
                     data,
                     keyframe,
                     size,
-                    drawn_at: taken.drawn_at,
+                    at: taken.drawn_at,
                     convert: taken.convert,
                     encode: encoded_at - began,
                     encoded_at,
                     replaced: taken.replaced,
-                    marks: taken.marks,
+                    traces: taken.marks,
                 }))
             }
         }

@@ -28,7 +28,7 @@ struct Played {
 impl Scene {
     fn play(&self) -> Played {
         let latest = Mailbox::new(VideoSize::HD);
-        let gate = Arc::new(Backpressure::new({
+        let gate = Arc::new(Downlink::new(self.link.part(0.9), OPTIONS.frame_rate, {
             let latest = latest.clone();
             move || latest.nudge()
         }));
@@ -39,13 +39,10 @@ impl Scene {
             ..OPTIONS
         };
         let encoder = Encoder::start(options, latest.clone(), gate.clone(), move |frame| {
-            way.set(frame.encoded_at + link.time_for(frame.data.len()));
+            way.set_ready_at(frame.encoded_at + link.time_for(frame.data.len()));
             let _ = send.send(frame);
         })
         .unwrap();
-        encoder.set_target(Target {
-            bitrate: link.part(0.9),
-        });
         let began = Instant::now();
         let mut page = I420::black(VideoSize::HD);
         let mut step = 0;
@@ -92,7 +89,7 @@ impl Scene {
             let arrives = frame.encoded_at + on_the_way;
             if frame.size == VideoSize::HD && arrives > rests {
                 let now = psnr(shown.y(), shown.strides().0, &page);
-                first = first.or((frame.drawn_at >= rests).then_some((on_the_way, now)));
+                first = first.or((frame.at >= rests).then_some((on_the_way, now)));
                 exact = (now >= 48.0).then_some((arrives - rests, now));
             }
         }

@@ -10,14 +10,18 @@ pub(super) const OPTIONS: EncoderOptions = EncoderOptions {
     adapt: false,
 };
 
-fn start(latest: &Arc<Mailbox>) -> (Encoder, mpsc::Receiver<Frame>) {
+/// What is asked of the encoder, the encoder, and what it makes.
+fn start(latest: &Arc<Mailbox>) -> (Arc<Downlink>, Encoder, mpsc::Receiver<Sample>) {
     let (send, frames) = mpsc::channel();
     let options = OPTIONS;
-    let gate = Arc::new(Backpressure::new(|| {}));
-    let encoder = Encoder::start(options, latest.clone(), gate, move |frame| {
+    let downlink = Arc::new(Downlink::new(options.bitrate, options.frame_rate, {
+        let latest = latest.clone();
+        move || latest.nudge()
+    }));
+    let encoder = Encoder::start(options, latest.clone(), downlink.clone(), move |frame| {
         let _ = send.send(frame);
     });
-    (encoder.unwrap(), frames)
+    (downlink, encoder.unwrap(), frames)
 }
 
 fn paint(latest: &Mailbox, luma: u8) -> Instant {
@@ -33,41 +37,45 @@ fn paint(latest: &Mailbox, luma: u8) -> Instant {
 #[test]
 fn a_picture_becomes_a_frame_and_stillness_becomes_nothing() {
     let latest = Mailbox::new(VideoSize::HD);
-    let (encoder, frames) = start(&latest);
+    let (_, encoder, frames) = start(&latest);
     let drawn_at = paint(&latest, 100);
     let frame = frames.recv().unwrap();
     assert!(frame.keyframe);
-    assert_eq!((frame.drawn_at, frame.size), (drawn_at, VideoSize::HD));
+    assert_eq!((frame.at, frame.size), (drawn_at, VideoSize::HD));
     let drawn_at = paint(&latest, 120);
     let frame = frames.recv().unwrap();
     assert!(!frame.keyframe);
-    assert_eq!(frame.drawn_at, drawn_at);
+    assert_eq!(frame.at, drawn_at);
     drop(encoder);
     assert!(frames.recv().is_err(), "no further frame was made");
 }
 
 #[test]
-fn requests_are_merged_and_the_last_one_is_answered_on_a_still_picture() {
+fn requests_before_a_keyframe_are_one_and_a_later_one_is_answered_on_a_still_picture() {
     let latest = Mailbox::new(VideoSize::HD);
-    let (encoder, frames) = start(&latest);
-    encoder.request_keyframe();
-    paint(&latest, 100);
+    let (downlink, encoder, frames) = start(&latest);
+    // Black is not worth one, so both wait for the picture.
+    downlink.request_keyframe(KeyframeReason::Joined);
+    downlink.request_keyframe(KeyframeReason::Requested);
+    let drawn_at = paint(&latest, 100);
     let first = frames.recv().unwrap();
     assert!(first.keyframe);
-    encoder.request_keyframe();
-    encoder.request_keyframe();
+    assert_eq!(first.at, drawn_at);
+    downlink.request_keyframe(KeyframeReason::Requested);
     let second = frames.recv().unwrap();
     assert!(second.keyframe);
-    // The first one was stamped before it was encoded.
-    assert!(second.drawn_at - first.drawn_at >= keyframe_throttle::QUIET);
+    assert!(second.at > first.at, "of the picture as it is now");
     drop(encoder);
-    assert!(frames.recv().is_err(), "one keyframe for both requests");
+    assert!(
+        frames.try_iter().all(|frame| !frame.keyframe),
+        "one keyframe for both"
+    );
 }
 
 #[test]
 fn the_mailbox_closing_ends_the_thread() {
     let latest = Mailbox::new(VideoSize::HD);
-    let (_encoder, frames) = start(&latest);
+    let (_, _encoder, frames) = start(&latest);
     latest.close();
     assert!(frames.recv().is_err());
 }
