@@ -53,9 +53,9 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     }
     let runtime_dir = profile_dir::runtime_dir(config.runtime_dir.as_deref());
     profile_dir::prepare(&runtime_dir)?;
-    let swept = profile_dir::sweep(&runtime_dir)?;
-    if swept > 0 {
-        tracing::info!(swept, "what a killed server left behind was removed");
+    let removed = profile_dir::remove_stale(&runtime_dir)?;
+    if removed > 0 {
+        tracing::info!(removed, "removed the profile directories of a killed server");
     }
     if !config.chrome_sandbox {
         tracing::warn!(
