@@ -254,7 +254,7 @@ impl Run {
         };
         self.last_reading = reading;
         if let Some(link) = estimate {
-            metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
+            metrics::gauge!("farpane_estimated_bandwidth_bits_per_second", "session" => self.id.to_string())
                 .set(link.bitrate.as_bps());
         }
         self.broadcast(&ServerMessage::Statistics(statistics));
