@@ -1,5 +1,5 @@
-//! Authentication, by the token as a cookie (pages) or a bearer (scripts), and protection against cross-site requests and
-//! DNS rebinding.
+//! Authentication, by the token as a cookie (pages) or a bearer (scripts); protection against cross-site requests and DNS
+//! rebinding.
 
 mod rules;
 
@@ -12,7 +12,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
-
 use subtle::ConstantTimeEq;
 
 use crate::config::Auth;
@@ -22,7 +21,7 @@ use rules::{is_loopback_host, is_same_origin, without_token};
 #[derive(Clone)]
 pub struct Access {
     auth: Arc<Auth>,
-    /// The cookie's name, with the port: browsers send cookies to every port of a host, and it may have several servers.
+    /// The cookie's name, with the port: browsers send a cookie to every port of its host.
     cookie: Arc<str>,
 }
 

@@ -1,5 +1,6 @@
-//! The Chrome DevTools Protocol, and the only module that names `chromiumoxide_cdp` and `chromiumoxide_types`: [`Command`]s
-//! and [`Query`]s out, [`Reply`]s and [`Event`]s back, each a closed enum.
+//! The Chrome DevTools Protocol: [`Command`]s and [`Query`]s out, [`Reply`]s and [`Event`]s back, each a closed enum.
+//!
+//! Nothing else names `chromiumoxide_cdp` and `chromiumoxide_types`.
 
 mod command;
 mod connection;

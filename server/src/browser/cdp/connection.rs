@@ -45,7 +45,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The second part are Chrome's events; the third drives the connection and must be polled, it ends when either side
+    /// The second part are Chrome's events. The third drives the connection and must be polled; it ends when either side
     /// closes the pipe.
     pub fn open(
         pipe: Pipe,

@@ -329,6 +329,14 @@ fn reply_to(query: &Query, positive: bool) -> Reply {
     }
 }
 
+fn queries_of(actions: Vec<Action>) -> Vec<Query> {
+    let query = |action| match action {
+        Action::Ask(query) => Some(query),
+        Action::Send(_) => None,
+    };
+    actions.into_iter().filter_map(query).collect()
+}
+
 proptest! {
     #[test]
     fn in_any_order_there_is_one_query_of_a_kind_and_the_active_tab_is_open(
@@ -371,23 +379,14 @@ proptest! {
             prop_assert!(state.active.as_ref().is_none_or(is_open));
             prop_assert_eq!(state.active.is_none(), state.tabs.is_empty());
         }
-        // Once nothing happens any more, nothing is due for ever.
-        while let Some(query) = queries.pop() {
-            let actions = chrome.on(Event::Reply(reply_to(&query, true)));
-            queries.extend(actions.into_iter().filter_map(|action| match action {
-                Action::Ask(query) => Some(query),
-                Action::Send(_) => None,
-            }));
-        }
-        for _ in 0..6 {
-            if chrome.machine.deadline().is_some() {
-                queries.extend(chrome.wait().into_iter().filter_map(|action| match action {
-                    Action::Ask(query) => Some(query),
-                    Action::Send(_) => None,
-                }));
-            }
+        // Once Chrome has replied to everything, nothing is due any more.
+        for _ in 0..8 {
             while let Some(query) = queries.pop() {
-                chrome.on(Event::Reply(reply_to(&query, true)));
+                let reply = reply_to(&query, true);
+                queries.extend(queries_of(chrome.on(Event::Reply(reply))));
+            }
+            if chrome.machine.deadline().is_some() {
+                queries.extend(queries_of(chrome.wait()));
             }
         }
         prop_assert_eq!(chrome.machine.deadline(), None);
