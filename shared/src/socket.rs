@@ -21,6 +21,7 @@ const KEYFRAME_NEEDED: u8 = 2;
 pub enum FromServer<'a> {
     /// A `ServerMessage`.
     Message(&'a [u8]),
+    /// An access unit of the video.
     Frame(FrameOnSocket<'a>),
 }
 
@@ -47,6 +48,7 @@ pub enum FromViewer<'a> {
 }
 
 impl FromServer<'_> {
+    /// One binary message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             FromServer::Message(message) => [&[MESSAGE], *message].concat(),
@@ -77,6 +79,7 @@ impl FromServer<'_> {
 }
 
 impl FromViewer<'_> {
+    /// One binary message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             FromViewer::Message(message) => [&[MESSAGE], *message].concat(),

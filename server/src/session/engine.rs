@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
 use crate::browser::profile_dir::{ProfileDir, ProfileDirError};
-use crate::browser::{Browser, BrowserState, Opening};
+use crate::browser::{Browser, BrowserState, InitialTabs};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::picture::mailbox::Mailbox;
 use crate::stream::{Downlink, Sample};
@@ -46,7 +46,7 @@ impl Engine {
     pub async fn start(
         id: SessionId,
         size: VideoSize,
-        opening: Opening,
+        opening: InitialTabs,
         surroundings: &Services,
         deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Engine, EngineError> {

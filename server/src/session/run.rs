@@ -27,7 +27,7 @@ use super::restarts::Restarts;
 use super::stream_counters::{Reading, StreamCounters};
 use super::{Request, Services};
 use crate::browser::address::AllowedUrl;
-use crate::browser::{BrowserState, Opening};
+use crate::browser::{BrowserState, InitialTabs};
 use crate::display::DisplayState;
 use crate::input::ViewerInput;
 use crate::stream::Estimate;
@@ -66,7 +66,7 @@ pub struct Run {
     surroundings: Arc<Services>,
     life: Life,
     /// What Chrome is started with, and started with again.
-    opening: Opening,
+    opening: InitialTabs,
     restarts: Restarts,
     /// What became of Chrome, until it has something to say itself.
     notice: Option<String>,
@@ -254,7 +254,7 @@ impl Run {
         };
         self.last_reading = reading;
         if let Some(link) = estimate {
-            metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
+            metrics::gauge!("farpane_estimated_bandwidth_bits_per_second", "session" => self.id.to_string())
                 .set(link.bitrate.as_bps());
         }
         self.broadcast(&ServerMessage::Statistics(statistics));

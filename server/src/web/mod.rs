@@ -1,4 +1,4 @@
-//! HTTP: the pages, the server functions, viewers' web sockets, health and metrics.
+//! HTTP: pages, server functions, viewers' web sockets, health and metrics.
 
 mod errors;
 mod socket;
@@ -25,13 +25,13 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::access::{Access, guard};
+use crate::access::{Access, require_access};
 use crate::sessions::Sessions;
 
 /// The largest body is an SDP offer or pasted text, escaped as JSON.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// Everything the server answers.
+/// All routes of the server. `access` guards everything but `/healthz`.
 pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> Router {
     register_server_functions();
     let config = &sessions.surroundings().config;
@@ -51,12 +51,12 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
             move || shell(options.clone())
         })
         .layer(from_fn(errors::typed_status))
-        // Pages show what runs now.
+        // Pages contain the present list of sessions.
         .layer(header(CACHE_CONTROL, "no-store"))
         .with_state(options);
     let files = Router::new()
         .nest_service("/pkg", files)
-        // Without a version in their names, they are asked for each time, and rarely sent.
+        // Their names have no version, so browsers revalidate them.
         .layer(header(CACHE_CONTROL, "no-cache"));
     let guarded = pages
         .merge(files)
@@ -72,16 +72,16 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
             })
             .with_state(sessions),
         )
-        .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
+        .fallback(|| async { (StatusCode::NOT_FOUND, "Not found.") })
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(from_fn_with_state(access, guard));
+        .layer(from_fn_with_state(access, require_access));
     Router::new()
         .route("/healthz", get(|| async { "ok\n".into_response() }))
         .merge(guarded)
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(REFERRER_POLICY, "no-referrer"))
-        // Nobody frames a remote browser to have it clicked.
+        // Against clickjacking.
         .layer(header(
             CONTENT_SECURITY_POLICY,
             "frame-ancestors 'self'; base-uri 'none'; object-src 'none'",
@@ -92,7 +92,7 @@ fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Heade
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// By name: a linker may drop what only registers itself.
+/// By name: a linker may drop functions that register themselves.
 pub fn register_server_functions() {
     register_explicit::<api::Open>();
     register_explicit::<api::Sessions>();

@@ -8,7 +8,7 @@ use shared::session::{Phase, Tab, TabId};
 
 use super::{Life, Run};
 use crate::browser::address::{AllowedUrl, allowed};
-use crate::browser::{BrowserState, Gone, Opening};
+use crate::browser::{BrowserExit, BrowserState, InitialTabs};
 use crate::display::DisplayState;
 use crate::input::ViewerInput;
 use crate::session::engine::{Engine, EngineError};
@@ -57,7 +57,7 @@ impl Run {
     }
 
     pub(super) fn browser_changed(&mut self, browser: BrowserState) {
-        if let Some(gone) = browser.gone {
+        if let Some(gone) = browser.exit {
             return self.chrome_gone(gone, Instant::now());
         }
         self.had_tabs |= !browser.tabs.is_empty();
@@ -97,7 +97,7 @@ impl Run {
         }
     }
 
-    pub(super) fn chrome_gone(&mut self, gone: Gone, now: Instant) {
+    pub(super) fn chrome_gone(&mut self, gone: BrowserExit, now: Instant) {
         tracing::warn!(session = %self.id, ?gone, "Chrome is gone");
         if !self.reopen {
             self.opening = self.open_again(&gone);
@@ -109,8 +109,8 @@ impl Run {
         }
         let restart = match &gone {
             _ if self.reopen => true,
-            Gone::Closed(_) => false,
-            Gone::Crashed(_) => match self.restarts.next(now) {
+            BrowserExit::Closed(_) => false,
+            BrowserExit::Crashed(_) => match self.restarts.next(now) {
                 Some(which) => {
                     self.notice = Some(crash_notice(which));
                     true
@@ -123,7 +123,7 @@ impl Run {
             Phase::Starting
         } else {
             self.notice = None;
-            let (Gone::Closed(reason) | Gone::Crashed(reason)) = gone;
+            let (BrowserExit::Closed(reason) | BrowserExit::Crashed(reason)) = gone;
             Phase::Stopped { reason }
         };
         let notice = self.notice.clone();
@@ -143,20 +143,22 @@ impl Run {
     }
 
     /// The tabs that can be opened again. One that ended before it had shown them all is given the same once more.
-    fn open_again(&self, gone: &Gone) -> Opening {
+    fn open_again(&self, gone: &BrowserExit) -> InitialTabs {
         let search_url = &self.surroundings.config.search_url;
         let can_open = |tab: &Tab| Some((allowed(&tab.url, search_url).ok()?, tab.id.clone()));
         let kept: Vec<_> = self.state.tabs.iter().filter_map(can_open).collect();
         let was_complete =
             self.state.phase != Phase::Starting || kept.len() >= self.opening.urls.len();
         match gone {
-            Gone::Closed(_) if kept.is_empty() => return AllowedUrl::blank().into(),
-            Gone::Crashed(_) if kept.is_empty() || !was_complete => return self.opening.clone(),
+            BrowserExit::Closed(_) if kept.is_empty() => return AllowedUrl::blank().into(),
+            BrowserExit::Crashed(_) if kept.is_empty() || !was_complete => {
+                return self.opening.clone();
+            }
             _ => {}
         }
         let is_front = |(_, id): &(AllowedUrl, TabId)| self.state.active.as_ref() == Some(id);
-        Opening {
-            front: kept.iter().position(is_front).unwrap_or_default(),
+        InitialTabs {
+            active: kept.iter().position(is_front).unwrap_or_default(),
             urls: kept.into_iter().map(|(url, _)| url).collect(),
         }
     }

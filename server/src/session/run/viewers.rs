@@ -159,7 +159,7 @@ impl Run {
     pub(super) fn look_at_tabs(&self) {
         if let Life::Running(engine) = &self.life {
             // Busy: the next event of a page makes it look again.
-            let _ = engine.browser.send(BrowserCommand::LookAtTabs);
+            let _ = engine.browser.send(BrowserCommand::RefreshTabs);
         }
     }
 
@@ -167,7 +167,7 @@ impl Run {
     fn hint(&self) {
         if let Life::Running(engine) = &self.life {
             // Busy: a later input asks again.
-            let _ = engine.browser.send(BrowserCommand::InputSent);
+            let _ = engine.browser.send(BrowserCommand::CheckResponsiveness);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What was typed: command line over environment over TOML file.
+//! Settings as given: the command line overrides the environment, which overrides the TOML file.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,49 +9,56 @@ use shared::geometry::VideoSize;
 use super::ConfigError;
 use crate::bitrate::Bitrate;
 
-/// A browser far away, inside your own.
+/// A remote browser inside your own.
 #[derive(clap::Parser, Debug)]
 #[command(name = "farpane", version)]
 pub struct Cli {
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
 
+/// The subcommands.
 #[derive(clap::Subcommand, Debug)]
 pub enum Command {
     /// Start the server and print the URL to open.
-    Serve(Box<Typed>),
+    Serve(Box<Settings>),
 }
 
-/// Whether the stream follows the network.
+/// Whether the stream adapts to the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Adapt {
+    /// Bitrate, frame rate and resolution follow the estimated bandwidth.
     On,
+    /// All three are fixed.
     Off,
 }
 
+/// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum AuthKind {
+    /// By a token, as a bearer or a cookie.
     #[default]
     Token,
+    /// Not at all; on a loopback address only.
     None,
 }
 
 /// Every setting is also an environment variable `FARPANE_…` and a key of the TOML file (`media_port = 8081`).
 #[derive(clap::Args, Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Typed {
-    /// Address and port of the pages and server functions [default: 127.0.0.1:8080]
+pub struct Settings {
+    /// IP address and TCP port of HTTP: pages, server functions, web sockets [default: 127.0.0.1:8080]
     #[arg(long, env = "FARPANE_LISTEN", value_name = "IP:PORT")]
     pub listen: Option<SocketAddr>,
 
-    /// One port for the pictures, over UDP and over TCP; 0 takes a free one [default: 8081]
+    /// Port of WebRTC, video and input alike: UDP and TCP; 0 takes a free one [default: 8081]
     #[arg(long, env = "FARPANE_MEDIA_PORT", value_name = "PORT")]
     pub media_port: Option<u16>,
 
-    /// Address under which viewers reach this machine, if it is not its own (repeatable)
+    /// Public IP address of this machine, if it is behind NAT (repeatable)
     #[arg(
         long,
         env = "FARPANE_PUBLIC_IP",
@@ -60,7 +67,7 @@ pub struct Typed {
     )]
     pub public_ip: Vec<IpAddr>,
 
-    /// stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT for the viewers (repeatable)
+    /// ICE server for the viewers: stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT (repeatable)
     #[arg(
         long,
         env = "FARPANE_ICE_SERVER",
@@ -69,53 +76,53 @@ pub struct Typed {
     )]
     pub ice_server: Vec<String>,
 
-    /// Chrome's or Chromium's program [default: looked for in the usual places]
+    /// Chrome's or Chromium's program [default: the first found at the usual paths]
     #[arg(long, env = "FARPANE_CHROME", value_name = "PATH")]
     pub chrome: Option<PathBuf>,
 
-    /// Run Chrome without its sandbox: only inside a container that gives no user namespaces
+    /// Run Chrome without its sandbox: only if a container is the security boundary and has no user namespaces
     #[arg(long, env = "FARPANE_NO_SANDBOX")]
     pub no_sandbox: bool,
 
-    /// Who may come in: whoever has the token, or (loopback only) everybody [default: token]
+    /// Authentication: by token, or none, which requires a loopback address [default: token]
     #[arg(long, env = "FARPANE_AUTH", value_name = "KIND")]
     pub auth: Option<AuthKind>,
 
-    /// The token, 16 characters or more [default: a random one, printed at the start]
+    /// The token: 16 characters or more, of A-Z, a-z, 0-9, _ and - [default: a random one, printed at startup]
     #[arg(long, env = "FARPANE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 
-    /// Sessions at the same time; one more is refused [default: 10]
+    /// Highest number of sessions at the same time; opening one more is refused [default: 10]
     #[arg(long, env = "FARPANE_MAX_SESSIONS", value_name = "N")]
     pub max_sessions: Option<u64>,
 
-    /// Size of the remote page [default: 1280x720]
+    /// Size of the remote page in pixels [default: 1280x720]
     #[arg(long, env = "FARPANE_SIZE", value_name = "WxH")]
     #[serde(deserialize_with = "from_text")]
     pub size: Option<VideoSize>,
 
-    /// Ceiling of a session's stream, such as 6M or 2500k bits per second [default: 6M]
+    /// Highest bitrate of a session's stream in bits per second, such as 6M or 2500k [default: 6M]
     #[arg(long, env = "FARPANE_BITRATE", value_name = "RATE")]
     #[serde(deserialize_with = "from_text")]
     pub bitrate: Option<Bitrate>,
 
-    /// Whether bitrate, frame rate and size follow what each viewer's network carries; off is for comparison [default: on]
+    /// Whether bitrate, frame rate and resolution follow the estimated bandwidth; off is for measurements [default: on]
     #[arg(long, env = "FARPANE_ADAPT", value_name = "on|off")]
     pub adapt: Option<Adapt>,
 
-    /// Pictures per second at most, 1 to 60 [default: 60]
+    /// Highest frame rate in frames per second, 1 to 60 [default: 60]
     #[arg(long, env = "FARPANE_FRAME_RATE", value_name = "FPS")]
     pub frame_rate: Option<u64>,
 
-    /// Seconds that a session lives on without a viewer [default: 60]
+    /// Seconds after which a session without a viewer ends [default: 60]
     #[arg(long, env = "FARPANE_GRACE", value_name = "SECONDS", value_parser = seconds)]
     pub grace: Option<u64>,
 
-    /// Where words typed as an address are looked up; {} stands for them [default: https://duckduckgo.com/?q={}]
+    /// Web search for words that are entered as an address; {} stands for the words [default: https://duckduckgo.com/?q={}]
     #[arg(long, env = "FARPANE_SEARCH_URL", value_name = "URL")]
     pub search_url: Option<String>,
 
-    /// Directory for each session's private files [default: /run/farpane as root, else the user's runtime directory]
+    /// Parent directory of Chrome's profiles [default: /run/farpane as root, else the user's runtime directory]
     #[arg(long, env = "FARPANE_RUNTIME_DIR", value_name = "DIR")]
     pub runtime_dir: Option<PathBuf>,
 
@@ -123,11 +130,11 @@ pub struct Typed {
     #[arg(long, env = "LEPTOS_SITE_ROOT", value_name = "DIR")]
     pub site_root: Option<PathBuf>,
 
-    /// What to log, for example info or farpane=debug [default: info]
+    /// Log filter, such as info or farpane=debug [default: info]
     #[arg(long, env = "FARPANE_LOG", value_name = "FILTER")]
     pub log: Option<String>,
 
-    /// Log one JSON object a line
+    /// Log a JSON object per line
     #[arg(long, env = "FARPANE_LOG_JSON")]
     pub log_json: bool,
 
@@ -137,9 +144,9 @@ pub struct Typed {
     pub config: Option<PathBuf>,
 }
 
-impl Typed {
-    /// Adds what the configuration file says, where nothing was typed.
-    pub fn with_file(self) -> Result<Typed, ConfigError> {
+impl Settings {
+    /// Takes what neither flags nor environment set from the configuration file, if there is one.
+    pub fn with_file(self) -> Result<Settings, ConfigError> {
         match self.config.clone() {
             None => Ok(self),
             Some(path) => {
@@ -147,22 +154,17 @@ impl Typed {
                     path: path.clone(),
                     source,
                 })?;
-                Ok(self.over(parse(&path, &text)?))
+                Ok(self.or(parse(&path, &text)?))
             }
         }
     }
 
-    fn over(self, file: Typed) -> Typed {
-        let list = |typed: Vec<_>, file| if typed.is_empty() { file } else { typed };
-        Typed {
+    fn or(self, file: Settings) -> Settings {
+        Settings {
             listen: self.listen.or(file.listen),
             media_port: self.media_port.or(file.media_port),
-            public_ip: if self.public_ip.is_empty() {
-                file.public_ip
-            } else {
-                self.public_ip
-            },
-            ice_server: list(self.ice_server, file.ice_server),
+            public_ip: or_list(self.public_ip, file.public_ip),
+            ice_server: or_list(self.ice_server, file.ice_server),
             chrome: self.chrome.or(file.chrome),
             no_sandbox: self.no_sandbox || file.no_sandbox,
             auth: self.auth.or(file.auth),
@@ -183,14 +185,18 @@ impl Typed {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<Typed, ConfigError> {
+fn or_list<T>(given: Vec<T>, file: Vec<T>) -> Vec<T> {
+    if given.is_empty() { file } else { given }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Settings, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
         message: error.to_string(),
     })
 }
 
-/// A value that is written in the file as on the command line.
+/// A value that is a string in the file, written as on the command line.
 fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -206,7 +212,7 @@ fn seconds(text: &str) -> Result<u64, String> {
     text.strip_suffix('s')
         .unwrap_or(text)
         .parse()
-        .map_err(|_| format!("{text:?} is no number of seconds"))
+        .map_err(|_| format!("{text:?} is not a number of seconds"))
 }
 
 #[cfg(test)]
@@ -214,17 +220,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_typed_goes_over_the_file() {
+    fn flags_override_the_file() {
         let file = parse(
             Path::new("f.toml"),
             "media_port = 9000\nsize = \"800x600\"\nbitrate = \"3M\"\ngrace = 5",
         )
         .unwrap();
-        let typed = Typed {
+        let flags = Settings {
             media_port: Some(1234),
-            ..Typed::default()
+            ..Settings::default()
         };
-        let both = typed.over(file);
+        let both = flags.or(file);
         assert_eq!(both.media_port, Some(1234));
         assert_eq!(both.grace, Some(5));
         assert_eq!(both.size.map(VideoSize::width), Some(800));

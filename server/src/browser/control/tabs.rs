@@ -2,40 +2,44 @@
 
 use shared::session::{Dialog, Tab, TabId, Trouble};
 
-use super::cdp::TargetSession;
+use crate::browser::cdp::TargetSession;
 
 /// The pages of one Chrome, oldest first, and which of them is in front.
 #[derive(Debug, Default)]
 pub struct Tabs {
-    pages: Vec<PageTab>,
+    pages: Vec<PageTarget>,
     active: Option<TabId>,
 }
 
-/// One page target with what is needed to control it.
+/// One page target, with what is needed to control it.
 #[derive(Debug)]
-pub struct PageTab {
+pub struct PageTarget {
+    /// As viewers see it.
     pub tab: Tab,
+    /// Where commands to it go.
     pub session: TargetSession,
+    /// The open one, which blocks the page.
     pub dialog: Option<Dialog>,
     /// Ids of `Page.NavigationEntry`, and which one is shown.
     history: Vec<i64>,
     current: usize,
-    /// It shows the blank page it began with.
-    blank: bool,
+    /// It has navigated nowhere yet: it shows `about:blank`.
+    initial: bool,
 }
 
 impl Tabs {
+    /// Whether no page is open.
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
     }
 
-    /// A page appeared. It comes to the front: a person who opened it wants to see it.
+    /// A page was opened. It comes to the front: whoever opened it wants to see it.
     pub fn attach(&mut self, id: TabId, session: TargetSession, title: &str, url: &str) {
         match self.page_mut(&id) {
-            // Attached anew, for example after its renderer was swapped.
+            // Attached again, for example after its renderer was swapped.
             Some(page) => page.session = session,
             None => {
-                self.pages.push(PageTab {
+                self.pages.push(PageTarget {
                     tab: Tab {
                         id: id.clone(),
                         title: String::new(),
@@ -49,23 +53,24 @@ impl Tabs {
                     dialog: None,
                     history: Vec::new(),
                     current: 0,
-                    blank: url == "about:blank",
+                    initial: url == "about:blank",
                 });
-                self.rename(&id, title, url);
+                self.set_title_and_url(&id, title, url);
                 self.active = Some(id);
             }
         }
     }
 
-    pub fn rename(&mut self, id: &TabId, title: &str, url: &str) {
+    /// Both as Chrome reports them.
+    pub fn set_title_and_url(&mut self, id: &TabId, title: &str, url: &str) {
         if let Some(page) = self.page_mut(id) {
-            // Chrome calls an untitled page by its address; both are the page's to choose, so both are cut.
+            // Chrome's title of an untitled page is its URL. A page chooses both, so both are cut.
             page.tab.title = cut(title, 300);
             page.tab.url = cut(url, 4000);
         }
     }
 
-    /// A page went. Gives the one that should come to the front, if that one was in front.
+    /// A page was closed. Gives the one that should come to the front, if that one was in front.
     pub fn detach(&mut self, id: &TabId) -> Option<TabId> {
         let place = self.pages.iter().position(|page| page.tab.id == *id)?;
         self.pages.remove(place);
@@ -86,6 +91,7 @@ impl Tabs {
         exists
     }
 
+    /// A page that loads is no longer in trouble.
     pub fn set_loading(&mut self, id: &TabId, loading: bool) {
         if let Some(page) = self.page_mut(id) {
             page.tab.loading = loading;
@@ -95,6 +101,7 @@ impl Tabs {
         }
     }
 
+    /// A crashed page neither loads nor shows a dialog.
     pub fn set_trouble(&mut self, id: &TabId, trouble: Option<Trouble>) {
         if let Some(page) = self.page_mut(id) {
             if trouble == Some(Trouble::Crashed) {
@@ -105,13 +112,14 @@ impl Tabs {
         }
     }
 
+    /// `None` when it was closed.
     pub fn set_dialog(&mut self, id: &TabId, dialog: Option<Dialog>) {
         if let Some(page) = self.page_mut(id) {
             page.dialog = dialog;
         }
     }
 
-    /// `current` is the place of the entry that is shown.
+    /// `current` is the index of the entry that is shown.
     pub fn set_history(&mut self, id: &TabId, entries: Vec<i64>, current: usize) {
         if let Some(page) = self.page_mut(id) {
             page.tab.can_go_back = current > 0;
@@ -121,37 +129,41 @@ impl Tabs {
         }
     }
 
-    /// The page shows something. Says whether the blank page it began with is to be forgotten, once: there is nothing to
-    /// go back to, and a page that is alone in its history may close itself.
-    pub fn leave_blank(&mut self, id: &TabId, url: &str) -> bool {
+    /// The page shows `url`. Says, once, whether the `about:blank` it began with is to be removed from its history: there
+    /// is nothing to go back to, and a page that is alone in its history may close itself.
+    pub fn leave_initial_page(&mut self, id: &TabId, url: &str) -> bool {
         let page = self.page_mut(id);
-        page.is_some_and(|page| url != "about:blank" && std::mem::take(&mut page.blank))
+        page.is_some_and(|page| url != "about:blank" && std::mem::take(&mut page.initial))
     }
 
-    /// The `NavigationEntry` that is `steps` away from the active page's, -1 is back.
+    /// The id of the `NavigationEntry` that is `steps` away from the active page's; -1 is back.
     pub fn history_entry(&self, steps: isize) -> Option<i64> {
         let page = self.active()?;
         let place = page.current.checked_add_signed(steps)?;
         page.history.get(place).copied()
     }
 
-    pub fn active(&self) -> Option<&PageTab> {
+    /// The page in front.
+    pub fn active(&self) -> Option<&PageTarget> {
         self.page(self.active.as_ref()?)
     }
 
-    pub fn page(&self, id: &TabId) -> Option<&PageTab> {
+    /// The page with that id, if it is open.
+    pub fn page(&self, id: &TabId) -> Option<&PageTarget> {
         self.pages.iter().find(|page| page.tab.id == *id)
     }
 
-    pub fn by_session(&self, session: &str) -> Option<&PageTab> {
+    /// The page with that CDP session, if it is open.
+    pub fn by_session(&self, session: &str) -> Option<&PageTarget> {
         self.pages.iter().find(|page| page.session == session)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &PageTab> {
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &PageTarget> {
         self.pages.iter()
     }
 
-    fn page_mut(&mut self, id: &TabId) -> Option<&mut PageTab> {
+    fn page_mut(&mut self, id: &TabId) -> Option<&mut PageTarget> {
         self.pages.iter_mut().find(|page| page.tab.id == *id)
     }
 }
@@ -186,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_the_front_page_brings_its_neighbour() {
+    fn closing_the_front_page_activates_its_neighbour() {
         let mut tabs = three();
         assert_eq!(tabs.detach(&id("c")), Some(id("b")));
         assert_eq!(tabs.detach(&id("a")), None, "a page behind changes nothing");
@@ -196,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn history_knows_where_back_and_forward_lead() {
+    fn history_has_the_entries_of_back_and_forward() {
         let mut tabs = three();
         tabs.set_history(&id("c"), vec![10, 11, 12], 1);
         assert_eq!(
@@ -209,11 +221,11 @@ mod tests {
     }
 
     #[test]
-    fn the_blank_page_of_a_tab_s_beginning_is_forgotten_once() {
+    fn the_initial_blank_page_is_removed_from_history_once() {
         let mut tabs = three();
-        assert!(!tabs.leave_blank(&id("a"), "about:blank"));
-        assert!(tabs.leave_blank(&id("a"), "https://x/"));
-        assert!(!tabs.leave_blank(&id("a"), "https://y/"));
+        assert!(!tabs.leave_initial_page(&id("a"), "about:blank"));
+        assert!(tabs.leave_initial_page(&id("a"), "https://x/"));
+        assert!(!tabs.leave_initial_page(&id("a"), "https://y/"));
     }
 
     #[test]
@@ -227,7 +239,7 @@ mod tests {
     #[test]
     fn a_huge_title_is_cut() {
         let mut tabs = three();
-        tabs.rename(&id("a"), &"é".repeat(100_000), "https://x/");
+        tabs.set_title_and_url(&id("a"), &"é".repeat(100_000), "https://x/");
         assert_eq!(tabs.page(&id("a")).unwrap().tab.title.chars().count(), 300);
     }
 }
