@@ -1,6 +1,7 @@
 //! The server functions: typed calls with JSON bodies under `/api/…`, for the page and for scripts alike.
 //!
-//! The server implements them in a [`Backend`], which it provides as context.
+//! The server implements them in a [`Backend`], which it provides as context. A function that acts on a session takes the
+//! viewer in whose name it is called; without one, the caller's credential says who acts.
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -16,19 +17,29 @@ mod backend {
     use super::*;
     use std::future::Future;
     use std::pin::Pin;
+    use std::sync::Arc;
 
     /// Result of a server function.
     pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send>>;
+
+    /// Who calls, by the credential of the request. The server provides it as context, beside [`Backend`].
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Caller {
+        /// A page in a browser: it has the cookie.
+        Page,
+        /// A script, by the name of the credential that it showed.
+        Script(Arc<str>),
+    }
 
     /// One method per server function, and [`Control`] for all that act on a session's Chrome. The server has the only
     /// implementation; a trait because this crate cannot name the server's types.
     pub trait Backend: Send + Sync {
         /// See [`open`](super::open()).
-        fn open(&self, url: String, size: Option<VideoSize>) -> Reply<Opened>;
+        fn open(&self, caller: Caller, url: String, size: Option<VideoSize>) -> Reply<Opened>;
         /// See [`sessions`](super::sessions()).
         fn sessions(&self) -> Reply<Vec<SessionSummary>>;
         /// See [`join`](super::join()).
-        fn join(&self, session: SessionId) -> Reply<Joined>;
+        fn join(&self, caller: Caller, session: SessionId) -> Reply<Joined>;
         /// See [`offer`](super::offer()).
         fn offer(&self, session: SessionId, viewer: ViewerId, sdp: String) -> Reply<Answer>;
         /// See [`leave`](super::leave()).
@@ -42,10 +53,16 @@ mod backend {
             viewer: ViewerId,
             messages: Vec<ClientMessage>,
         ) -> Reply<Vec<ServerMessage>>;
-        /// Acts on the session's Chrome.
-        fn control(&self, session: SessionId, control: Control) -> Reply<()>;
-        /// See [`end`](super::end()).
-        fn end(&self, session: SessionId) -> Reply<()>;
+        /// Acts on the session's Chrome; `viewer` is who acts, if it watches the session.
+        fn control(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            control: Control,
+        ) -> Reply<()>;
+        /// Answered when nothing of the session is left.
+        fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()>;
     }
 
     /// What a viewer or a script asks of a session's Chrome; each is a server function of the same name.
@@ -67,14 +84,27 @@ mod backend {
         Restart,
     }
 
-    pub(super) fn backend() -> std::sync::Arc<dyn Backend> {
+    pub(super) fn backend() -> Arc<dyn Backend> {
         leptos::prelude::expect_context()
+    }
+
+    pub(super) fn caller() -> Caller {
+        leptos::prelude::expect_context()
+    }
+
+    pub(super) async fn control(
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        control: Control,
+    ) -> Result<(), ApiError> {
+        let asked = backend().control(caller(), session, viewer, control);
+        asked.await
     }
 }
 #[cfg(feature = "ssr")]
-use backend::backend;
+pub use backend::{Backend, Caller, Control, Reply};
 #[cfg(feature = "ssr")]
-pub use backend::{Backend, Control, Reply};
+use backend::{backend, caller, control};
 
 /// Opens a session on `url`: an address, or words to search; empty is a blank page.
 #[server(prefix = "/api", endpoint = "open", input = Json, output = Json)]
@@ -82,7 +112,7 @@ pub async fn open(
     #[server(default)] url: String,
     #[server(default)] size: Option<VideoSize>,
 ) -> Result<Opened, ApiError> {
-    backend().open(url, size).await
+    backend().open(caller(), url, size).await
 }
 
 /// Lists the open sessions.
@@ -94,7 +124,7 @@ pub async fn sessions() -> Result<Vec<SessionSummary>, ApiError> {
 /// Adds a viewer to a session; the viewer's next call is `offer`.
 #[server(prefix = "/api", endpoint = "join", input = Json, output = Json)]
 pub async fn join(session: SessionId) -> Result<Joined, ApiError> {
-    backend().join(session).await
+    backend().join(caller(), session).await
 }
 
 /// SDP offer → SDP answer with all candidates. Also for an ICE restart or a new connection: the latest offer replaces
@@ -132,77 +162,105 @@ pub async fn send_input(
 
 /// Navigates the active tab to `url`: an address, or words to search.
 #[server(prefix = "/api", endpoint = "navigate", input = Json, output = Json)]
-pub async fn navigate(session: SessionId, url: String) -> Result<(), ApiError> {
-    backend().control(session, Control::Navigate { url }).await
+pub async fn navigate(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    url: String,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Navigate { url }).await
 }
 
 /// Goes one entry back in the active tab's history.
 #[server(prefix = "/api", endpoint = "back", input = Json, output = Json)]
-pub async fn back(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Back).await
+pub async fn back(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Back).await
 }
 
 /// Goes one entry forward in the active tab's history.
 #[server(prefix = "/api", endpoint = "forward", input = Json, output = Json)]
-pub async fn forward(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Forward).await
+pub async fn forward(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Forward).await
 }
 
 /// Reloads the active tab.
 #[server(prefix = "/api", endpoint = "reload", input = Json, output = Json)]
-pub async fn reload(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Reload).await
+pub async fn reload(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Reload).await
 }
 
 /// Stops loading the active tab.
 #[server(prefix = "/api", endpoint = "stop", input = Json, output = Json)]
-pub async fn stop(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Stop).await
+pub async fn stop(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Stop).await
 }
 
 /// Opens a tab on `url`, or a blank one, and activates it.
 #[server(prefix = "/api", endpoint = "new_tab", input = Json, output = Json)]
 pub async fn new_tab(
     session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
     #[server(default)] url: Option<String>,
 ) -> Result<(), ApiError> {
-    backend().control(session, Control::NewTab { url }).await
+    control(session, viewer, Control::NewTab { url }).await
 }
 
 /// Brings a tab to the front.
 #[server(prefix = "/api", endpoint = "activate_tab", input = Json, output = Json)]
-pub async fn activate_tab(session: SessionId, tab: TabId) -> Result<(), ApiError> {
-    backend()
-        .control(session, Control::ActivateTab { tab })
-        .await
+pub async fn activate_tab(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    tab: TabId,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::ActivateTab { tab }).await
 }
 
 /// Closes a tab.
 #[server(prefix = "/api", endpoint = "close_tab", input = Json, output = Json)]
-pub async fn close_tab(session: SessionId, tab: TabId) -> Result<(), ApiError> {
-    backend().control(session, Control::CloseTab { tab }).await
+pub async fn close_tab(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    tab: TabId,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::CloseTab { tab }).await
 }
 
 /// Closes the open `alert`, `confirm`, `prompt` or `beforeunload` dialog; `text` is what a `prompt` returns.
 #[server(prefix = "/api", endpoint = "answer_dialog", input = Json, output = Json)]
 pub async fn answer_dialog(
     session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
     accept: bool,
     #[server(default)] text: Option<String>,
 ) -> Result<(), ApiError> {
-    backend()
-        .control(session, Control::AnswerDialog { accept, text })
-        .await
+    control(session, viewer, Control::AnswerDialog { accept, text }).await
 }
 
 /// Starts Chrome again, with the addresses of its tabs, after it has exited.
 #[server(prefix = "/api", endpoint = "restart", input = Json, output = Json)]
-pub async fn restart(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Restart).await
+pub async fn restart(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Restart).await
 }
 
 /// Ends the session for all its viewers.
 #[server(prefix = "/api", endpoint = "end", input = Json, output = Json)]
-pub async fn end(session: SessionId) -> Result<(), ApiError> {
-    backend().end(session).await
+pub async fn end(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    backend().end(caller(), session, viewer).await
 }

@@ -42,6 +42,8 @@ pub struct Config {
     pub frame_rate: u32,
     /// How long a session lives on without a viewer.
     pub grace: Duration,
+    /// The same, if its last viewer closed the page and no script ever named the session. The shorter one counts.
+    pub grace_closed: Duration,
     /// URL of a web search; `{}` stands for the words.
     pub search_url: String,
     /// Parent of each session's private directory; `None` takes `/run/farpane` or the user's runtime directory.
@@ -141,6 +143,12 @@ impl Settings {
             grace: Duration::from_secs(within(
                 "grace",
                 self.grace.unwrap_or(60),
+                0,
+                30 * 24 * 3600,
+            )?),
+            grace_closed: Duration::from_secs(within(
+                "grace-closed",
+                self.grace_closed.unwrap_or(20),
                 0,
                 30 * 24 * 3600,
             )?),
