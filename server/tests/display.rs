@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use farpane::display::SeatEvent;
-use shared::{geometry::PointInVideo, latency::InputId, session::Cursor};
+use shared::{geometry::PointInPage, latency::InputId, session::Cursor};
 use support::{BLUE, GREEN, RED, Screen, WHITE, near, until};
 
 // linux/input-event-codes.h
@@ -164,7 +164,7 @@ fn a_wheel_scrolls() {
     ));
     screen.wait_colour("the top of the page", 640, 60, RED);
     screen.send(SeatEvent::Wheel {
-        at: PointInVideo::new(640.0, 360.0),
+        at: PointInPage::new(640.0, 360.0),
         delta_x: 0.0,
         delta_y: 120.0,
         notched: true,
@@ -331,7 +331,7 @@ fn release_all_lifts_keys_and_buttons() {
     screen.key(KEY_LEFTSHIFT, true);
     screen.key(KEY_A, true);
     screen.send(SeatEvent::PointerButton {
-        at: PointInVideo::new(500.0, 500.0),
+        at: PointInPage::new(500.0, 500.0),
         button: shared::input::PointerButton::Left,
         pressed: true,
     });
@@ -350,7 +350,7 @@ fn a_drag_goes_on_outside_the_element_it_began_in() {
     for (x, y, pressed) in [(120.0, 120.0, true), (800.0, 500.0, false)] {
         screen.move_to(x, y);
         screen.send(SeatEvent::PointerButton {
-            at: PointInVideo::new(x, y),
+            at: PointInPage::new(x, y),
             button: shared::input::PointerButton::Left,
             pressed,
         });
@@ -389,7 +389,7 @@ fn an_element_can_be_dragged_and_dropped() {
     ));
     screen.wait_colour("what to drag", 150, 150, WHITE);
     let button = |x, y, pressed| SeatEvent::PointerButton {
-        at: PointInVideo::new(x, y),
+        at: PointInPage::new(x, y),
         button: shared::input::PointerButton::Left,
         pressed,
     };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::VideoSize;
+use crate::geometry::Geometry;
 
 /// Names one session; unguessable, because it stands in a URL. 1 to 40 characters of `[a-z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -129,7 +129,8 @@ pub struct SessionState {
     /// Grows with every change, never repeats within a session.
     pub version: u64,
     pub phase: Phase,
-    pub size: VideoSize,
+    /// Of the newest picture: what viewers fit it to, and what their pointers' places are told in.
+    pub geometry: Geometry,
     pub tabs: Vec<Tab>,
     pub active: Option<TabId>,
     pub dialog: Option<Dialog>,

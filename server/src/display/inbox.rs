@@ -7,12 +7,10 @@ use std::{
 };
 
 use rustix::event::{EventfdFlags, eventfd};
-use shared::geometry::VideoSize;
 
 use super::SeatEvent;
 
 pub struct Inbox {
-    size: VideoSize,
     state: Mutex<State>,
     /// Readable while something waits.
     wake: OwnedFd,
@@ -38,16 +36,14 @@ struct State {
 const AT_MOST: usize = 1024;
 
 impl Inbox {
-    pub fn new(size: VideoSize) -> std::io::Result<Inbox> {
+    pub fn new() -> std::io::Result<Inbox> {
         Ok(Inbox {
-            size,
             state: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }
 
     pub fn push(&self, event: SeatEvent) {
-        let event = clamped(event, self.size);
         let mut state = self.lock();
         if state.stopped {
             return;
@@ -110,53 +106,14 @@ impl Inbox {
     }
 }
 
-fn clamped(event: SeatEvent, size: VideoSize) -> SeatEvent {
-    match event {
-        SeatEvent::PointerMove { at } => SeatEvent::PointerMove {
-            at: at.clamped(size),
-        },
-        SeatEvent::PointerButton {
-            at,
-            button,
-            pressed,
-        } => SeatEvent::PointerButton {
-            at: at.clamped(size),
-            button,
-            pressed,
-        },
-        SeatEvent::Wheel {
-            at,
-            delta_x,
-            delta_y,
-            notched,
-        } => SeatEvent::Wheel {
-            at: at.clamped(size),
-            delta_x: bounded(delta_x),
-            delta_y: bounded(delta_y),
-            notched,
-        },
-        other => other,
-    }
-}
-
-/// Wayland's fixed-point numbers end at 2²³; no page is scrolled further at once.
-fn bounded(delta: f32) -> f32 {
-    const MOST: f32 = 100_000.0;
-    if delta.is_nan() {
-        0.0
-    } else {
-        delta.clamp(-MOST, MOST)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::geometry::PointInVideo;
+    use shared::geometry::PointInPage;
 
     fn moved(x: f32) -> SeatEvent {
         SeatEvent::PointerMove {
-            at: PointInVideo::new(x, 0.0),
+            at: PointInPage::new(x, 0.0),
         }
     }
 
@@ -169,39 +126,20 @@ mod tests {
 
     #[test]
     fn moves_merge_but_never_across_another_event() {
-        let inbox = Inbox::new(VideoSize::HD).unwrap();
-        for event in [moved(1.0), moved(2.0), key(30), moved(3.0), moved(99999.0)] {
+        let inbox = Inbox::new().unwrap();
+        for event in [moved(1.0), moved(2.0), key(30), moved(3.0), moved(4.0)] {
             inbox.push(event);
         }
-        assert_eq!(inbox.take(), [moved(2.0), key(30), moved(1279.5)]);
+        assert_eq!(inbox.take(), [moved(2.0), key(30), moved(4.0)]);
         assert!(inbox.take().is_empty());
     }
 
     #[test]
     fn a_loop_that_hangs_leaves_no_key_down() {
-        let inbox = Inbox::new(VideoSize::HD).unwrap();
+        let inbox = Inbox::new().unwrap();
         for _ in 0..=AT_MOST {
             inbox.push(key(30));
         }
         assert_eq!(inbox.take(), [SeatEvent::ReleaseAll]);
-    }
-
-    #[test]
-    fn a_wheel_turns_by_a_finite_amount() {
-        let inbox = Inbox::new(VideoSize::HD).unwrap();
-        let at = PointInVideo::default();
-        inbox.push(SeatEvent::Wheel {
-            at,
-            delta_x: f32::NAN,
-            delta_y: f32::INFINITY,
-            notched: true,
-        });
-        let expected = SeatEvent::Wheel {
-            at,
-            delta_x: 0.0,
-            delta_y: 100_000.0,
-            notched: true,
-        };
-        assert_eq!(inbox.take(), [expected]);
     }
 }

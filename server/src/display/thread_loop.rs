@@ -16,6 +16,7 @@ use super::{
     callback_budget::CallbackBudget,
     compositor::{Chrome, Compositor},
     inbox::{Inbox, Tempo},
+    seat,
 };
 use crate::{
     picture::{compose::Composer, mailbox::Mailbox},
@@ -27,7 +28,7 @@ type Started = SyncSender<Result<(), DisplayError>>;
 /// Runs until the display is dropped or Chrome is gone, and says so in `state`.
 pub fn run(
     options: DisplayOptions,
-    latest: Arc<Mailbox>,
+    mailbox: Arc<Mailbox>,
     gate: Arc<Backpressure>,
     stream: UnixStream,
     inbox: &Inbox,
@@ -37,7 +38,7 @@ pub fn run(
     let closing = state.clone();
     // A panic here must not take other sessions down: it ends this display, and Chrome sees the connection close.
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        match Loop::new(options, latest, gate, stream, state) {
+        match Loop::new(options, mailbox, gate, stream, state) {
             Ok(mut display) => {
                 let _ = started.send(Ok(()));
                 display.run(inbox)
@@ -57,7 +58,7 @@ struct Loop {
     wayland: wayland_server::Display<Compositor>,
     compositor: Compositor,
     gone: Arc<std::sync::Mutex<Option<String>>>,
-    latest: Arc<Mailbox>,
+    mailbox: Arc<Mailbox>,
     gate: Arc<Backpressure>,
     composer: Composer,
     pacing: CallbackBudget,
@@ -66,15 +67,19 @@ struct Loop {
 impl Loop {
     fn new(
         options: DisplayOptions,
-        latest: Arc<Mailbox>,
+        mailbox: Arc<Mailbox>,
         gate: Arc<Backpressure>,
         stream: UnixStream,
         state: watch::Sender<DisplayState>,
     ) -> Result<Loop, DisplayError> {
         let wayland = wayland_server::Display::new()
             .map_err(|error| DisplayError::Wayland(error.to_string()))?;
-        let compositor =
-            Compositor::new(wayland.handle(), options.size, options.frame_rate, state)?;
+        let compositor = Compositor::new(
+            wayland.handle(),
+            options.geometry,
+            options.frame_rate,
+            state,
+        )?;
         let chrome = Chrome::default();
         let gone = chrome.gone();
         wayland.handle().insert_client(stream, Arc::new(chrome))?;
@@ -82,7 +87,7 @@ impl Loop {
             wayland,
             compositor,
             gone,
-            latest,
+            mailbox,
             gate,
             composer: Composer::default(),
             pacing: CallbackBudget::new(options.frame_rate),
@@ -128,7 +133,7 @@ impl Loop {
 
     fn due(&self, now: Instant) -> Instant {
         let clear_at = self.gate.clear_at();
-        self.pacing.due(now, clear_at, &self.compositor.beat)
+        self.pacing.due(now, clear_at, &self.compositor.frame_clock)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
@@ -138,11 +143,12 @@ impl Loop {
             return;
         }
         for event in events {
-            self.compositor.apply(event);
+            let event = event.bounded(self.compositor.geometry.page);
+            seat::apply(&mut self.compositor, event);
         }
         self.pacing.input(Instant::now());
         self.flush();
-        self.compositor.answers.told(Instant::now());
+        self.compositor.attribution.told(Instant::now());
     }
 
     fn flush(&mut self) {
@@ -154,10 +160,10 @@ impl Loop {
     fn turn(&mut self, inbox: &Inbox) -> Option<String> {
         let Tempo { delay, quick } = inbox.take_tempo();
         if let Some(micros) = delay {
-            self.compositor.beat.delay(micros);
+            self.compositor.frame_clock.delay(micros);
         }
         if quick {
-            self.compositor.beat.quicken();
+            self.compositor.frame_clock.quicken();
         }
         if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
             tracing::error!(%error, "Chrome's requests cannot be read");
@@ -167,7 +173,7 @@ impl Loop {
         let drawn_at = Instant::now();
         self.compositor.arrange();
         self.compositor
-            .publish(&self.latest, &mut self.composer, drawn_at);
+            .publish(&self.mailbox, &mut self.composer, drawn_at);
         let now = Instant::now();
         if self.compositor.has_callbacks() && self.due(now) <= now {
             self.compositor.answer_callbacks();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::session::SessionId;
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::picture::mailbox::Mailbox;
 use crate::stream::backpressure::Backpressure;
 use crate::transport::PeerError;
-use crate::video::{EncodeError, Encoder, EncoderOptions, Frame};
+use crate::video::{EncodeError, Encoder, EncoderOptions, Frame, check_size};
 
 use super::Services;
 
@@ -50,27 +50,27 @@ impl Engine {
         deliver: impl Fn(Frame) + Send + 'static,
     ) -> Result<Engine, EngineError> {
         let config = &surroundings.config;
-        let latest = Mailbox::new(size);
+        check_size(size)?;
+        let mailbox = Mailbox::new();
         let gate = Arc::new(Backpressure::new({
-            let latest = Arc::clone(&latest);
-            move || latest.nudge()
+            let mailbox = Arc::clone(&mailbox);
+            move || mailbox.notify()
         }));
         let (display, wayland) = Display::start(
             DisplayOptions {
-                size,
+                geometry: Geometry::unscaled(size),
                 frame_rate: config.frame_rate,
             },
-            Arc::clone(&latest),
+            Arc::clone(&mailbox),
             Arc::clone(&gate),
         )?;
         let encoder = Encoder::start(
             EncoderOptions {
-                size,
                 bitrate: config.bitrate,
                 frame_rate: config.frame_rate,
                 adapt: config.adapt,
             },
-            latest,
+            mailbox,
             Arc::clone(&gate),
             deliver,
         )?;

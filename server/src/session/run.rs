@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::message::{ServerMessage, ServerStatistics};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
@@ -114,7 +114,7 @@ impl Run {
         let state = SessionState {
             version: 1,
             phase: Phase::Starting,
-            size,
+            geometry: Geometry::unscaled(size),
             tabs: Vec::new(),
             active: None,
             dialog: None,

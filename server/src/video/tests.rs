@@ -1,28 +1,33 @@
 //! The encoder's thread: pictures in, frames out, and its end.
 
 use super::*;
+use openh264::decoder::Decoder;
+use openh264::formats::YUVSource;
 use std::sync::mpsc;
 
 pub(super) const OPTIONS: EncoderOptions = EncoderOptions {
-    size: VideoSize::HD,
     bitrate: Bitrate::kbps(4000),
     frame_rate: 60,
     adapt: false,
 };
 
-fn start(latest: &Arc<Mailbox>) -> (Encoder, mpsc::Receiver<Frame>) {
+fn start(mailbox: &Arc<Mailbox>) -> (Encoder, mpsc::Receiver<Frame>) {
     let (send, frames) = mpsc::channel();
     let options = OPTIONS;
     let gate = Arc::new(Backpressure::new(|| {}));
-    let encoder = Encoder::start(options, latest.clone(), gate, move |frame| {
+    let encoder = Encoder::start(options, mailbox.clone(), gate, move |frame| {
         let _ = send.send(frame);
     });
     (encoder.unwrap(), frames)
 }
 
-fn paint(latest: &Mailbox, luma: u8) -> Instant {
+fn paint(mailbox: &Mailbox, luma: u8) -> Instant {
+    paint_at(mailbox, Geometry::unscaled(VideoSize::HD), luma)
+}
+
+fn paint_at(mailbox: &Mailbox, geometry: Geometry, luma: u8) -> Instant {
     let drawn_at = Instant::now();
-    latest.publish(drawn_at, |canvas| {
+    mailbox.publish(geometry, drawn_at, |canvas| {
         let height = canvas.size().usize().1;
         canvas.planes_mut().0.fill(luma);
         0..height
@@ -32,13 +37,13 @@ fn paint(latest: &Mailbox, luma: u8) -> Instant {
 
 #[test]
 fn a_picture_becomes_a_frame_and_stillness_becomes_nothing() {
-    let latest = Mailbox::new(VideoSize::HD);
-    let (encoder, frames) = start(&latest);
-    let drawn_at = paint(&latest, 100);
+    let mailbox = Mailbox::new();
+    let (encoder, frames) = start(&mailbox);
+    let drawn_at = paint(&mailbox, 100);
     let frame = frames.recv().unwrap();
     assert!(frame.keyframe);
     assert_eq!((frame.drawn_at, frame.size), (drawn_at, VideoSize::HD));
-    let drawn_at = paint(&latest, 120);
+    let drawn_at = paint(&mailbox, 120);
     let frame = frames.recv().unwrap();
     assert!(!frame.keyframe);
     assert_eq!(frame.drawn_at, drawn_at);
@@ -48,10 +53,10 @@ fn a_picture_becomes_a_frame_and_stillness_becomes_nothing() {
 
 #[test]
 fn requests_are_merged_and_the_last_one_is_answered_on_a_still_picture() {
-    let latest = Mailbox::new(VideoSize::HD);
-    let (encoder, frames) = start(&latest);
+    let mailbox = Mailbox::new();
+    let (encoder, frames) = start(&mailbox);
     encoder.request_keyframe();
-    paint(&latest, 100);
+    paint(&mailbox, 100);
     let first = frames.recv().unwrap();
     assert!(first.keyframe);
     encoder.request_keyframe();
@@ -66,8 +71,37 @@ fn requests_are_merged_and_the_last_one_is_answered_on_a_still_picture() {
 
 #[test]
 fn the_mailbox_closing_ends_the_thread() {
-    let latest = Mailbox::new(VideoSize::HD);
-    let (_encoder, frames) = start(&latest);
-    latest.close();
+    let mailbox = Mailbox::new();
+    let (_encoder, frames) = start(&mailbox);
+    mailbox.close();
     assert!(frames.recv().is_err());
+}
+
+#[test]
+fn frames_follow_the_size_of_their_pictures_with_one_keyframe_each() {
+    let mailbox = Mailbox::new();
+    let (encoder, frames) = start(&mailbox);
+    let mut decoder = Decoder::new().unwrap();
+    let size = |width, height| VideoSize::new(width, height).unwrap();
+    let sizes = [size(640, 480), size(1280, 720), size(800, 1200)];
+    for (epoch, video) in (0..).zip(sizes) {
+        let geometry = Geometry {
+            epoch,
+            ..Geometry::unscaled(video)
+        };
+        let mut keyframes = Vec::new();
+        for luma in [60, 90, 120] {
+            paint_at(&mailbox, geometry, luma);
+            let frame = frames.recv().unwrap();
+            assert_eq!((frame.geometry, frame.size), (geometry, video));
+            let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
+            assert_eq!(shown.dimensions(), video.usize());
+            let middle = shown.strides().0 * 200 + 300;
+            assert!(shown.y()[middle].abs_diff(luma) <= 3);
+            keyframes.push(frame.keyframe);
+        }
+        assert_eq!(keyframes, [true, false, false]);
+    }
+    drop(encoder);
+    assert!(frames.recv().is_err(), "no further frame was made");
 }

@@ -83,6 +83,9 @@ impl Run {
             self.windows = display.windows;
             self.look_at_tabs();
         }
+        if self.state.geometry != display.geometry {
+            self.change(|state| state.geometry = display.geometry);
+        }
         let drawn = display.drawn && self.state.phase == Phase::Starting;
         let only_cursor = !drawn && self.state.cursor != display.cursor;
         if only_cursor {

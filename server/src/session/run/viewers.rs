@@ -136,7 +136,7 @@ impl Run {
         viewer.accepted = viewer
             .accepted
             .wrapping_add(u32::from(message.is_counted()));
-        match viewer.hands.translate(&message, self.size) {
+        match viewer.hands.translate(&message, &self.state.geometry) {
             Ok(mut events) => {
                 if let (Some(input), Some(tentative), false) =
                     (input, is_tentative(&message), events.is_empty())
