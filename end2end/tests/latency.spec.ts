@@ -158,7 +158,7 @@ test('nobody can spoil the figures', async ({ open, server }) => {
     server.ask('send_input', {
       session: viewer.session,
       viewer: hostile,
-      messages: [{ Measured: { measurements } }],
+      messages: [{ LatencyReport: { measurements } }],
     });
   for (const total of [-1, 1.5, 1e300, 'NaN', null]) {
     expect((await ask([{ total, stages: unknown }])).status, String(total)).toBe(400);

@@ -1,5 +1,6 @@
 // Several people, several sessions, and how a session ends.
 
+import type { Locator } from '@playwright/test';
 import { expect, test } from '../support/fixtures';
 import { flag, isAlive } from '../support/processes.mjs';
 import { until } from '../support/until.mjs';
@@ -150,6 +151,48 @@ test('the statistics tell how the stream does', async ({ open }) => {
     await expect(page).toContainText(label);
   }
   await expect(page).toContainText(/1280\s*[×x]\s*720/);
+});
+
+test('the Statistics panel has a line per figure, can be moved, and docked it hides nothing of the page', async ({ open }) => {
+  const viewer = await open('counter.html');
+  await viewer.showStatistics();
+  const panel = viewer.statistics;
+  await expect(panel).toContainText(/Frames per second\s*\d+/);
+  const figures = await panel.locator('dt').evaluateAll((names) =>
+    names.map((name) => {
+      const value = name.nextElementSibling as HTMLElement;
+      const line = parseFloat(getComputedStyle(value).lineHeight);
+      const plot = value.nextElementSibling?.querySelector('svg');
+      return {
+        name: name.textContent,
+        lines: Math.max(name.getBoundingClientRect().height, value.getBoundingClientRect().height) / line,
+        plot: plot?.getBoundingClientRect().width,
+      };
+    }),
+  );
+  for (const { name, lines, plot } of figures) {
+    expect(lines, `${name} is one line`).toBeLessThan(1.5);
+    if (plot !== undefined) expect(plot, `${name}'s plot`).toBeGreaterThanOrEqual(120);
+  }
+  expect(figures.filter(({ plot }) => plot !== undefined)).toHaveLength(8);
+
+  const box = async (of: Locator) => (await of.boundingBox()) ?? expect.fail('it is not shown');
+  const before = await box(panel);
+  const handle = panel.getByRole('heading', { name: 'Statistics' });
+  const { x, y } = await box(handle);
+  await viewer.page.mouse.move(x + 10, y + 10);
+  await viewer.page.mouse.down();
+  await viewer.page.mouse.move(x - 190, y - 20, { steps: 4 });
+  await viewer.page.mouse.up();
+  const after = await box(panel);
+  expect([after.x - before.x, after.y - before.y]).toEqual([-200, -30]);
+
+  await panel.getByRole('button', { name: 'Dock beside the page' }).click();
+  const docked = await box(panel);
+  const video = await box(viewer.video);
+  expect(video.x + video.width).toBeLessThanOrEqual(docked.x);
+  await panel.getByRole('button', { name: 'Close the panel' }).click();
+  await expect(panel).toBeHidden();
 });
 
 test('with room for one session a second one is refused with a reason', async ({ open, start, page, run }) => {

@@ -12,18 +12,18 @@ use crate::viewer::plot;
 /// What a stage is called in a sentence of its own.
 fn name(stage: Stage) -> &'static str {
     match stage {
-        Stage::Dispatch => "Browser, input",
-        Stage::InputNetwork => "Network, input",
-        Stage::Seat => "Server, input",
-        Stage::Chrome => "Chrome draws",
-        Stage::Convert => "Compose, convert",
-        Stage::Wait => "Encoder's turn",
-        Stage::Encode => "Encode",
-        Stage::Send => "Send",
-        Stage::Network => "Network, picture",
-        Stage::Buffer => "Buffer",
-        Stage::Decode => "Decode",
-        Stage::Present => "Show",
+        Stage::Dispatch => "Browser (input)",
+        Stage::InputNetwork => "Network (input)",
+        Stage::Seat => "Server (input)",
+        Stage::Chrome => "Chrome (drawing)",
+        Stage::Convert => "Composition and conversion",
+        Stage::Wait => "Waiting for the encoder",
+        Stage::Encode => "Encoding",
+        Stage::Send => "Sending",
+        Stage::Network => "Network (picture)",
+        Stage::Buffer => "Jitter buffer",
+        Stage::Decode => "Decoding",
+        Stage::Present => "Presentation",
     }
 }
 
@@ -100,7 +100,7 @@ pub fn LatencySection() -> impl IntoView {
             view! {
                 <li>
                     <i class="stage-unknown"></i>
-                    <span>"Not known where"</span>
+                    <span>"Unattributed"</span>
                     <span>{millis(Some(left))}</span>
                 </li>
             }
@@ -108,8 +108,8 @@ pub fn LatencySection() -> impl IntoView {
     };
     view! {
         <section class="latency" aria-label="Input to picture">
-            <h2>"Input to picture"</h2>
-            <div class="figures">
+            <h3>"Input to picture"</h3>
+            <div class="quantiles">
                 <span>"p50 "<b>{total(0.5)}</b></span>
                 <span>"p95 "<b>{total(0.95)}</b></span>
                 {plot::draw(path)}

@@ -13,6 +13,8 @@ mod picture;
 mod dialog;
 mod latency;
 mod notice;
+mod panel;
+mod panel_position;
 mod phase;
 mod plot;
 mod statistics;
@@ -86,12 +88,23 @@ fn Session(session: SessionId) -> impl IntoView {
             <Picture />
             <Notices />
             <DialogBox />
-            {move || statistics_shown.get().then(|| view! { <Statistics /> })}
         </main>
     }
     .into_any();
-    let viewer = view! { <div class="viewer"><Toolbar statistics_shown /> <Tabs /> {stage} <StatusLine /></div> }
-        .into_any();
+    let statistics = move || {
+        statistics_shown
+            .get()
+            .then(|| view! { <Statistics shown=statistics_shown /> })
+    };
+    let viewer = view! {
+        <div class="viewer">
+            <Toolbar statistics_shown />
+            <Tabs />
+            <div class="beside">{stage} {statistics}</div>
+            <StatusLine />
+        </div>
+    }
+    .into_any();
     view! {
         <Title text=title />
         {viewer}

@@ -1,4 +1,4 @@
-//! The Statistics panel: the last minute in small plots, below what inputs take to be seen.
+//! The Statistics panel: input latency by stage, then a line per figure with a plot of its last minute.
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -11,6 +11,7 @@ use crate::stats::reading::Sample;
 use crate::stats::repairs::Repairs;
 use crate::stats::sparkline;
 use crate::viewer::latency::LatencySection;
+use crate::viewer::panel::Panel;
 use crate::viewer::plot;
 
 /// One plot: its name, its value, how it is written, and the least top of its scale.
@@ -56,19 +57,19 @@ const PLOTS: [Plot; 8] = [
         at_least: 1000.0,
     },
     Plot {
-        name: "Link carries (of who acts)",
+        name: "Estimated bandwidth (controlling viewer)",
         value: |sample| sample.server.as_ref()?.estimate_kilobits.map(f64::from),
         written: rate,
         at_least: 1000.0,
     },
     Plot {
-        name: "Round trip",
+        name: "Round-trip time",
         value: |sample| sample.round_trip_millis,
         written: millis,
         at_least: 10.0,
     },
     Plot {
-        name: "Time in buffer",
+        name: "Jitter buffer delay",
         value: |sample| sample.buffer_millis,
         written: millis,
         at_least: 10.0,
@@ -80,7 +81,7 @@ const PLOTS: [Plot; 8] = [
         at_least: 10.0,
     },
     Plot {
-        name: "Encode time on the server",
+        name: "Encode time (server)",
         value: |sample| {
             let server = sample.server.as_ref()?;
             (server.frames > 0).then(|| f64::from(server.encode_millis))
@@ -89,7 +90,7 @@ const PLOTS: [Plot; 8] = [
         at_least: 10.0,
     },
     Plot {
-        name: "Loss",
+        name: "Packet loss",
         value: |sample| sample.loss_percent,
         written: |value| format!("{value:.1} %"),
         at_least: 1.0,
@@ -97,7 +98,7 @@ const PLOTS: [Plot; 8] = [
 ];
 
 #[component]
-pub fn Statistics() -> impl IntoView {
+pub fn Statistics(shown: RwSignal<bool>) -> impl IntoView {
     let ViewState {
         history,
         repairs,
@@ -123,10 +124,8 @@ pub fn Statistics() -> impl IntoView {
         };
         view! {
             <dt>{plot.name}</dt>
-            <dd>
-                <span>{move || newest().unwrap_or_else(|| "–".to_owned())}</span>
-                {plot::draw(path)}
-            </dd>
+            <dd>{move || newest().unwrap_or_else(|| "–".to_owned())}</dd>
+            <dd class="plot">{plot::draw(path)}</dd>
         }
     });
     let of_newest = move |written: fn(&Sample) -> Option<String>| {
@@ -150,32 +149,22 @@ pub fn Statistics() -> impl IntoView {
     };
     let transport = of_newest(|sample| sample.protocol.as_deref().map(transport_name));
     view! {
-        <aside class="statistics" aria-label="Statistics">
+        <Panel name="Statistics" shown>
             <LatencySection />
             <dl>
                 {plots.into_iter().collect_view()} <dt>"Resolution"</dt>
-                <dd>
-                    <span>{resolution}</span>
-                </dd>
+                <dd class="wide">{resolution}</dd>
                 <dt>"Transport"</dt>
-                <dd>
-                    <span>{transport}</span>
-                </dd>
-                <dt>"Interrupted"</dt>
-                <dd>
-                    <span>{interruptions}</span>
-                </dd>
+                <dd class="wide">{transport}</dd>
+                <dt>"Interruptions"</dt>
+                <dd class="wide">{interruptions}</dd>
                 <dt>"Cut back to live"</dt>
-                <dd>
-                    <span>{cuts}</span>
-                </dd>
+                <dd class="wide">{cuts}</dd>
                 <dt>"Input not carried out"</dt>
-                <dd>
-                    <span>{missing}</span>
-                </dd>
+                <dd class="wide">{missing}</dd>
             </dl>
             <CopyButton />
-        </aside>
+        </Panel>
     }
     .into_any()
 }

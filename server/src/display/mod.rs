@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use crate::{
     latency_trace::InputTrace,
     picture::{mailbox::Mailbox, rect::Rect},
-    stream::backpressure::Backpressure,
+    stream::Downlink,
 };
 
 // What people do, on its way to Chrome.
@@ -181,13 +181,13 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts the thread; Chrome draws no faster than the `gate` lets pictures through. The descriptor is Chrome's end of the
+    /// Starts the thread; Chrome draws no faster than the `downlink` is ready for pictures. The descriptor is Chrome's end of the
     /// connection, for `WAYLAND_SOCKET`; close it here once Chrome has inherited it, or the display cannot see Chrome go.
     /// Leaves `mailbox` open when it ends, so that a new display can continue it.
     pub fn start(
         options: DisplayOptions,
         mailbox: Arc<Mailbox>,
-        gate: Arc<Backpressure>,
+        downlink: Arc<Downlink>,
     ) -> Result<(Display, OwnedFd), DisplayError> {
         let (ours, chromes) = UnixStream::pair()?;
         let inbox = Arc::new(Inbox::new()?);
@@ -198,7 +198,7 @@ impl Display {
             thread::Builder::new()
                 .name("display".to_owned())
                 .spawn(move || {
-                    thread_loop::run(options, mailbox, gate, ours, &inbox, sender, &ready)
+                    thread_loop::run(options, mailbox, downlink, ours, &inbox, sender, &ready)
                 })?
         };
         let display = Display {

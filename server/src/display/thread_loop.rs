@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     picture::{compose::Composer, mailbox::Mailbox},
-    stream::backpressure::Backpressure,
+    stream::Downlink,
 };
 
 type Started = SyncSender<Result<(), DisplayError>>;
@@ -29,7 +29,7 @@ type Started = SyncSender<Result<(), DisplayError>>;
 pub fn run(
     options: DisplayOptions,
     mailbox: Arc<Mailbox>,
-    gate: Arc<Backpressure>,
+    downlink: Arc<Downlink>,
     stream: UnixStream,
     inbox: &Inbox,
     state: watch::Sender<DisplayState>,
@@ -38,7 +38,7 @@ pub fn run(
     let closing = state.clone();
     // A panic here must not take other sessions down: it ends this display, and Chrome sees the connection close.
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        match Loop::new(options, mailbox, gate, stream, state) {
+        match Loop::new(options, mailbox, downlink, stream, state) {
             Ok(mut display) => {
                 let _ = started.send(Ok(()));
                 display.run(inbox)
@@ -59,7 +59,7 @@ struct Loop {
     compositor: Compositor,
     gone: Arc<std::sync::Mutex<Option<String>>>,
     mailbox: Arc<Mailbox>,
-    gate: Arc<Backpressure>,
+    downlink: Arc<Downlink>,
     composer: Composer,
     pacing: CallbackBudget,
 }
@@ -68,7 +68,7 @@ impl Loop {
     fn new(
         options: DisplayOptions,
         mailbox: Arc<Mailbox>,
-        gate: Arc<Backpressure>,
+        downlink: Arc<Downlink>,
         stream: UnixStream,
         state: watch::Sender<DisplayState>,
     ) -> Result<Loop, DisplayError> {
@@ -88,7 +88,7 @@ impl Loop {
             compositor,
             gone,
             mailbox,
-            gate,
+            downlink,
             composer: Composer::default(),
             pacing: CallbackBudget::new(options.frame_rate),
         })
@@ -132,8 +132,8 @@ impl Loop {
     }
 
     fn due(&self, now: Instant) -> Instant {
-        let clear_at = self.gate.clear_at();
-        self.pacing.due(now, clear_at, &self.compositor.frame_clock)
+        let ready_at = self.downlink.ready_at();
+        self.pacing.due(now, ready_at, &self.compositor.frame_clock)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.

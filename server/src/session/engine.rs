@@ -11,9 +11,9 @@ use crate::browser::profile_dir::{ProfileDir, ProfileDirError};
 use crate::browser::{Browser, BrowserState, Opening};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::picture::mailbox::Mailbox;
-use crate::stream::backpressure::Backpressure;
+use crate::stream::{Downlink, Sample};
 use crate::transport::PeerError;
-use crate::video::{EncodeError, Encoder, EncoderOptions, Frame, check_size};
+use crate::video::{EncodeError, Encoder, EncoderOptions, check_size};
 
 use super::Services;
 
@@ -22,6 +22,7 @@ pub struct Engine {
     pub encoder: Encoder,
     pub browser: Browser,
     pub display: Display,
+    pub downlink: Arc<Downlink>,
     pub browser_state: watch::Receiver<BrowserState>,
     pub display_state: watch::Receiver<DisplayState>,
 }
@@ -37,7 +38,7 @@ pub enum EngineError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     #[error(transparent)]
-    Feed(#[from] PeerError),
+    Stream(#[from] PeerError),
 }
 
 impl Engine {
@@ -47,12 +48,12 @@ impl Engine {
         size: VideoSize,
         opening: Opening,
         surroundings: &Services,
-        deliver: impl Fn(Frame) + Send + 'static,
+        deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Engine, EngineError> {
         let config = &surroundings.config;
         check_size(size)?;
         let mailbox = Mailbox::new();
-        let gate = Arc::new(Backpressure::new({
+        let downlink = Arc::new(Downlink::new(config.bitrate, config.frame_rate, {
             let mailbox = Arc::clone(&mailbox);
             move || mailbox.notify()
         }));
@@ -62,7 +63,7 @@ impl Engine {
                 frame_rate: config.frame_rate,
             },
             Arc::clone(&mailbox),
-            Arc::clone(&gate),
+            Arc::clone(&downlink),
         )?;
         let encoder = Encoder::start(
             EncoderOptions {
@@ -71,11 +72,11 @@ impl Engine {
                 adapt: config.adapt,
             },
             mailbox,
-            Arc::clone(&gate),
+            Arc::clone(&downlink),
             deliver,
         )?;
         let hub = &surroundings.hub;
-        hub.open_feed(id, gate).await?;
+        hub.open_stream(id, Arc::clone(&downlink)).await?;
         let home = ProfileDir::create(&surroundings.runtime_dir)?;
         let options = LaunchOptions {
             chrome: surroundings.chrome.clone(),
@@ -97,6 +98,7 @@ impl Engine {
             encoder,
             browser,
             display,
+            downlink,
         })
     }
 

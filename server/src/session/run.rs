@@ -30,7 +30,8 @@ use crate::browser::address::AllowedUrl;
 use crate::browser::{BrowserState, Opening};
 use crate::display::DisplayState;
 use crate::input::ViewerInput;
-use crate::transport::{Estimate, PeerEvent};
+use crate::stream::Estimate;
+use crate::transport::PeerEvent;
 
 /// Messages of all viewers of a session that wait for the loop: a second of several people's moves.
 const PEER_QUEUE: usize = 1024;
@@ -70,10 +71,6 @@ pub struct Run {
     /// What became of Chrome, until it has something to say itself.
     notice: Option<String>,
     viewers: HashMap<ViewerId, Viewer>,
-    /// Who gave input last: the stream follows this viewer's link.
-    leader: Option<ViewerId>,
-    /// The newest of that viewer's.
-    estimate: Option<Estimate>,
     grace: Grace,
     state: SessionState,
     publish: watch::Sender<SessionState>,
@@ -132,8 +129,6 @@ impl Run {
             restarts: Restarts::default(),
             notice: None,
             viewers: HashMap::new(),
-            leader: None,
-            estimate: None,
             grace: Grace::new(surroundings.config.grace, now),
             state,
             publish,
@@ -251,17 +246,26 @@ impl Run {
         }
         self.next_statistics = now + STATISTICS_EVERY;
         let reading = self.counters.read();
+        let estimate = self.estimate();
         let statistics = ServerStatistics {
-            estimate_kilobits: self.estimate.map(|link| link.bitrate.as_bps() as f32 / 1e3),
-            queue_millis: self.estimate.map(|link| link.queue.as_secs_f32() * 1e3),
+            estimate_kilobits: estimate.map(|link| link.bitrate.as_bps() as f32 / 1e3),
+            queue_millis: estimate.map(|link| link.queue.as_secs_f32() * 1e3),
             ..reading.since(&self.last_reading)
         };
         self.last_reading = reading;
-        if let Some(link) = self.estimate {
+        if let Some(link) = estimate {
             metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
                 .set(link.bitrate.as_bps());
         }
         self.broadcast(&ServerMessage::Statistics(statistics));
+    }
+
+    /// How much the pacesetter's link carries.
+    fn estimate(&self) -> Option<Estimate> {
+        match &self.life {
+            Life::Running(engine) => engine.downlink.pacesetter()?.feedback.estimate,
+            Life::Starting(_) | Life::Stopped => None,
+        }
     }
 
     fn broadcast(&self, message: &ServerMessage) {

@@ -6,7 +6,7 @@ use metrics::{Counter, Histogram};
 use shared::message::ServerStatistics;
 use shared::session::SessionId;
 
-use crate::video::Frame;
+use crate::stream::Sample;
 
 /// Grows only; a reader keeps what it last saw.
 pub struct StreamCounters {
@@ -58,23 +58,23 @@ impl StreamCounters {
         }
     }
 
-    pub fn count(&self, frame: &Frame) {
+    pub fn count(&self, sample: &Sample) {
         let add = |counter: &AtomicU64, amount: u64| {
             counter.fetch_add(amount, Ordering::Relaxed);
         };
         let micros =
             |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         add(&self.frames, 1);
-        add(&self.keyframes, u64::from(frame.keyframe));
-        add(&self.bytes, frame.data.len() as u64);
-        add(&self.replaced, u64::from(frame.replaced));
-        add(&self.convert_micros, micros(frame.convert));
-        add(&self.encode_micros, micros(frame.encode));
+        add(&self.keyframes, u64::from(sample.keyframe));
+        add(&self.bytes, sample.data.len() as u64);
+        add(&self.replaced, u64::from(sample.replaced));
+        add(&self.convert_micros, micros(sample.convert));
+        add(&self.encode_micros, micros(sample.encode));
         self.metrics.frames.increment(1);
-        self.metrics.keyframes.increment(u64::from(frame.keyframe));
-        self.metrics.bytes.increment(frame.data.len() as u64);
-        self.metrics.encode.record(frame.encode);
-        self.metrics.convert.record(frame.convert);
+        self.metrics.keyframes.increment(u64::from(sample.keyframe));
+        self.metrics.bytes.increment(sample.data.len() as u64);
+        self.metrics.encode.record(sample.encode);
+        self.metrics.convert.record(sample.convert);
     }
 
     pub fn read(&self) -> Reading {

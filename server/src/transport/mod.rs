@@ -5,15 +5,14 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use shared::session::{SessionId, ViewerId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::bitrate::Bitrate;
-use crate::stream::backpressure::Backpressure;
-use crate::video::Frame;
+use crate::stream::{Downlink, Sample};
 
 // Before there is a peer: sockets.
 mod listen;
@@ -84,7 +83,7 @@ pub enum PeerError {
 /// One viewer who wants to watch.
 #[derive(Debug)]
 pub struct PeerRequest {
-    pub feed: SessionId,
+    pub session: SessionId,
     pub viewer: ViewerId,
     /// SDP.
     pub offer: String,
@@ -92,7 +91,7 @@ pub struct PeerRequest {
     pub ceiling: Bitrate,
     /// `false`: the estimate is always the ceiling, and packets leave as they come. For comparison.
     pub adapt: bool,
-    /// Bounded. While it is full, pointer moves and feedback are dropped; anything else closes the peer, because a lost
+    /// Bounded. While it is full, pointer moves are dropped; anything else closes the peer, because a lost
     /// key or click would be worse.
     pub events: mpsc::Sender<(ViewerId, PeerEvent)>,
 }
@@ -100,7 +99,7 @@ pub struct PeerRequest {
 /// One viewer who wants to watch over a web socket.
 #[derive(Debug)]
 pub struct SocketRequest {
-    pub feed: SessionId,
+    pub session: SessionId,
     pub viewer: ViewerId,
     /// As in [`PeerRequest`], and so are the others.
     pub ceiling: Bitrate,
@@ -112,18 +111,11 @@ pub struct SocketRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerEvent {
     /// Media flows, or flows on another way than before.
-    Connected {
-        transport: TransportKind,
-    },
-    /// The viewer cannot go on without a keyframe; sent as well when it connects.
-    KeyframeNeeded,
+    Connected { transport: TransportKind },
     /// [`Hub::send_message`] works from now on.
     ChannelOpen,
     /// From either data channel.
-    Message {
-        bytes: Bytes,
-    },
-    Feedback(Feedback),
+    Message { bytes: Bytes },
     /// The last one. A peer that was replaced by its viewer's newer offer, or ended with [`Hub::disconnect`], sends none.
     Disconnected {
         /// A sentence for the log.
@@ -139,43 +131,8 @@ pub enum TransportKind {
     WebSocket,
 }
 
-/// What a viewer's browser says about the packets it gets. Each report fills in what it knows.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Feedback {
-    /// Part of the packets that were lost since the last such report, 0 to 1; about once a second.
-    pub loss: Option<f32>,
-    pub round_trip: Option<Duration>,
-    /// Four to twenty times a second while frames flow.
-    pub estimate: Option<Estimate>,
-}
-
-/// How much the way to a viewer carries, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Estimate {
-    /// What may be sent. Never above the ceiling of the [`PeerRequest`]; an idle page does not change it.
-    pub bitrate: Bitrate,
-    /// How long a frame that is sent now would wait in the pacer.
-    pub backlog: Duration,
-    /// One-way delay above its base: how long packets wait in a queue on the way.
-    pub queue: Duration,
-    /// What arrived in the last half second.
-    pub acked: Bitrate,
-    /// How often each packet is sent again unasked, because so many get lost.
-    pub copies: usize,
-}
-
-impl Estimate {
-    /// What is left for the picture.
-    pub fn for_video(&self) -> Bitrate {
-        self.bitrate.part(FOR_VIDEO / (1 + self.copies) as f64)
-    }
-}
-
-/// Of what a link carries: what is repeated, and what the encoder overshoots, needs room too.
-const FOR_VIDEO: f64 = 0.9;
-
-/// Frames that wait for the hub. It needs 0.1 ms for one, so more than a few means it is stuck.
-const WAITING_FRAMES: usize = 32;
+/// Samples that wait for the hub. It needs 0.1 ms for one, so more than a few means it is stuck.
+const WAITING_SAMPLES: usize = 32;
 /// Messages and offers that wait for the hub.
 const WAITING_ORDERS: usize = 1024;
 
@@ -190,8 +147,8 @@ pub struct Hub {
 /// What handles and the thread have in common.
 #[derive(Default)]
 struct Shared {
-    /// A frame found the queue full: nobody can decode what follows without a keyframe.
-    frames_lost: AtomicBool,
+    /// A sample found the queue full: nobody can decode what follows without a keyframe.
+    samples_lost: AtomicBool,
     /// Viewers whose control channel is open.
     open: Mutex<HashSet<ViewerId>>,
     /// Viewers to disconnect; a list, so that it never finds a queue full.
@@ -211,7 +168,7 @@ struct Owner {
 
 struct Queues {
     orders: mpsc::Sender<Order>,
-    frames: mpsc::Sender<(SessionId, Frame)>,
+    samples: mpsc::Sender<(SessionId, Sample)>,
 }
 
 impl Hub {
@@ -225,13 +182,13 @@ impl Hub {
         let local = Arc::new(listeners.candidates(&options.public_ips));
         let shared = Arc::new(Shared::default());
         let (orders, waiting_orders) = mpsc::channel(WAITING_ORDERS);
-        let (frames, waiting_frames) = mpsc::channel(WAITING_FRAMES);
+        let (samples, waiting_samples) = mpsc::channel(WAITING_SAMPLES);
         let (started, start) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("peers".to_owned())
             .spawn({
                 let shared = shared.clone();
-                move || hub::run(listeners, shared, waiting_orders, waiting_frames, started)
+                move || hub::run(listeners, shared, waiting_orders, waiting_samples, started)
             })
             .map_err(HubError::Thread)?;
         match start.await {
@@ -243,7 +200,7 @@ impl Hub {
             thread: Arc::new(Owner {
                 port,
                 local,
-                queues: Some(Queues { orders, frames }),
+                queues: Some(Queues { orders, samples }),
                 thread: Mutex::new(Some(thread)),
             }),
         })
@@ -286,7 +243,7 @@ impl Hub {
 
         let (reply, admitted) = oneshot::channel();
         self.order(Order::Admit {
-            feed: request.feed,
+            session: request.session,
             viewer: request.viewer,
             connection: Box::new(connection),
             events: request.events,
@@ -304,7 +261,7 @@ impl Hub {
         request: SocketRequest,
     ) -> Result<(SocketEnd, mpsc::Receiver<Bytes>), PeerError> {
         let SocketRequest {
-            feed,
+            session,
             viewer,
             ceiling,
             adapt,
@@ -313,7 +270,7 @@ impl Hub {
         let (socket, outgoing) = Socket::new(ceiling, adapt, Instant::now());
         let (reply, attached) = oneshot::channel();
         self.order(Order::Attach {
-            feed,
+            session,
             viewer,
             socket: Box::new(socket),
             events,
@@ -337,37 +294,37 @@ impl Hub {
         let _ = self.thread.queues().orders.try_send(Order::Look);
     }
 
-    /// From now on the gate tells when the leading viewer's link takes the next frame of this feed; see [`crate::stream::backpressure`].
-    /// Dropping it closes the feed again.
-    pub async fn open_feed(
+    /// From now on the downlink tells what the session's subscribers need of its encoder, who is a new one. Dropping it
+    /// closes the stream again.
+    pub async fn open_stream(
         &self,
-        feed: SessionId,
-        gate: Arc<Backpressure>,
+        session: SessionId,
+        downlink: Arc<Downlink>,
     ) -> Result<(), PeerError> {
-        self.order(Order::OpenFeed { feed, gate }).await
+        self.order(Order::OpenStream { session, downlink }).await
     }
 
-    /// This viewer leads from now on: its link sets the pace of the feed. Until there is one, the first who is connected
-    /// does. Never blocks.
-    pub fn lead(&self, feed: &SessionId, viewer: &ViewerId) {
-        let order = Order::Lead {
-            feed: feed.clone(),
+    /// This viewer acts: from now on its link sets the pace of the session's stream. While it is not connected, the
+    /// first who is does. Never blocks.
+    pub fn set_pacesetter(&self, session: &SessionId, viewer: &ViewerId) {
+        let order = Order::SetPacesetter {
+            session: session.clone(),
             viewer: viewer.clone(),
         };
-        // Overwhelmed: the next input asks again.
+        // Overwhelmed: the downlink does not name it, so the next input asks again.
         let _ = self.thread.queues().orders.try_send(order);
     }
 
-    /// To every viewer of the feed, who each start with a keyframe. Never blocks.
-    pub fn send_frame(&self, feed: &SessionId, frame: Frame) {
-        let frames = &self.thread.queues().frames;
-        if frames.try_send((feed.clone(), frame)).is_err() {
-            self.shared.frames_lost.store(true, Ordering::Release);
+    /// To every subscriber of the session's stream, who each start with a keyframe. Never blocks.
+    pub fn send_sample(&self, session: &SessionId, sample: Sample) {
+        let samples = &self.thread.queues().samples;
+        if samples.try_send((session.clone(), sample)).is_err() {
+            self.shared.samples_lost.store(true, Ordering::Release);
         }
     }
 
     /// What waits for this viewer is dropped, and its next frame is a keyframe. Never blocks.
-    pub fn catch_up(&self, viewer: &ViewerId) {
+    pub fn skip_to_live(&self, viewer: &ViewerId) {
         let viewer = viewer.clone();
         // Overwhelmed: the viewer asks again.
         let _ = self

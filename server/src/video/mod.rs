@@ -5,23 +5,21 @@
 //! what a page took that is not shown any more. It serves a fixed bitrate only.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use shared::geometry::{Geometry, VideoSize};
+use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
-use crate::latency_trace::{EncodeTimes, PresentedInput};
 use crate::picture::I420;
 use crate::picture::mailbox::{Mailbox, Update, Wake};
 use crate::picture::shrink::Shrink;
-use crate::stream::backpressure::Backpressure;
+use crate::stream::{Downlink, Sample, Track};
 
 // Pure: which frame is made, and when.
 mod frame_rate_limiter;
-mod keyframe_throttle;
 mod scheduler;
 // Pure: how good it is, and how large.
 mod rate_control;
@@ -35,7 +33,7 @@ use scheduler::{Control, Scheduler, Step, Task, Verdict};
 /// What an encoder is started with.
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderOptions {
-    /// The ceiling; [`Encoder::set_target`] moves below it.
+    /// The ceiling; [`Downlink::rate`] moves below it.
     pub bitrate: Bitrate,
     /// Frames per second, at most 60.
     pub frame_rate: u32,
@@ -44,91 +42,23 @@ pub struct EncoderOptions {
     pub adapt: bool,
 }
 
-/// What a bandwidth policy asks of the encoder.
-#[derive(Clone, Copy, Debug)]
-pub struct Target {
-    pub bitrate: Bitrate,
-}
-
-/// One encoded picture, on its way to every viewer.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    /// One access unit in Annex B.
-    pub data: Bytes,
-    /// It can be decoded without any frame before it.
-    pub keyframe: bool,
-    /// Of the page it shows.
-    pub geometry: Geometry,
-    /// Of the encoded picture, which may be smaller than the geometry's.
-    pub size: VideoSize,
-    /// When Chrome committed the newest pixels in it.
-    pub drawn_at: Instant,
-    /// What composing and converting cost.
-    pub convert: Duration,
-    pub encode: Duration,
-    pub encoded_at: Instant,
-    /// Pictures that were replaced by this one before they were encoded.
-    pub replaced: u32,
-    /// Inputs that it is the first to show.
-    pub marks: Vec<PresentedInput>,
-}
-
-impl Frame {
-    /// Made now.
-    fn new(data: Bytes, keyframe: bool, size: VideoSize, update: Update, began: Instant) -> Frame {
-        let encoded_at = Instant::now();
-        Frame {
-            data,
-            keyframe,
-            geometry: update.geometry,
-            size,
-            drawn_at: update.drawn_at,
-            convert: update.convert,
-            encode: encoded_at - began,
-            encoded_at,
-            replaced: update.replaced,
-            marks: update.inputs,
-        }
-    }
-
-    pub fn made(&self) -> EncodeTimes {
-        EncodeTimes {
-            convert: self.convert,
-            encode_began: self.encoded_at - self.encode,
-            encoded_at: self.encoded_at,
-        }
-    }
-}
-
 /// Handle of the encoder's thread; dropping it stops and joins the thread.
 pub struct Encoder {
-    orders: Arc<Orders>,
+    stop: Arc<AtomicBool>,
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What others ask of the thread; it looks before each frame.
-struct Orders {
-    stop: AtomicBool,
-    keyframe: AtomicBool,
-    /// Bits per second.
-    target: AtomicU32,
-}
-
 impl Encoder {
-    /// Encodes what arrives in `mailbox` whenever the `gate` is open, and hands each frame to `deliver` on the encoder's own
-    /// thread. Frames follow the pictures' size. One encoder per `Mailbox`.
+    /// Encodes what arrives in `mailbox` as the `downlink` says, and hands each frame to `deliver` on the encoder's own thread.
+    /// Frames follow the pictures' size. One encoder per `Mailbox` and `Downlink`.
     pub fn start(
         options: EncoderOptions,
         mailbox: Arc<Mailbox>,
-        gate: Arc<Backpressure>,
-        deliver: impl Fn(Frame) + Send + 'static,
+        downlink: Arc<Downlink>,
+        deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Encoder, EncodeError> {
-        let orders = Arc::new(Orders {
-            stop: AtomicBool::new(false),
-            keyframe: AtomicBool::new(false),
-            target: AtomicU32::new(options.bitrate.as_bps()),
-        });
+        let stop = Arc::new(AtomicBool::new(false));
         let mut encoding = Encoding {
             options,
             started: Instant::now(),
@@ -139,34 +69,21 @@ impl Encoder {
         let thread = std::thread::Builder::new()
             .name("encoder".to_owned())
             .spawn({
-                let (orders, mailbox) = (orders.clone(), mailbox.clone());
-                move || encoding.run(&orders, &mailbox, &gate, deliver)
+                let (stop, mailbox) = (stop.clone(), mailbox.clone());
+                move || encoding.run(&stop, &mailbox, &downlink, deliver)
             })
             .map_err(|_| EncodeError::Thread)?;
         Ok(Encoder {
-            orders,
+            stop,
             mailbox,
             thread: Some(thread),
         })
-    }
-
-    /// The next frame is a keyframe, even of an unchanged picture. Requests within half a second of the last keyframe are
-    /// answered together at the end of it.
-    pub fn request_keyframe(&self) {
-        self.orders.keyframe.store(true, Ordering::Release);
-        self.mailbox.notify();
-    }
-
-    /// Takes effect with the next frame.
-    pub fn set_target(&self, target: Target) {
-        let bits = target.bitrate.as_bps();
-        self.orders.target.store(bits, Ordering::Release);
     }
 }
 
 impl Drop for Encoder {
     fn drop(&mut self) {
-        self.orders.stop.store(true, Ordering::Release);
+        self.stop.store(true, Ordering::Release);
         self.mailbox.notify();
         if let Some(thread) = self.thread.take() {
             // A panic there has been reported by the panic hook already.
@@ -206,13 +123,13 @@ struct Codec {
 impl Encoding {
     fn run(
         &mut self,
-        orders: &Orders,
+        stop: &AtomicBool,
         mailbox: &Mailbox,
-        gate: &Backpressure,
-        deliver: impl Fn(Frame),
+        downlink: &Downlink,
+        deliver: impl Fn(Sample),
     ) {
-        while !orders.stop.load(Ordering::Acquire) {
-            let deadline = match self.scheduler.next(gate.clear_at(), Instant::now()) {
+        while !stop.load(Ordering::Acquire) {
+            let deadline = match self.scheduler.next(downlink.ready_at(), Instant::now()) {
                 Step::PauseUntilInput(time) if mailbox.pause_until_input(time) => continue,
                 Step::Pause(time) if mailbox.pause(time) => continue,
                 Step::PauseUntilInput(_) | Step::Pause(_) => return,
@@ -223,19 +140,18 @@ impl Encoding {
                 Wake::Picture(update) => self.scheduler.picture(update, Instant::now()),
                 Wake::Notified => {}
             }
-            if orders.stop.load(Ordering::Acquire) {
+            if stop.load(Ordering::Acquire) {
                 return;
             }
-            if orders.keyframe.swap(false, Ordering::AcqRel) {
+            if downlink.take_keyframe().is_some() {
                 self.scheduler.keyframe_requested();
             }
-            let bitrate = orders.target.load(Ordering::Acquire);
-            self.scheduler.follow(Bitrate::bps(bitrate));
+            self.scheduler.follow(downlink.rate());
             let Some(task) = self.scheduler.task(Instant::now()) else {
                 continue;
             };
             match self.encode(&task) {
-                Ok(Some(frame)) => deliver(frame),
+                Ok(Some(sample)) => deliver(sample),
                 Ok(None) => {}
                 Err(error) if self.codec.is_some() => {
                     tracing::error!(%error, "the video encoder is started again");
@@ -250,7 +166,7 @@ impl Encoding {
         }
     }
 
-    fn encode(&mut self, task: &Task) -> Result<Option<Frame>, EncodeError> {
+    fn encode(&mut self, task: &Task) -> Result<Option<Sample>, EncodeError> {
         let Some(picture) = &self.picture else {
             return Ok(None);
         };
@@ -286,8 +202,7 @@ impl Encoding {
             };
             match self.scheduler.encoded(data.len(), keyframe) {
                 Some(Verdict::Deliver { update, began }) => {
-                    let size = task.size;
-                    return Ok(Some(Frame::new(data, keyframe, size, update, began)));
+                    return Ok(Some(sample(data, keyframe, task.size, update, began)));
                 }
                 Some(Verdict::EncodeKeyframe(qp)) => {
                     codec.h264.set_quantizer(Some(qp))?;
@@ -312,6 +227,24 @@ impl Codec {
         })?;
         let smaller = task.scaled_down.then(|| Shrink::new(task.size));
         Ok(Codec { h264, smaller })
+    }
+}
+
+/// Made now, of what the encoder began on then.
+fn sample(data: Bytes, keyframe: bool, size: VideoSize, update: Update, began: Instant) -> Sample {
+    let encoded_at = Instant::now();
+    Sample {
+        track: Track::Video,
+        keyframe,
+        geometry: update.geometry,
+        size,
+        at: update.drawn_at,
+        data,
+        convert: update.convert,
+        encode: encoded_at - began,
+        encoded_at,
+        replaced: update.replaced,
+        traces: update.inputs,
     }
 }
 

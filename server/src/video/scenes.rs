@@ -5,6 +5,9 @@ use std::sync::mpsc;
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 
+use shared::geometry::Geometry;
+use std::time::Duration;
+
 use super::*;
 use crate::video::testing::{psnr, text};
 use crate::video::tests::OPTIONS;
@@ -28,7 +31,7 @@ struct Played {
 impl Scene {
     fn play(&self) -> Played {
         let mailbox = Mailbox::new();
-        let gate = Arc::new(Backpressure::new({
+        let gate = Arc::new(Downlink::new(self.link.part(0.9), OPTIONS.frame_rate, {
             let mailbox = mailbox.clone();
             move || mailbox.notify()
         }));
@@ -39,13 +42,10 @@ impl Scene {
             ..OPTIONS
         };
         let encoder = Encoder::start(options, mailbox.clone(), gate.clone(), move |frame| {
-            way.set(frame.encoded_at + link.time_for(frame.data.len()));
+            way.set_ready_at(frame.encoded_at + link.time_for(frame.data.len()));
             let _ = send.send(frame);
         })
         .unwrap();
-        encoder.set_target(Target {
-            bitrate: link.part(0.9),
-        });
         let began = Instant::now();
         let mut page = I420::black(VideoSize::HD);
         let mut step = 0;
@@ -92,7 +92,7 @@ impl Scene {
             let arrives = frame.encoded_at + on_the_way;
             if frame.size == VideoSize::HD && arrives > rests {
                 let now = psnr(shown.y(), shown.strides().0, &page);
-                first = first.or((frame.drawn_at >= rests).then_some((on_the_way, now)));
+                first = first.or((frame.at >= rests).then_some((on_the_way, now)));
                 exact = (now >= 48.0).then_some((arrives - rests, now));
             }
         }

@@ -13,7 +13,6 @@ use crate::bitrate::Bitrate;
 use crate::picture::mailbox::Update;
 use crate::video::EncoderOptions;
 use crate::video::frame_rate_limiter::FrameRateLimiter;
-use crate::video::keyframe_throttle::KeyframeThrottle;
 use crate::video::rate_control::frame_interval::FrameInterval;
 use crate::video::rate_control::quantizer::Qp;
 use crate::video::rate_control::resolution::ResolutionStep;
@@ -106,7 +105,8 @@ pub struct Scheduler {
     stage: Stage,
     limiter: FrameRateLimiter,
     frame_interval: FrameInterval,
-    keyframes: KeyframeThrottle,
+    /// Somebody needs one, and none was made since.
+    keyframe_requested: bool,
     /// Of the newest picture; `None` before the first: black is not worth a keyframe.
     geometry: Option<Geometry>,
     /// Without one, the codec's own keeps a fixed bitrate.
@@ -128,7 +128,7 @@ impl Scheduler {
             stage: Stage::FrameInterval,
             limiter: FrameRateLimiter::new(options.frame_rate),
             frame_interval: FrameInterval::new(options.frame_rate),
-            keyframes: KeyframeThrottle::default(),
+            keyframe_requested: false,
             geometry: None,
             rate_control: None,
             resolution: ResolutionStep::Full,
@@ -162,8 +162,8 @@ impl Scheduler {
 
     /// When something is due although no picture comes.
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        let keyframe = self.keyframes.due_at(now);
-        let keyframe = keyframe.filter(|_| self.geometry.is_some());
+        let keyframe = self.geometry.filter(|_| self.keyframe_requested);
+        let keyframe = keyframe.map(|_| now);
         let refinement = self.rate_control.as_ref();
         let refinement = refinement.and_then(RateControl::refines_at);
         keyframe
@@ -197,7 +197,7 @@ impl Scheduler {
 
     /// Somebody needs a keyframe.
     pub fn keyframe_requested(&mut self) {
-        self.keyframes.request();
+        self.keyframe_requested = true;
     }
 
     /// What frames may take from now on.
@@ -211,10 +211,9 @@ impl Scheduler {
     pub fn task(&mut self, now: Instant) -> Option<Task> {
         let video = self.geometry?.video;
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let keyframe_is_due = self.keyframes.is_due(now);
         let refinement = self.rate_control.as_ref();
         let refinement_is_due = is_due(refinement.and_then(RateControl::refines_at));
-        if self.pending.is_none() && !keyframe_is_due && !refinement_is_due {
+        if self.pending.is_none() && !self.keyframe_requested && !refinement_is_due {
             return None;
         }
         let height = video.usize().1;
@@ -232,7 +231,7 @@ impl Scheduler {
         let frame_rate = self.frame_interval.on_frame(waited, now);
         let share = self.frame_interval.share();
         let is_first = self.codec != CodecState::Running;
-        let keyframe = keyframe_is_due || is_first;
+        let keyframe = self.keyframe_requested || is_first;
         let quality = rate_control.as_ref();
         let quality = quality.map(|control| control.quality(rows, keyframe, share, now));
         self.limiter.encoded(now);
@@ -283,7 +282,7 @@ impl Scheduler {
             control.encoded(bytes, quality, rows.is_some(), began);
         }
         if keyframe {
-            self.keyframes.made(began);
+            self.keyframe_requested = false;
         }
         self.codec = CodecState::Running;
         self.retry_at = None;

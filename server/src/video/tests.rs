@@ -1,8 +1,10 @@
 //! The encoder's thread: pictures in, frames out, and its end.
 
 use super::*;
+use crate::stream::KeyframeReason;
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
+use shared::geometry::Geometry;
 use std::sync::mpsc;
 
 pub(super) const OPTIONS: EncoderOptions = EncoderOptions {
@@ -11,14 +13,18 @@ pub(super) const OPTIONS: EncoderOptions = EncoderOptions {
     adapt: false,
 };
 
-fn start(mailbox: &Arc<Mailbox>) -> (Encoder, mpsc::Receiver<Frame>) {
+/// What is asked of the encoder, the encoder, and what it makes.
+fn start(mailbox: &Arc<Mailbox>) -> (Arc<Downlink>, Encoder, mpsc::Receiver<Sample>) {
     let (send, frames) = mpsc::channel();
     let options = OPTIONS;
-    let gate = Arc::new(Backpressure::new(|| {}));
-    let encoder = Encoder::start(options, mailbox.clone(), gate, move |frame| {
+    let downlink = Arc::new(Downlink::new(options.bitrate, options.frame_rate, {
+        let mailbox = mailbox.clone();
+        move || mailbox.notify()
+    }));
+    let encoder = Encoder::start(options, mailbox.clone(), downlink.clone(), move |frame| {
         let _ = send.send(frame);
     });
-    (encoder.unwrap(), frames)
+    (downlink, encoder.unwrap(), frames)
 }
 
 fn paint(mailbox: &Mailbox, luma: u8) -> Instant {
@@ -38,41 +44,45 @@ fn paint_at(mailbox: &Mailbox, geometry: Geometry, luma: u8) -> Instant {
 #[test]
 fn a_picture_becomes_a_frame_and_stillness_becomes_nothing() {
     let mailbox = Mailbox::new();
-    let (encoder, frames) = start(&mailbox);
+    let (_, encoder, frames) = start(&mailbox);
     let drawn_at = paint(&mailbox, 100);
     let frame = frames.recv().unwrap();
     assert!(frame.keyframe);
-    assert_eq!((frame.drawn_at, frame.size), (drawn_at, VideoSize::HD));
+    assert_eq!((frame.at, frame.size), (drawn_at, VideoSize::HD));
     let drawn_at = paint(&mailbox, 120);
     let frame = frames.recv().unwrap();
     assert!(!frame.keyframe);
-    assert_eq!(frame.drawn_at, drawn_at);
+    assert_eq!(frame.at, drawn_at);
     drop(encoder);
     assert!(frames.recv().is_err(), "no further frame was made");
 }
 
 #[test]
-fn requests_are_merged_and_the_last_one_is_answered_on_a_still_picture() {
+fn requests_before_a_keyframe_are_one_and_a_later_one_is_answered_on_a_still_picture() {
     let mailbox = Mailbox::new();
-    let (encoder, frames) = start(&mailbox);
-    encoder.request_keyframe();
-    paint(&mailbox, 100);
+    let (downlink, encoder, frames) = start(&mailbox);
+    // Black is not worth one, so both wait for the picture.
+    downlink.request_keyframe(KeyframeReason::Joined);
+    downlink.request_keyframe(KeyframeReason::Requested);
+    let drawn_at = paint(&mailbox, 100);
     let first = frames.recv().unwrap();
     assert!(first.keyframe);
-    encoder.request_keyframe();
-    encoder.request_keyframe();
+    assert_eq!(first.at, drawn_at);
+    downlink.request_keyframe(KeyframeReason::Requested);
     let second = frames.recv().unwrap();
     assert!(second.keyframe);
-    // The first one was stamped before it was encoded.
-    assert!(second.drawn_at - first.drawn_at >= keyframe_throttle::QUIET);
+    assert!(second.at > first.at, "of the picture as it is now");
     drop(encoder);
-    assert!(frames.recv().is_err(), "one keyframe for both requests");
+    assert!(
+        frames.try_iter().all(|frame| !frame.keyframe),
+        "one keyframe for both"
+    );
 }
 
 #[test]
 fn the_mailbox_closing_ends_the_thread() {
     let mailbox = Mailbox::new();
-    let (_encoder, frames) = start(&mailbox);
+    let (_, _encoder, frames) = start(&mailbox);
     mailbox.close();
     assert!(frames.recv().is_err());
 }
@@ -80,7 +90,7 @@ fn the_mailbox_closing_ends_the_thread() {
 #[test]
 fn frames_follow_the_size_of_their_pictures_with_one_keyframe_each() {
     let mailbox = Mailbox::new();
-    let (encoder, frames) = start(&mailbox);
+    let (_, encoder, frames) = start(&mailbox);
     let mut decoder = Decoder::new().unwrap();
     let size = |width, height| VideoSize::new(width, height).unwrap();
     let sizes = [size(640, 480), size(1280, 720), size(800, 1200)];

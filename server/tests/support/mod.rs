@@ -19,13 +19,14 @@ use std::{
 };
 
 use farpane::{
+    bitrate::Bitrate,
     display::{Display, DisplayOptions, DisplayState, SeatEvent},
     latency_trace::{InputTrace, PresentedInput},
     picture::{
         I420,
         mailbox::{Mailbox, Wake},
     },
-    stream::backpressure::Backpressure,
+    stream::Downlink,
 };
 use rustix::{
     io::{FdFlags, fcntl_setfd},
@@ -176,8 +177,12 @@ impl Screen {
             geometry: Geometry::unscaled(size),
             frame_rate: 60,
         };
-        let (display, wayland) =
-            Display::start(options, latest.clone(), Arc::new(Backpressure::new(|| {}))).unwrap();
+        let downlink = Arc::new(Downlink::new(
+            Bitrate::kbps(4000),
+            options.frame_rate,
+            || {},
+        ));
+        let (display, wayland) = Display::start(options, latest.clone(), downlink).unwrap();
         display.quicken();
         let chrome = Chrome::start(wayland, html);
         let seen = Arc::new(Seen {

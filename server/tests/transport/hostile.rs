@@ -10,7 +10,7 @@ use super::*;
 async fn refusal(stage: &Stage, offer: &str) -> PeerError {
     let (events, _) = mpsc::channel(8);
     let request = PeerRequest {
-        feed: stage.feed.clone(),
+        session: stage.session.clone(),
         viewer: "hostile".parse().unwrap(),
         offer: offer.to_owned(),
         ceiling: Bitrate::kbps(4000),
@@ -119,11 +119,11 @@ async fn an_oversize_message_does_no_harm() {
 async fn a_session_that_does_not_listen_loses_the_peer_but_not_for_moves() {
     let stage = Stage::new().await;
     let (viewer, _) = Viewer::new("ignored", Way::Udp).await;
-    // What connecting brings fits in: Connected, KeyframeNeeded, ChannelOpen.
-    const ROOM: usize = 3;
+    // What connecting brings fits in: Connected, ChannelOpen.
+    const ROOM: usize = 2;
     let (events, mut received) = mpsc::channel(ROOM);
     viewer
-        .negotiate(&stage.hub, &stage.feed, events)
+        .negotiate(&stage.hub, &stage.session, events)
         .await
         .unwrap();
     viewer.channel_is_open().await;

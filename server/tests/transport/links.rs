@@ -6,64 +6,35 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use farpane::bitrate::Bitrate;
-use farpane::stream::backpressure::Backpressure;
-use farpane::transport::{Estimate, PeerEvent};
+use farpane::stream::Estimate;
 
 use super::Stage;
 use super::relay::{Kind, Relay, Towards};
-use super::viewer::{PATIENCE, Viewer, Way, soon};
+use super::viewer::{PATIENCE, Viewer, Way, soon, until};
 
 impl Stage {
-    /// Watches through a relay, and has told that it got what there was.
+    /// Watches through a relay, sets the pace, and has told that it got what there was.
     async fn watch_through(&self, id: &str, luma: u8) -> (Viewer, Relay) {
         let relay = Relay::start(self.address()).await;
-        let mut viewer = self.watch(id, Way::Through(relay.port), luma).await;
-        viewer.estimate(self, |_| true).await;
+        let viewer = self.watch(id, Way::Through(relay.port), luma).await;
+        self.hub.set_pacesetter(&self.session, &viewer.id);
+        until("the pacesetter", || self.downlink.is_pacesetter(&viewer.id)).await;
+        self.estimate(|_| true).await;
         (viewer, relay)
     }
 
-    async fn gate(&self) -> Arc<Backpressure> {
-        let gate = Arc::new(Backpressure::new(|| ()));
-        let opened = self.hub.open_feed(self.feed.clone(), gate.clone()).await;
-        opened.unwrap();
-        gate
+    /// Waits until this is what is known of the pacesetter's link.
+    async fn estimate(&self, wanted: impl Fn(&Estimate) -> bool) -> Estimate {
+        let known = || {
+            let known = self.downlink.pacesetter()?.feedback.estimate;
+            known.filter(&wanted)
+        };
+        until("an estimate", || known().is_some()).await;
+        known().expect("estimates are not forgotten")
     }
-}
 
-impl Viewer {
-    /// Waits for it; keyframes are made when they are asked for.
-    async fn estimate(&mut self, stage: &Stage, wanted: impl Fn(&Estimate) -> bool) -> Estimate {
-        soon("an estimate", async {
-            loop {
-                let (_, event) = self.events.recv().await.unwrap();
-                if event == PeerEvent::KeyframeNeeded {
-                    stage.encoder.request_keyframe();
-                }
-                if let PeerEvent::Feedback(feedback) = event
-                    && let Some(estimate) = feedback.estimate.filter(|e| wanted(e))
-                {
-                    return estimate;
-                }
-            }
-        })
-        .await
-    }
-}
-
-impl Viewer {
-    /// Keyframes are made when they are asked for.
-    async fn sees_with_keyframes(&mut self, luma: u8, stage: &Stage) {
-        loop {
-            while let Ok((_, event)) = self.events.try_recv() {
-                if event == PeerEvent::KeyframeNeeded {
-                    stage.encoder.request_keyframe();
-                }
-            }
-            let picture = tokio::time::timeout(Duration::from_millis(50), self.picture()).await;
-            if picture.is_ok_and(|picture| picture.luma.abs_diff(luma) <= 4) {
-                return;
-            }
-        }
+    fn is_ready(&self) -> bool {
+        self.downlink.wait(Instant::now()).is_none()
     }
 }
 
@@ -107,18 +78,19 @@ async fn a_frame_that_cannot_be_repaired_brings_a_keyframe() {
     });
     let before = Instant::now();
     stage.paint(140);
-    let encoder = &stage.encoder;
-    let paint = async {
-        // Something newer, so that the hole shows.
-        for luma in [141, 142, 143] {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            stage.paint(luma);
-        }
-    };
-    tokio::join!(paint, viewer.until(PeerEvent::KeyframeNeeded));
-    println!("a keyframe is asked for after {:?}", before.elapsed());
-    encoder.request_keyframe();
-    assert!(viewer.sees(143).await.keyframe);
+    // Something newer, so that the hole shows.
+    for luma in [150, 160, 170] {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        stage.paint(luma);
+    }
+    let mut keyframes = 0;
+    while {
+        let picture = viewer.picture().await;
+        keyframes += u32::from(picture.keyframe);
+        picture.luma.abs_diff(170) > 4
+    } {}
+    println!("seen after {:?}", before.elapsed());
+    assert_eq!(keyframes, 1, "made anew, once");
 }
 
 #[tokio::test]
@@ -139,23 +111,22 @@ async fn a_link_that_loses_a_tenth_shows_everything_in_the_end() {
         let last = 80 + 12 * round;
         stage.paint(last);
         let before = Instant::now();
-        // As a session does, whatever else happens.
-        viewer.sees_with_keyframes(last, &stage).await;
+        viewer.sees(last).await;
         println!("whole after {:?}", before.elapsed());
     }
 }
 
 #[tokio::test]
-async fn a_cut_link_closes_the_gate_and_lets_nothing_old_through_afterwards() {
+async fn a_cut_link_holds_frames_back_and_lets_nothing_old_through_afterwards() {
     let stage = Stage::new().await;
-    let gate = stage.gate().await;
     let (mut viewer, relay) = stage.watch_through("cut", 100).await;
-    assert_eq!(gate.wait(Instant::now()), None);
+    until("readiness", || stage.is_ready()).await;
     relay.lose(|_, _| true);
     // What is on its way fills up, by frames that nobody can compress.
-    soon("a closed gate", async {
+    soon("a link that takes nothing", async {
         for luma in (40..200).cycle() {
-            if gate
+            if stage
+                .downlink
                 .wait(Instant::now())
                 .is_some_and(|wait| wait > Duration::from_millis(300))
             {
@@ -166,43 +137,39 @@ async fn a_cut_link_closes_the_gate_and_lets_nothing_old_through_afterwards() {
         }
     })
     .await;
-    // Two seconds without a link; the gate stays closed.
+    // Two seconds without a link; it stays so.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(gate.wait(Instant::now()).is_some());
+    assert!(!stage.is_ready());
     relay.lose_nothing();
     let before = Instant::now();
     stage.paint(220);
-    stage.encoder.request_keyframe();
     viewer.sees(220).await;
     let took = before.elapsed();
     println!("live again after {took:?}");
     assert!(took < PATIENCE / 10, "{took:?}");
-    soon("an open gate", async {
-        while gate.wait(Instant::now()).is_some() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    until("readiness", || stage.is_ready()).await;
 }
 
 #[tokio::test]
-async fn a_slow_viewer_skips_and_does_not_slow_the_leader() {
+async fn a_slow_viewer_skips_and_does_not_slow_the_pacesetter() {
     let stage = Stage::new().await;
-    let mut leader = stage.watch("leader", Way::Udp, 100).await;
+    let mut quick = stage.watch("quick", Way::Udp, 100).await;
     let (mut slow, relay) = stage.watch_through("slow", 110).await;
-    stage.hub.lead(&stage.feed, &leader.id);
+    stage.hub.set_pacesetter(&stage.session, &quick.id);
+    until("the pacesetter", || {
+        stage.downlink.is_named_pacesetter(&quick.id)
+    })
+    .await;
     relay.lose(|_, _| true);
     // More than may be on its way to somebody who does not answer.
     for luma in 0..120u8 {
         stage.paint_noise(60 + luma);
-        leader.picture().await;
+        quick.picture().await;
     }
     stage.paint(30);
-    leader.sees(30).await;
+    quick.sees(30).await;
     relay.lose_nothing();
     let before = Instant::now();
-    slow.until(PeerEvent::KeyframeNeeded).await;
-    stage.encoder.request_keyframe();
     slow.sees(30).await;
     println!("caught up after {:?}", before.elapsed());
 }
@@ -210,13 +177,12 @@ async fn a_slow_viewer_skips_and_does_not_slow_the_leader() {
 #[tokio::test]
 async fn a_narrow_link_is_found_out_and_a_wider_one_too() {
     let stage = Stage::new().await;
-    let gate = stage.gate().await;
-    let (mut viewer, relay) = stage.watch_through("narrow", 100).await;
+    let (_viewer, relay) = stage.watch_through("narrow", 100).await;
     relay.delay(Duration::from_millis(10));
     relay.narrow(1.5e6, Duration::from_millis(200));
     let painting = async {
         for luma in (40..200).cycle() {
-            while gate.wait(Instant::now()).is_some() {
+            while !stage.is_ready() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             stage.paint_noise(luma);
@@ -225,20 +191,16 @@ async fn a_narrow_link_is_found_out_and_a_wider_one_too() {
     };
     let watching = async {
         let before = Instant::now();
-        let narrow = viewer
-            .estimate(&stage, |e| e.bitrate < Bitrate::kbps(2000))
-            .await;
+        let narrow = stage.estimate(|e| e.bitrate < Bitrate::kbps(2000)).await;
         println!("found narrow after {:?}: {narrow:?}", before.elapsed());
-        let calm = viewer
-            .estimate(&stage, |e| e.queue < Duration::from_millis(40))
+        let calm = stage
+            .estimate(|e| e.queue < Duration::from_millis(40))
             .await;
         println!("calm after {:?}: {calm:?}", before.elapsed());
         assert!(calm.bitrate > Bitrate::kbps(400), "{calm:?}");
         relay.narrow(20e6, Duration::from_millis(200));
         let before = Instant::now();
-        let wide = viewer
-            .estimate(&stage, |e| e.bitrate > Bitrate::kbps(3200))
-            .await;
+        let wide = stage.estimate(|e| e.bitrate > Bitrate::kbps(3200)).await;
         println!("found wide after {:?}: {wide:?}", before.elapsed());
     };
     tokio::select! {

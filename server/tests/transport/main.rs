@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use farpane::bitrate::Bitrate;
 use farpane::latency_trace::{InputTrace, PresentedInput};
 use farpane::picture::mailbox::{Drawn, Mailbox};
-use farpane::stream::backpressure::Backpressure;
-use farpane::transport::{Estimate, Hub, HubOptions, PeerEvent, PeerRequest, TransportKind};
+use farpane::stream::Downlink;
+use farpane::transport::{Hub, HubOptions, PeerEvent, PeerRequest, TransportKind};
 use farpane::video::{Encoder, EncoderOptions};
 use shared::geometry::{Geometry, VideoSize};
 use shared::latency::InputId;
@@ -25,14 +25,15 @@ use shared::session::SessionId;
 use shared::wire;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
-use viewer::{PATIENCE, Viewer, Way, soon};
+use viewer::{PATIENCE, Viewer, Way, soon, until};
 
 /// A session's video without a browser: what is painted is what viewers see.
 struct Stage {
     hub: Hub,
-    feed: SessionId,
+    session: SessionId,
     latest: Arc<Mailbox>,
-    encoder: Encoder,
+    downlink: Arc<Downlink>,
+    _encoder: Encoder,
 }
 
 impl Stage {
@@ -44,32 +45,34 @@ impl Stage {
         })
         .await
         .unwrap();
-        Stage::of(hub, "feed1").await
+        Stage::of(hub, "session1").await
     }
 
-    async fn of(hub: Hub, feed: &str) -> Stage {
-        let feed: SessionId = feed.parse().unwrap();
+    async fn of(hub: Hub, session: &str) -> Stage {
+        let session: SessionId = session.parse().unwrap();
         let latest = Mailbox::new();
         let options = EncoderOptions {
             bitrate: Bitrate::kbps(4000),
             frame_rate: 60,
             adapt: true,
         };
-        let gate = Arc::new(Backpressure::new({
+        let downlink = Arc::new(Downlink::new(options.bitrate, options.frame_rate, {
             let latest = latest.clone();
             move || latest.notify()
         }));
-        let encoder = Encoder::start(options, latest.clone(), gate.clone(), {
-            let (hub, feed) = (hub.clone(), feed.clone());
-            move |frame| hub.send_frame(&feed, frame)
+        let encoder = Encoder::start(options, latest.clone(), downlink.clone(), {
+            let (hub, session) = (hub.clone(), session.clone());
+            move |sample| hub.send_sample(&session, sample)
         })
         .unwrap();
-        hub.open_feed(feed.clone(), gate).await.unwrap();
+        let opened = hub.open_stream(session.clone(), downlink.clone()).await;
+        opened.unwrap();
         Stage {
             hub,
-            feed,
+            session,
             latest,
-            encoder,
+            downlink,
+            _encoder: encoder,
         }
     }
 
@@ -110,15 +113,13 @@ impl Stage {
     }
 
     async fn join(&self, id: &str, way: Way) -> Viewer {
-        Viewer::join(id, &self.hub, &self.feed, way).await
+        Viewer::join(id, &self.hub, &self.session, way).await
     }
 
     /// Joins, and watches until it sees this.
     async fn watch(&self, id: &str, way: Way, luma: u8) -> Viewer {
         self.paint(luma);
         let mut viewer = self.join(id, way).await;
-        viewer.until(PeerEvent::KeyframeNeeded).await;
-        self.encoder.request_keyframe();
         viewer.sees(luma).await;
         viewer
     }
@@ -131,8 +132,6 @@ async fn a_viewer_over_udp_sees_the_picture_and_its_changes() {
     let mut viewer = stage.join("udp", Way::Udp).await;
     let transport = TransportKind::Udp;
     assert_eq!(viewer.event().await, PeerEvent::Connected { transport });
-    assert_eq!(viewer.event().await, PeerEvent::KeyframeNeeded);
-    stage.encoder.request_keyframe();
     let first = viewer.picture().await;
     assert!(first.keyframe, "a viewer starts with a keyframe");
     assert_eq!(first.size, (1280, 720));
@@ -152,7 +151,6 @@ async fn a_viewer_without_udp_sees_the_picture_over_tcp() {
     let mut viewer = stage.join("tcp", Way::Tcp).await;
     let transport = TransportKind::Tcp;
     assert_eq!(viewer.event().await, PeerEvent::Connected { transport });
-    stage.encoder.request_keyframe();
     viewer.sees(100).await;
     stage.paint(180);
     viewer.sees(180).await;
@@ -205,7 +203,10 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
             |canvas| {
                 let rows = 0..canvas.size().usize().1;
                 canvas.planes_mut().0.fill(luma);
-                Drawn { rows, inputs: marks }
+                Drawn {
+                    rows,
+                    inputs: marks,
+                }
             },
         );
         let shown = viewer.sees(luma).await;
@@ -221,9 +222,9 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
 }
 
 #[tokio::test]
-async fn two_viewers_of_a_feed_see_the_same_and_others_do_not() {
+async fn two_viewers_of_a_session_see_the_same_and_others_do_not() {
     let stage = Stage::new().await;
-    let other = Stage::of(stage.hub.clone(), "feed2").await;
+    let other = Stage::of(stage.hub.clone(), "session2").await;
     let mut one = stage.watch("one", Way::Udp, 100).await;
     let mut two = stage.watch("two", Way::Tcp, 120).await;
     let mut three = other.watch("three", Way::Udp, 60).await;
@@ -239,23 +240,17 @@ async fn a_lost_picture_asks_for_a_keyframe_and_gets_it() {
     let stage = Stage::new().await;
     let mut viewer = stage.watch("lost", Way::Udp, 100).await;
     viewer.ask_for_a_keyframe().await;
-    viewer.until(PeerEvent::KeyframeNeeded).await;
-    stage.encoder.request_keyframe();
-    while !viewer.picture().await.keyframe {
-        // The page at rest is still being sharpened.
-    }
+    // The page at rest is still being sharpened.
+    viewer.keyframe().await;
 }
 
 #[tokio::test]
 async fn a_viewer_who_is_late_gets_a_keyframe() {
     let stage = Stage::new().await;
     let mut viewer = stage.watch("late", Way::Udp, 100).await;
-    stage.hub.catch_up(&viewer.id);
-    viewer.until(PeerEvent::KeyframeNeeded).await;
-    stage.encoder.request_keyframe();
-    while !viewer.picture().await.keyframe {
-        // What had left before still arrives.
-    }
+    stage.hub.skip_to_live(&viewer.id);
+    // What had left before still arrives.
+    viewer.keyframe().await;
 }
 
 #[tokio::test]
@@ -279,24 +274,58 @@ async fn frames_carry_no_playout_delay_and_the_numbers_the_viewer_chose() {
 async fn reports_tell_loss_and_round_trip() {
     let stage = Stage::new().await;
     let mut viewer = stage.watch("reports", Way::Udp, 100).await;
-    let (mut loss, mut round_trip, mut estimate) = (None, None, None);
     let mut luma = 16;
-    while loss.is_none() || round_trip.is_none() || estimate.is_none() {
-        // Something to report on.
-        luma = luma % 200 + 1;
-        stage.paint(luma);
-        let event = soon("feedback", viewer.events.recv()).await.unwrap().1;
-        if let PeerEvent::Feedback(feedback) = event {
-            loss = loss.or(feedback.loss);
-            round_trip = round_trip.or(feedback.round_trip);
-            estimate = estimate.or(feedback.estimate);
+    let feedback = soon("every kind of report", async {
+        loop {
+            // Something to report on.
+            luma = luma % 200 + 1;
+            stage.paint(luma);
+            viewer.picture().await;
+            let pacesetter = stage.downlink.pacesetter().expect("a viewer is connected");
+            assert_eq!(pacesetter.viewer, viewer.id);
+            let feedback = pacesetter.feedback;
+            if feedback.loss.is_some() && feedback.round_trip.is_some() {
+                break feedback;
+            }
         }
-    }
-    assert_eq!(loss, Some(0.0));
-    assert!(round_trip.unwrap() < Duration::from_secs(1));
-    let estimate: Estimate = estimate.unwrap();
+    })
+    .await;
+    assert_eq!(feedback.loss, Some(0.0));
+    assert!(feedback.round_trip.unwrap() < Duration::from_secs(1));
+    let estimate = feedback.estimate.unwrap();
     assert_eq!(estimate.bitrate, Bitrate::kbps(4000), "a free link");
     assert!(estimate.acked > Bitrate::kbps(0) && estimate.backlog < Duration::from_millis(50));
+    assert_eq!(stage.downlink.rate(), estimate.for_video());
+}
+
+#[tokio::test]
+async fn keyframes_that_are_asked_for_keep_their_distance() {
+    let stage = Stage::new().await;
+    stage.paint(100);
+    let mut viewer = stage.join("insistent", Way::Udp).await;
+    let first = viewer.keyframe().await;
+    for _ in 0..3 {
+        viewer.ask_for_a_keyframe().await;
+    }
+    let second = viewer.keyframe().await;
+    // In 1/90000 s; the first one is stamped with its picture, before it was encoded.
+    let ticks = second.timestamp.wrapping_sub(first.timestamp);
+    assert!((45_000..90 * 20_000).contains(&ticks), "{ticks}");
+}
+
+#[tokio::test]
+async fn whoever_acts_sets_the_pace_and_while_somebody_is_connected_somebody_does() {
+    let stage = Stage::new().await;
+    let downlink = &stage.downlink;
+    let one = stage.watch("one", Way::Udp, 100).await;
+    let two = stage.watch("two", Way::Udp, 150).await;
+    assert!(downlink.is_pacesetter(&one.id) && !downlink.is_named_pacesetter(&one.id));
+    stage.hub.set_pacesetter(&stage.session, &two.id);
+    until("the one who acts", || downlink.is_named_pacesetter(&two.id)).await;
+    stage.hub.disconnect(&two.id);
+    until("the one who is left", || downlink.is_pacesetter(&one.id)).await;
+    stage.hub.disconnect(&one.id);
+    until("nobody", || downlink.pacesetter().is_none()).await;
 }
 
 #[tokio::test]
@@ -340,14 +369,12 @@ async fn a_newer_offer_of_the_same_connection_restarts_ice() {
     viewer.connection.restart_ice().await.unwrap();
     let (unused, _) = mpsc::channel(1);
     let after = viewer
-        .negotiate(&stage.hub, &stage.feed, unused)
+        .negotiate(&stage.hub, &stage.session, unused)
         .await
         .unwrap();
     assert_ne!(ufrag(&before), ufrag(&after));
     // Events go on where they did. What was drawn meanwhile is not lost.
     stage.paint(170);
-    viewer.until(PeerEvent::KeyframeNeeded).await;
-    stage.encoder.request_keyframe();
     viewer.sees(170).await;
     viewer.say(&viewer.control, b"still here").await;
     let bytes = (&b"still here"[..]).into();
@@ -404,9 +431,9 @@ async fn answers_name_every_way_in() {
     })
     .await
     .unwrap();
-    let stage = Stage::of(hub, "feed1").await;
+    let stage = Stage::of(hub, "session1").await;
     let (viewer, events) = Viewer::new("ways", Way::Udp).await;
-    let answer = viewer.negotiate(&stage.hub, &stage.feed, events).await;
+    let answer = viewer.negotiate(&stage.hub, &stage.session, events).await;
     let answer = answer.unwrap();
     let port = stage.hub.port();
     for ip in ["127.0.0.1", "192.0.2.44"] {

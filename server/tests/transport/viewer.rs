@@ -44,6 +44,16 @@ pub async fn soon<T>(what: &str, wait: impl Future<Output = T>) -> T {
     }
 }
 
+/// Waits for a fact that another thread brings about.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    soon(what, async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
 #[derive(Clone, Copy, PartialEq)]
 pub enum Way {
     Udp,
@@ -171,9 +181,9 @@ impl Viewer {
     }
 
     /// Offer, answer.
-    pub async fn join(id: &str, hub: &Hub, feed: &SessionId, way: Way) -> Viewer {
+    pub async fn join(id: &str, hub: &Hub, session: &SessionId, way: Way) -> Viewer {
         let (viewer, events) = Viewer::new(id, way).await;
-        viewer.negotiate(hub, feed, events).await.unwrap();
+        viewer.negotiate(hub, session, events).await.unwrap();
         viewer
     }
 
@@ -181,7 +191,7 @@ impl Viewer {
     pub async fn negotiate(
         &self,
         hub: &Hub,
-        feed: &SessionId,
+        session: &SessionId,
         events: mpsc::Sender<(ViewerId, PeerEvent)>,
     ) -> Result<String, PeerError> {
         let offer = self.connection.create_offer(None).await.unwrap();
@@ -190,7 +200,7 @@ impl Viewer {
             .await
             .unwrap();
         let request = PeerRequest {
-            feed: feed.clone(),
+            session: session.clone(),
             viewer: self.id.clone(),
             offer: self.seen_by_hub(&offer.sdp),
             ceiling: Bitrate::kbps(4000),
@@ -238,17 +248,12 @@ impl Viewer {
         }
     }
 
-    /// The next event that is not mere feedback.
     pub async fn event(&mut self) -> PeerEvent {
-        loop {
-            let (viewer, event) = soon("an event", self.events.recv())
-                .await
-                .expect("hub lives");
-            assert_eq!(viewer, self.id);
-            if !matches!(event, PeerEvent::Feedback(_)) {
-                return event;
-            }
-        }
+        let (viewer, event) = soon("an event", self.events.recv())
+            .await
+            .expect("hub lives");
+        assert_eq!(viewer, self.id);
+        event
     }
 
     pub async fn until(&mut self, wanted: PeerEvent) {
@@ -295,6 +300,16 @@ impl Viewer {
         loop {
             let picture = self.picture().await;
             if picture.luma.abs_diff(luma) <= 4 {
+                return picture;
+            }
+        }
+    }
+
+    /// Frames until one is a keyframe.
+    pub async fn keyframe(&mut self) -> Picture {
+        loop {
+            let picture = self.picture().await;
+            if picture.keyframe {
                 return picture;
             }
         }

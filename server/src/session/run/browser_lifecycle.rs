@@ -12,6 +12,7 @@ use crate::browser::{BrowserState, Gone, Opening};
 use crate::display::DisplayState;
 use crate::input::ViewerInput;
 use crate::session::engine::{Engine, EngineError};
+use crate::stream::Sample;
 
 impl Run {
     pub(super) fn start_chrome(&mut self) {
@@ -24,13 +25,13 @@ impl Run {
             self.surroundings.hub.clone(),
             self.id.clone(),
         );
-        let feed = self.id.clone();
-        let deliver = move |frame: crate::video::Frame| {
-            counters.count(&frame);
-            hub.send_frame(&id, frame);
+        let session = self.id.clone();
+        let deliver = move |sample: Sample| {
+            counters.count(&sample);
+            hub.send_sample(&session, sample);
         };
         self.life = Life::Starting(
-            async move { Engine::start(feed, size, opening, &surroundings, deliver).await }.boxed(),
+            async move { Engine::start(id, size, opening, &surroundings, deliver).await }.boxed(),
         );
     }
 
@@ -38,9 +39,6 @@ impl Run {
         match result {
             Ok(engine) => {
                 self.life = Life::Running(Box::new(engine));
-                if self.viewers.values().any(|viewer| viewer.channel_open) {
-                    self.request_keyframe();
-                }
             }
             Err(error) => {
                 tracing::error!(session = %self.id, error = %chain(&error), "Chrome cannot be started");

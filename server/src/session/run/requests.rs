@@ -96,7 +96,7 @@ impl Run {
         };
         known.presence.called(now);
         let request = PeerRequest {
-            feed: self.id.clone(),
+            session: self.id.clone(),
             viewer,
             offer: sdp,
             ceiling: self.surroundings.config.bitrate,
@@ -126,7 +126,7 @@ impl Run {
         };
         known.presence.called(now);
         let request = SocketRequest {
-            feed: self.id.clone(),
+            session: self.id.clone(),
             viewer,
             ceiling: self.surroundings.config.bitrate,
             adapt: self.surroundings.config.adapt,

@@ -15,8 +15,7 @@ use crate::display::SeatEvent;
 use crate::latency_trace::{InputTrace, clock_micros};
 use crate::session::latency::is_tentative;
 use crate::session::stale_input::is_too_late;
-use crate::transport::{Estimate, PeerEvent};
-use crate::video::Target;
+use crate::transport::PeerEvent;
 
 impl Run {
     pub(super) fn hear(&mut self, id: ViewerId, event: PeerEvent) {
@@ -28,31 +27,18 @@ impl Run {
             PeerEvent::Connected { transport } => {
                 tracing::info!(session = %self.id, viewer = %id, ?transport, "a viewer is connected");
                 viewer.presence.connected();
-                if self.leader.is_none() {
-                    self.lead(&id);
-                }
-                self.request_keyframe();
             }
-            PeerEvent::KeyframeNeeded => self.request_keyframe(),
             PeerEvent::ChannelOpen => {
                 viewer.channel_open = true;
                 self.send(&id, &ServerMessage::State(Box::new(self.state.clone())));
             }
             PeerEvent::Message { bytes } => self.message(&id, bytes),
-            PeerEvent::Feedback(feedback) => {
-                if let Some(estimate) = feedback.estimate
-                    && self.leader.as_ref() == Some(&id)
-                {
-                    self.follow(estimate);
-                }
-            }
             PeerEvent::Disconnected { reason } => {
                 tracing::info!(session = %self.id, viewer = %id, reason, "a viewer is disconnected");
                 viewer.presence.disconnected(Instant::now());
                 viewer.channel_open = false;
                 let lifted = viewer.hands.release_all();
                 self.play(lifted);
-                self.lead_no_more(&id);
             }
         }
     }
@@ -111,12 +97,12 @@ impl Run {
                 }];
             }
             ClientMessage::SkipToLive => {
-                self.surroundings.hub.catch_up(id);
+                self.surroundings.hub.skip_to_live(id);
                 return Vec::new();
             }
             ClientMessage::VsyncOffset { micros } => {
-                if let (Life::Running(engine), true) =
-                    (&self.life, self.leader.as_ref() == Some(id))
+                if let Life::Running(engine) = &self.life
+                    && engine.downlink.is_pacesetter(id)
                 {
                     engine.display.delay(micros);
                 }
@@ -151,7 +137,7 @@ impl Run {
                 self.play(events);
                 if acts(&message) {
                     self.hint();
-                    self.lead(id);
+                    self.set_pacesetter(id);
                 }
                 Vec::new()
             }
@@ -186,28 +172,12 @@ impl Run {
     }
 
     /// The stream follows the link of whoever acts: what that person sees must be fresh.
-    fn lead(&mut self, id: &ViewerId) {
-        if self.leader.as_ref() != Some(id) {
-            (self.leader, self.estimate) = (Some(id.clone()), None);
-            self.surroundings.hub.lead(&self.id, id);
-        }
-    }
-
-    fn lead_no_more(&mut self, id: &ViewerId) {
-        if self.leader.as_ref() == Some(id) {
-            (self.leader, self.estimate) = (None, None);
-            let next = self.viewers.iter().find(|(_, viewer)| viewer.channel_open);
-            if let Some(next) = next.map(|(id, _)| id.clone()) {
-                self.lead(&next);
-            }
-        }
-    }
-
-    fn follow(&mut self, estimate: Estimate) {
-        self.estimate = Some(estimate);
-        if let (Life::Running(engine), true) = (&self.life, self.surroundings.config.adapt) {
-            let bitrate = estimate.for_video();
-            engine.encoder.set_target(Target { bitrate });
+    fn set_pacesetter(&self, id: &ViewerId) {
+        // Told again with the next input if the hub was overwhelmed.
+        if let Life::Running(engine) = &self.life
+            && !engine.downlink.is_named_pacesetter(id)
+        {
+            self.surroundings.hub.set_pacesetter(&self.id, id);
         }
     }
 
@@ -223,7 +193,6 @@ impl Run {
     pub(super) fn forget(&mut self, id: &ViewerId, now: Instant) {
         if let Some(mut viewer) = self.viewers.remove(id) {
             self.play(viewer.hands.release_all());
-            self.lead_no_more(id);
             self.surroundings.hub.disconnect(id);
             self.viewers_changed(now);
         }
@@ -233,12 +202,6 @@ impl Run {
         let count = self.viewers.len();
         self.grace.viewers(count, now);
         self.change(|state| state.viewers = u32::try_from(count).unwrap_or(u32::MAX));
-    }
-
-    pub(super) fn request_keyframe(&self) {
-        if let Life::Running(engine) = &self.life {
-            engine.encoder.request_keyframe();
-        }
     }
 }
 

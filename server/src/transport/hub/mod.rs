@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
-use crate::stream::backpressure::Backpressure;
+use crate::stream::{Downlink, Sample};
 use crate::transport::ice_tcp::{FromLink, LinkId};
 use crate::transport::listen::Listeners;
 use crate::transport::routes::Routes;
@@ -24,7 +24,6 @@ use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::offer::Offer;
 use crate::transport::websocket::Socket;
 use crate::transport::{PeerError, PeerEvent, Shared, lock};
-use crate::video::Frame;
 use peers::Peer;
 use sockets::OpenLink;
 use stream::Feed;
@@ -44,7 +43,7 @@ pub enum Order {
         reply: oneshot::Sender<Option<Result<String, PeerError>>>,
     },
     Admit {
-        feed: SessionId,
+        session: SessionId,
         viewer: ViewerId,
         connection: Box<Connection>,
         events: mpsc::Sender<(ViewerId, PeerEvent)>,
@@ -55,7 +54,7 @@ pub enum Order {
         message: Vec<u8>,
     },
     Attach {
-        feed: SessionId,
+        session: SessionId,
         viewer: ViewerId,
         socket: Box<Socket>,
         events: mpsc::Sender<(ViewerId, PeerEvent)>,
@@ -66,12 +65,12 @@ pub enum Order {
         key: PeerKey,
         bytes: Bytes,
     },
-    OpenFeed {
-        feed: SessionId,
-        gate: Arc<Backpressure>,
+    OpenStream {
+        session: SessionId,
+        downlink: Arc<Downlink>,
     },
-    Lead {
-        feed: SessionId,
+    SetPacesetter {
+        session: SessionId,
         viewer: ViewerId,
     },
     SkipToLive {
@@ -111,7 +110,7 @@ pub fn run(
     listeners: Listeners,
     shared: Arc<Shared>,
     orders: mpsc::Receiver<Order>,
-    frames: mpsc::Receiver<(SessionId, Frame)>,
+    samples: mpsc::Receiver<(SessionId, Sample)>,
     started: oneshot::Sender<io::Result<()>>,
 ) {
     let start = || -> io::Result<_> {
@@ -137,7 +136,7 @@ pub fn run(
         Ok((runtime, udp, tcp)) => {
             let _ = started.send(Ok(()));
             let tasks = tokio::task::LocalSet::new();
-            tasks.block_on(&runtime, serve(shared, udp, tcp, orders, frames));
+            tasks.block_on(&runtime, serve(shared, udp, tcp, orders, samples));
         }
     }
 }
@@ -147,7 +146,7 @@ async fn serve(
     udp: Vec<(SocketAddr, UdpSocket)>,
     tcp: Vec<TcpListener>,
     mut orders: mpsc::Receiver<Order>,
-    mut frames: mpsc::Receiver<(SessionId, Frame)>,
+    mut samples: mpsc::Receiver<(SessionId, Sample)>,
 ) {
     let udp = Rc::new(udp);
     // A full queue makes TCP senders wait.
@@ -173,8 +172,8 @@ async fn serve(
         tokio::select! {
             // A frame is the most urgent thing there is.
             biased;
-            frame = frames.recv() => match frame {
-                Some((feed, frame)) => hub.send_frame(&feed, &frame),
+            sample = samples.recv() => match sample {
+                Some((session, sample)) => hub.send_frame(&session, &sample),
                 None => break,
             },
             order = orders.recv() => match order {
@@ -233,9 +232,12 @@ impl Hub {
         let strangers = self.links.values().filter(|link| link.peer.is_none());
         let behind = self.peers.keys();
         let behind = behind.filter_map(|key| self.catch_up_at(*key, now));
+        let keyframes = self.feeds.values();
+        let keyframes = keyframes.filter_map(|feed| feed.keyframes.due_at(now));
         let all = peers
             .chain(strangers.map(|link| link.speak_by))
-            .chain(behind);
+            .chain(behind)
+            .chain(keyframes);
         all.min()
             .unwrap_or(now + Duration::from_secs(3600))
             .max(now + SHORTEST_TIMER)
@@ -260,6 +262,9 @@ impl Hub {
             .collect();
         for key in behind {
             self.catch_up(key, now);
+        }
+        for feed in self.feeds.values_mut() {
+            feed.request_keyframe(now);
         }
         let late: Vec<_> = self
             .peers
@@ -290,7 +295,7 @@ impl Hub {
         for key in closed {
             self.remove(key, Some("the viewer's web socket was closed"));
         }
-        if self.shared.frames_lost.swap(false, Ordering::AcqRel) {
+        if self.shared.samples_lost.swap(false, Ordering::AcqRel) {
             tracing::warn!("frames were lost on their way to the viewers");
             for key in self.peers.keys().copied().collect::<Vec<_>>() {
                 self.want_keyframe(key);
@@ -301,8 +306,8 @@ impl Hub {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Look => {}
-            Order::OpenFeed { feed, gate } => self.open_feed(feed, &gate),
-            Order::Lead { feed, viewer } => self.lead(&feed, viewer),
+            Order::OpenStream { session, downlink } => self.open_feed(session, &downlink),
+            Order::SetPacesetter { session, viewer } => self.lead(&session, viewer),
             Order::SkipToLive { viewer } => self.skip_to_keyframe(&viewer),
             Order::Restart {
                 viewer,
@@ -312,22 +317,22 @@ impl Hub {
                 let _ = reply.send(self.restart(&viewer, &offer));
             }
             Order::Admit {
-                feed,
+                session,
                 viewer,
                 connection,
                 events,
                 reply,
             } => {
-                let _ = reply.send(self.admit(feed, viewer, connection, events));
+                let _ = reply.send(self.admit(session, viewer, connection, events));
             }
             Order::Attach {
-                feed,
+                session,
                 viewer,
                 socket,
                 events,
                 reply,
             } => {
-                let attached = self.attach(feed, viewer, socket, events);
+                let attached = self.attach(session, viewer, socket, events);
                 if let Err(Ok(key)) = reply.send(attached) {
                     // Nobody waits for it any more, so nobody would ever close it.
                     self.remove(key, Some("the viewer has gone"));

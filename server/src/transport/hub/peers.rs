@@ -282,7 +282,7 @@ impl Hub {
             Event::Message { bytes, droppable } => {
                 self.tell(key, PeerEvent::Message { bytes }, droppable);
             }
-            Event::Feedback(feedback) => self.tell(key, PeerEvent::Feedback(feedback), true),
+            Event::Feedback(feedback) => self.follow(key, feedback),
             Event::Ended(reason) => self.remove(key, Some(reason)),
         }
     }

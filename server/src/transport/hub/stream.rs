@@ -8,12 +8,12 @@ use shared::session::{SessionId, ViewerId};
 use shared::wire;
 
 use crate::latency_trace::PresentedInput;
-use crate::stream::backpressure::Backpressure;
-use crate::transport::PeerEvent;
+use crate::stream::downlink::Pacesetter;
+use crate::stream::keyframe_throttle::KeyframeThrottle;
+use crate::stream::{Downlink, Feedback, KeyframeReason, Sample};
 use crate::transport::hub::peers::Peer;
 use crate::transport::hub::transport::{Outgoing, Transport};
 use crate::transport::hub::{Hub, PeerKey};
-use crate::video::Frame;
 
 /// A keyframe for one viewer costs the others: those who do not lead get it at most so often.
 const KEYFRAME_AGAIN: Duration = Duration::from_secs(2);
@@ -25,21 +25,35 @@ const FRAME: Duration = Duration::from_millis(16);
 pub(super) struct Feed {
     pub(super) peers: Vec<PeerKey>,
     last_timestamp: u32,
-    gate: Weak<Backpressure>,
+    downlink: Weak<Downlink>,
     leader: Option<ViewerId>,
+    pub(super) keyframes: KeyframeThrottle,
 }
 
 impl Feed {
     pub(super) fn is_over(&self) -> bool {
-        self.peers.is_empty() && self.gate.strong_count() == 0
+        self.peers.is_empty() && self.downlink.strong_count() == 0
+    }
+
+    pub(super) fn request_keyframe(&mut self, now: Instant) {
+        if let Some(reason) = self.keyframes.poll(now)
+            && let Some(downlink) = self.downlink.upgrade()
+        {
+            downlink.request_keyframe(reason);
+        }
     }
 }
 
 impl Hub {
-    pub(super) fn open_feed(&mut self, feed: SessionId, gate: &Arc<Backpressure>) {
+    pub(super) fn open_feed(&mut self, feed: SessionId, downlink: &Arc<Downlink>) {
         self.feeds.retain(|_, feed| !feed.is_over());
         let opened = self.feeds.entry(feed.clone()).or_default();
-        opened.gate = Arc::downgrade(gate);
+        opened.downlink = Arc::downgrade(downlink);
+        opened.keyframes.on_lost();
+        if !opened.peers.is_empty() {
+            opened.keyframes.request(KeyframeReason::Joined);
+            opened.request_keyframe(Instant::now());
+        }
         self.set_gate(&feed, Instant::now());
     }
 
@@ -71,10 +85,44 @@ impl Hub {
         let Some(feed) = self.feeds.get(feed) else {
             return;
         };
-        if let Some(gate) = feed.gate.upgrade() {
+        if let Some(downlink) = feed.downlink.upgrade() {
             let leader = self.leading(feed).and_then(|key| self.peers.get(&key));
             let waits = leader.map_or(Duration::ZERO, |peer| self.backlog(peer, now));
-            gate.set(now + waits.saturating_sub(FRAME));
+            downlink.set_ready_at(now + waits.saturating_sub(FRAME));
+            let is_named = |peer: &Peer| feed.leader.as_ref() == Some(&peer.viewer);
+            let is_known = match leader {
+                Some(peer) if is_named(peer) => downlink.is_named_pacesetter(&peer.viewer),
+                Some(peer) => downlink.is_pacesetter(&peer.viewer),
+                None => false,
+            };
+            if !is_known {
+                downlink.set_pacesetter(leader.map(|peer| Pacesetter {
+                    viewer: peer.viewer.clone(),
+                    is_named: is_named(peer),
+                    feedback: Feedback::default(),
+                }));
+            }
+        }
+    }
+
+    pub(super) fn follow(&mut self, key: PeerKey, feedback: Feedback) {
+        let feed = self.peers.get(&key).and_then(|p| self.feeds.get(&p.feed));
+        if let Some(downlink) = feed.and_then(|feed| feed.downlink.upgrade())
+            && self.leads(key)
+        {
+            downlink.update_feedback(feedback);
+            if let Some(estimate) = feedback.estimate {
+                downlink.set_rate(estimate.for_video());
+            }
+        }
+    }
+
+    fn request_keyframe(&mut self, key: PeerKey, reason: KeyframeReason, now: Instant) {
+        if let Some(peer) = self.peers.get(&key)
+            && let Some(feed) = self.feeds.get_mut(&peer.feed)
+        {
+            feed.keyframes.request(reason);
+            feed.request_keyframe(now);
         }
     }
 
@@ -89,22 +137,23 @@ impl Hub {
         links.map(|open| open.link.unsent()).sum()
     }
 
-    pub(super) fn send_frame(&mut self, feed: &SessionId, frame: &Frame) {
+    pub(super) fn send_frame(&mut self, feed: &SessionId, frame: &Sample) {
         let Some(feed) = self.feeds.get_mut(feed) else {
             return;
         };
         // Two frames must not have one timestamp, or they are taken for one.
-        let ticks = frame
-            .drawn_at
-            .saturating_duration_since(self.epoch)
-            .as_micros()
-            * 9
-            / 100;
+        let ticks = frame.at.saturating_duration_since(self.epoch).as_micros() * 9 / 100;
         let mut timestamp = ticks as u32;
         if timestamp.wrapping_sub(feed.last_timestamp).wrapping_sub(1) > u32::MAX / 2 {
             timestamp = feed.last_timestamp.wrapping_add(1);
         }
         feed.last_timestamp = timestamp;
+        if frame.keyframe
+            && feed.keyframes.on_keyframe(frame.encode_began())
+            && let Some(downlink) = feed.downlink.upgrade()
+        {
+            downlink.withdraw_keyframe();
+        }
         let outgoing = Outgoing::new(frame, timestamp);
         for key in feed.peers.clone() {
             self.send_frame_to(key, &outgoing);
@@ -117,7 +166,7 @@ impl Hub {
         let now = Instant::now();
         let leads = self.leads(key);
         if let Some(peer) = self.peers.get_mut(&key) {
-            peer.untold.add(&peer.viewer, &frame.marks);
+            peer.untold.add(&peer.viewer, &frame.traces);
         }
         let Some(peer) = self.peers.get(&key) else {
             return;
@@ -157,7 +206,7 @@ impl Hub {
         key: PeerKey,
         shown: Vec<PresentedInput>,
         timestamp: u32,
-        frame: &Frame,
+        frame: &Sample,
     ) {
         let now = Instant::now();
         let waits = self.peers.get(&key).map(|peer| self.backlog(peer, now));
@@ -219,7 +268,7 @@ impl Hub {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.is_behind = false;
             peer.keyframe_asked = Some(now);
-            self.tell(key, PeerEvent::KeyframeNeeded, false);
+            self.request_keyframe(key, KeyframeReason::Requested, now);
         }
     }
 
@@ -232,11 +281,15 @@ impl Hub {
 
     /// What the viewer was sent is lost: nothing but a keyframe is of any use.
     pub(super) fn want_keyframe(&mut self, key: PeerKey) {
+        let now = Instant::now();
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.waits_for_keyframe = true;
             if peer.way.is_connected() {
-                peer.keyframe_asked = Some(Instant::now());
-                self.tell(key, PeerEvent::KeyframeNeeded, false);
+                peer.keyframe_asked = Some(now);
+                if let Some(feed) = self.feeds.get_mut(&peer.feed) {
+                    feed.keyframes.on_lost();
+                }
+                self.request_keyframe(key, KeyframeReason::Joined, now);
             }
         }
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::stream::Sample;
 use crate::transport::webrtc::connection::{Connection, Output};
 use crate::transport::webrtc::packetize::packetize;
 use crate::transport::websocket::{Socket, frame_message};
-use crate::video::Frame;
 
 /// A viewer who does not lead, and whose frames would wait longer, skips to the next keyframe. So does one on a web
 /// socket, leading or not: what is in the socket cannot be taken back.
@@ -23,7 +23,7 @@ pub enum Transport {
 
 /// A frame on its way to all viewers, prepared once for each kind of way that somebody needs.
 pub struct Outgoing<'a> {
-    pub frame: &'a Frame,
+    pub frame: &'a Sample,
     /// 1/90000 s.
     pub timestamp: u32,
     packets: OnceCell<Vec<Bytes>>,
@@ -31,7 +31,7 @@ pub struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    pub fn new(frame: &Frame, timestamp: u32) -> Outgoing<'_> {
+    pub fn new(frame: &Sample, timestamp: u32) -> Outgoing<'_> {
         Outgoing {
             frame,
             timestamp,
@@ -45,7 +45,7 @@ impl Outgoing<'_> {
     }
 
     fn message(&self) -> Bytes {
-        let Frame { data, keyframe, .. } = self.frame;
+        let Sample { data, keyframe, .. } = self.frame;
         let make = || frame_message(data, *keyframe, self.timestamp);
         self.message.get_or_init(make).clone()
     }

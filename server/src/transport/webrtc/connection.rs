@@ -19,10 +19,11 @@ use shared::message::channel;
 
 use crate::congestion::pacer::Pacer;
 use crate::congestion::sender_state::SenderState;
+use crate::stream::{Estimate, Feedback};
 use crate::transport::webrtc::SharedSenderState;
 use crate::transport::webrtc::offer::Origin;
 use crate::transport::webrtc::pli_filter::KeyframeRequests;
-use crate::transport::{Estimate, Feedback, TransportKind, lock};
+use crate::transport::{TransportKind, lock};
 
 mod negotiate;
 

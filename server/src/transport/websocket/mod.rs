@@ -11,9 +11,10 @@ use shared::wire;
 use tokio::sync::mpsc;
 
 use crate::bitrate::Bitrate;
+use crate::stream::{Estimate, Feedback};
 use crate::transport::hub::{Order, PeerKey};
 use crate::transport::webrtc::connection::{Event, Output};
-use crate::transport::{Estimate, Feedback, Hub, TransportKind};
+use crate::transport::{Hub, TransportKind};
 
 mod window;
 
