@@ -81,18 +81,18 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
     screen.wait_colour("the page", 640, 360, RED);
     // It changes nothing, and nobody waits for it any more when something changes.
     screen.key(KEY_A, true);
-    screen.mark(1);
+    screen.trace(1);
     screen.key(KEY_A, false);
     std::thread::sleep(PATIENCE_WITH_AN_INPUT);
     for (input, key, colour) in [(2, KEY_C, GREEN), (3, KEY_V, BLUE)] {
         let told = Instant::now();
         screen.key(key, true);
-        screen.mark(input);
+        screen.trace(input);
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
         let answers = screen.answers();
         let (answered, middles) = answers.last().unwrap();
-        assert_eq!(answered.mark.input, InputId(input));
+        assert_eq!(answered.trace.input, InputId(input));
         assert!(answered.exact);
         assert!(near(middles[0], colour), "{middles:?}");
         assert!(told <= answered.seated_at && answered.seated_at < answered.drawn_at);
@@ -102,7 +102,7 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
     let inputs: Vec<_> = screen
         .answers()
         .iter()
-        .map(|(answered, _)| answered.mark.input.0)
+        .map(|(answered, _)| answered.trace.input.0)
         .collect();
     assert_eq!(inputs, [2, 3]);
 }
@@ -123,14 +123,14 @@ fn on_a_page_that_never_rests_the_mark_says_that_it_may_be_a_frame_early() {
             _ => (KEY_V, BLUE),
         };
         screen.key(key, true);
-        screen.mark(input);
+        screen.trace(input);
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
         // By then nothing more is told of this one.
         screen.moves_on(12);
         let answers = screen.answers().into_iter();
         // The last one told of an input counts.
-        let mut own = answers.filter(|(answered, _)| answered.mark.input == InputId(input));
+        let mut own = answers.filter(|(answered, _)| answered.trace.input == InputId(input));
         let (answered, middles) = own.next_back().unwrap();
         assert!(!answered.exact);
         if !middles.iter().any(|middle| near(*middle, colour)) {

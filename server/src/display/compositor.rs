@@ -62,7 +62,7 @@ pub struct Compositor {
     pub(super) windows: Windows,
     /// What is seen, as of the last [`Compositor::arrange`].
     pub(super) scene: Scene,
-    /// Inputs that no commit has answered yet.
+    /// Inputs that no commit has shown yet.
     pub(super) attribution: InputAttribution,
     /// Frame callbacks of Chrome that wait for their answer.
     frame_callbacks: Vec<WlCallback>,
@@ -99,7 +99,7 @@ impl Compositor {
             surfaces: Surfaces::default(),
             windows: Windows::new(&handle),
             scene: Scene::default(),
-            attribution: InputAttribution::default(),
+            attribution: InputAttribution::new(frame_rate),
             frame_callbacks: Vec::new(),
             frame_clock: FrameClock::new(frame_rate, epoch.0),
             seat: DisplaySeat::new(&handle)?,
@@ -293,13 +293,13 @@ delegate_output!(Compositor);
 #[derive(Default)]
 pub struct Chrome {
     compositor: CompositorClientState,
-    gone: Arc<Mutex<Option<String>>>,
+    disconnected: Arc<Mutex<Option<String>>>,
 }
 
 impl Chrome {
     /// Will hold a sentence once Chrome is gone.
-    pub fn gone(&self) -> Arc<Mutex<Option<String>>> {
-        self.gone.clone()
+    pub fn disconnected(&self) -> Arc<Mutex<Option<String>>> {
+        self.disconnected.clone()
     }
 }
 
@@ -312,6 +312,9 @@ impl ClientData for Chrome {
                 "Chrome and its display did not understand each other.".to_owned()
             }
         };
-        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+        *self
+            .disconnected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(sentence);
     }
 }

@@ -16,24 +16,24 @@ pub struct Inbox {
     wake: OwnedFd,
 }
 
-/// News for [`FrameClock`](super::frame_clock::FrameClock).
+/// What the [`FrameClock`](super::frame_clock::FrameClock) is to take over.
 #[derive(Default)]
-pub struct Tempo {
-    /// How much later Chrome is to draw, in microseconds.
+pub struct ClockChange {
+    /// How much later Chrome is to draw, in microseconds; replaces what was asked before.
     pub delay: Option<i32>,
-    /// Chrome keeps its pages to half of the ticks.
-    pub quick: bool,
+    /// Chrome keeps its pages to half of the ticks: there are to be twice as many.
+    pub quicken: bool,
 }
 
 #[derive(Default)]
 struct State {
     events: VecDeque<SeatEvent>,
-    tempo: Tempo,
+    clock_change: ClockChange,
     stopped: bool,
 }
 
 /// A loop this far behind hangs: then the one thing that matters is that no key stays down.
-const AT_MOST: usize = 1024;
+const MOST_EVENTS: usize = 1024;
 
 impl Inbox {
     pub fn new() -> std::io::Result<Inbox> {
@@ -49,7 +49,7 @@ impl Inbox {
             return;
         }
         let waiting = !state.events.is_empty();
-        let full = state.events.len() >= AT_MOST;
+        let full = state.events.len() >= MOST_EVENTS;
         match (state.events.back_mut(), &event) {
             (Some(last @ SeatEvent::PointerMove { .. }), SeatEvent::PointerMove { .. }) => {
                 *last = event;
@@ -67,12 +67,12 @@ impl Inbox {
     }
 
     /// Nobody is woken: it counts from Chrome's next frame on.
-    pub fn set_tempo(&self, change: impl FnOnce(&mut Tempo)) {
-        change(&mut self.lock().tempo);
+    pub fn change_clock(&self, change: impl FnOnce(&mut ClockChange)) {
+        change(&mut self.lock().clock_change);
     }
 
-    pub fn take_tempo(&self) -> Tempo {
-        std::mem::take(&mut self.lock().tempo)
+    pub fn take_clock_change(&self) -> ClockChange {
+        std::mem::take(&mut self.lock().clock_change)
     }
 
     pub fn stop(&self) {
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_loop_that_hangs_leaves_no_key_down() {
         let inbox = Inbox::new().unwrap();
-        for _ in 0..=AT_MOST {
+        for _ in 0..=MOST_EVENTS {
             inbox.push(key(30));
         }
         assert_eq!(inbox.take(), [SeatEvent::ReleaseAll]);

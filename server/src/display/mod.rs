@@ -24,7 +24,7 @@ use crate::{
 mod inbox;
 mod seat;
 mod text_input;
-// Pure: which commit answers which input.
+// Pure: which commit shows which input.
 mod input_attribution;
 // What Chrome shows, on its way to the picture.
 mod compositor;
@@ -91,7 +91,7 @@ pub enum SeatEvent {
     Text(String),
     /// Lifts all keys and buttons.
     ReleaseAll,
-    /// What came just before is an input whose answer is waited for.
+    /// What came just before is an input whose effect somebody waits to see.
     Trace(InputTrace),
 }
 
@@ -221,12 +221,13 @@ impl Display {
     /// Pictures wait so long for a refresh of the viewer's screen, in microseconds: Chrome draws so much later from now
     /// on. Never blocks.
     pub fn delay(&self, micros: i32) {
-        self.inbox.set_tempo(|tempo| tempo.delay = Some(micros));
+        self.inbox
+            .change_clock(|change| change.delay = Some(micros));
     }
 
     /// Chrome keeps pages to the frame rate on a screen twice as quick, and is told that it has one from now on.
     pub fn quicken(&self) {
-        self.inbox.set_tempo(|tempo| tempo.quick = true);
+        self.inbox.change_clock(|change| change.quicken = true);
     }
 
     /// A watch, so that nothing queues up for a slow reader.

@@ -15,7 +15,7 @@ use super::{
     DisplayError, DisplayOptions, DisplayState,
     callback_budget::CallbackBudget,
     compositor::{Chrome, Compositor},
-    inbox::{Inbox, Tempo},
+    inbox::{ClockChange, Inbox},
     seat,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 
 type Started = SyncSender<Result<(), DisplayError>>;
 
-/// Runs until the display is dropped or Chrome is gone, and says so in `state`.
+/// Runs until the display is dropped or Chrome is disconnected, and says so in `state`.
 pub fn run(
     options: DisplayOptions,
     mailbox: Arc<Mailbox>,
@@ -57,11 +57,11 @@ pub fn run(
 struct Loop {
     wayland: wayland_server::Display<Compositor>,
     compositor: Compositor,
-    gone: Arc<std::sync::Mutex<Option<String>>>,
+    disconnected: Arc<std::sync::Mutex<Option<String>>>,
     mailbox: Arc<Mailbox>,
     downlink: Arc<Downlink>,
     composer: Composer,
-    pacing: CallbackBudget,
+    callback_budget: CallbackBudget,
 }
 
 impl Loop {
@@ -81,16 +81,16 @@ impl Loop {
             state,
         )?;
         let chrome = Chrome::default();
-        let gone = chrome.gone();
+        let disconnected = chrome.disconnected();
         wayland.handle().insert_client(stream, Arc::new(chrome))?;
         Ok(Loop {
             wayland,
             compositor,
-            gone,
+            disconnected,
             mailbox,
             downlink,
             composer: Composer::default(),
-            pacing: CallbackBudget::new(options.frame_rate),
+            callback_budget: CallbackBudget::new(options.frame_rate),
         })
     }
 
@@ -133,7 +133,8 @@ impl Loop {
 
     fn due(&self, now: Instant) -> Instant {
         let ready_at = self.downlink.ready_at();
-        self.pacing.due(now, ready_at, &self.compositor.frame_clock)
+        self.callback_budget
+            .due(now, ready_at, &self.compositor.frame_clock)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
@@ -146,9 +147,9 @@ impl Loop {
             let event = event.bounded(self.compositor.geometry.page);
             seat::apply(&mut self.compositor, event);
         }
-        self.pacing.input(Instant::now());
+        self.callback_budget.input(Instant::now());
         self.flush();
-        self.compositor.attribution.told(Instant::now());
+        self.compositor.attribution.flushed(Instant::now());
     }
 
     fn flush(&mut self) {
@@ -158,11 +159,11 @@ impl Loop {
     }
 
     fn turn(&mut self, inbox: &Inbox) -> Option<String> {
-        let Tempo { delay, quick } = inbox.take_tempo();
+        let ClockChange { delay, quicken } = inbox.take_clock_change();
         if let Some(micros) = delay {
             self.compositor.frame_clock.delay(micros);
         }
-        if quick {
+        if quicken {
             self.compositor.frame_clock.quicken();
         }
         if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
@@ -177,10 +178,13 @@ impl Loop {
         let now = Instant::now();
         if self.compositor.has_callbacks() && self.due(now) <= now {
             self.compositor.answer_callbacks();
-            self.pacing.answered(now);
+            self.callback_budget.answered(now);
         }
         self.flush();
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.take()
+        let mut disconnected = self
+            .disconnected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        disconnected.take()
     }
 }

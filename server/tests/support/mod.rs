@@ -281,7 +281,7 @@ impl Screen {
     }
 
     /// Marks what was sent last, as a session does for its viewers.
-    pub fn mark(&self, input: u32) {
+    pub fn trace(&self, input: u32) {
         self.send(SeatEvent::Trace(InputTrace {
             viewer: "someone".parse().unwrap(),
             input: InputId(input),
@@ -294,13 +294,13 @@ impl Screen {
     /// there was one.
     pub fn answers(&self) -> Vec<(PresentedInput, Vec<Colour>)> {
         let course = self.seen.course.lock().unwrap();
-        let answers = course.iter().enumerate().flat_map(|(at, (_, marks))| {
+        let answers = course.iter().enumerate().flat_map(|(at, (_, inputs))| {
             let middles: Vec<_> = course[at..]
                 .iter()
                 .take(2)
                 .map(|(middle, _)| *middle)
                 .collect();
-            marks
+            inputs
                 .iter()
                 .map(move |answered| (answered.clone(), middles.clone()))
         });

@@ -184,7 +184,7 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
     let answered = |viewer: &Viewer, input| {
         let now = Instant::now();
         PresentedInput {
-            mark: InputTrace {
+            trace: InputTrace {
                 viewer: viewer.id.clone(),
                 input: InputId(input),
                 tentative: false,
@@ -196,17 +196,14 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
         }
     };
     for (viewer, input, luma) in [(&mut own, 7, 160u8), (&mut other, 8, 200)] {
-        let marks = vec![answered(viewer, input)];
+        let inputs = vec![answered(viewer, input)];
         stage.latest.publish(
             Geometry::unscaled(VideoSize::HD),
             Instant::now(),
             |canvas| {
                 let rows = 0..canvas.size().usize().1;
                 canvas.planes_mut().0.fill(luma);
-                Drawn {
-                    rows,
-                    inputs: marks,
-                }
+                Drawn { rows, inputs }
             },
         );
         let shown = viewer.sees(luma).await;

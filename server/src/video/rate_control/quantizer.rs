@@ -45,15 +45,25 @@ impl Limits {
     }
 }
 
+// A movement begins no finer than it goes on, and refinement goes on from there to what nothing else reaches.
+const _: () = {
+    assert!(FIRST_OF_MOVEMENT.finest >= MOVING.finest);
+    assert!(FIRST_OF_MOVEMENT.coarsest == MOVING.coarsest);
+    assert!(MOVING.finest <= REFINEMENT.coarsest && REFINEMENT.coarsest <= MOVING.coarsest);
+    assert!(REFINEMENT.finest < KEYFRAME.finest);
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    #[test]
-    fn a_movement_begins_no_finer_than_it_goes_on_and_ends_where_refinement_begins() {
-        assert!(FIRST_OF_MOVEMENT.finest >= MOVING.finest);
-        assert_eq!(FIRST_OF_MOVEMENT.coarsest, MOVING.coarsest);
-        assert!((MOVING.finest..=MOVING.coarsest).contains(&REFINEMENT.coarsest));
-        assert!(REFINEMENT.finest < KEYFRAME.finest);
+    proptest! {
+        #[test]
+        fn whatever_is_worked_out_may_be_chosen(qp in any::<f64>()) {
+            for limits in [MOVING, KEYFRAME, FIRST_OF_MOVEMENT, REFINEMENT, FIXED_BITRATE] {
+                prop_assert!(limits.contain(limits.clamp(qp).round() as Qp));
+            }
+        }
     }
 }
