@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::PointInVideo;
+use crate::geometry::AimedPoint;
 use crate::input::{Key, PointerButton};
 use crate::latency::{InputId, InputPresented, Measurement};
 use crate::session::{Cursor, SessionState};
@@ -35,16 +35,16 @@ pub const MOST_MEASUREMENTS: usize = 128;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClientMessage {
     /// `sequence` grows with every move of this viewer, so that a late one is dropped.
-    PointerMove { sequence: u32, at: PointInVideo },
+    PointerMove { sequence: u32, at: AimedPoint },
     /// A button carries its point: it must not depend on a lost move.
     PointerButton {
-        at: PointInVideo,
+        at: AimedPoint,
         button: PointerButton,
         pressed: bool,
     },
     /// `WheelEvent` in CSS pixels of the remote page; positive is down and right.
     Wheel {
-        at: PointInVideo,
+        at: AimedPoint,
         delta_x: f32,
         delta_y: f32,
         /// A notched wheel rather than a touchpad: sent on as whole notches too.

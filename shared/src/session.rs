@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::VideoSize;
+use crate::geometry::Geometry;
 
 /// Id of a session; cannot be guessed, because it stands in a URL. 1 to 40 characters of `[A-Za-z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -147,8 +147,8 @@ pub struct SessionState {
     pub version: u64,
     /// State of its Chrome.
     pub phase: Phase,
-    /// Of the remote page.
-    pub size: VideoSize,
+    /// Of the newest picture: what viewers fit it to, and what their pointers' places are told in.
+    pub geometry: Geometry,
     /// Oldest first.
     pub tabs: Vec<Tab>,
     /// The tab in front.

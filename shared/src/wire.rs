@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::message::{ServerMessage, Stamped};
 
 /// Changes when a message's encoding does. Server and client are built together: a mismatch means a stale page.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// In bytes. The longest message of a viewer is pasted text.
 pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
@@ -69,14 +69,17 @@ fn decode<M: DeserializeOwned + for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::PointInVideo;
+    use crate::geometry::AimedPoint;
     use crate::input::{Key, Modifiers, PointerButton};
     use crate::latency::{InputId, Measurement, Stages};
     use crate::message::ClientMessage;
     use proptest::prelude::*;
 
     fn client_message() -> impl Strategy<Value = ClientMessage> {
-        let point = || (-1e4..1e4f32, -1e4..1e4f32).prop_map(|(x, y)| PointInVideo::new(x, y));
+        let point = || {
+            let parts = (-1e4..1e4f32, -1e4..1e4f32, any::<Option<u16>>());
+            parts.prop_map(|(x, y, epoch)| AimedPoint { x, y, epoch })
+        };
         prop_oneof![
             (any::<u32>(), point())
                 .prop_map(|(sequence, at)| ClientMessage::PointerMove { sequence, at }),

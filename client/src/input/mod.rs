@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use leptos::prelude::WithUntracked;
-use shared::geometry::{Fit, PointInElement, PointInVideo};
+use shared::geometry::{AimedPoint, Fit, PointInElement};
 use shared::message::ClientMessage;
 use web_sys::{Event, HtmlElement, HtmlTextAreaElement, HtmlVideoElement, MouseEvent};
 
@@ -111,17 +111,18 @@ impl InputTarget {
     }
 
     /// `None` before anything is known of the picture, or while it has no area.
-    fn point(&self, event: &MouseEvent) -> Option<PointInVideo> {
-        let size = self
+    fn point(&self, event: &MouseEvent) -> Option<AimedPoint> {
+        let geometry = self
             .watch
             .state
-            .with_untracked(|state| state.as_ref().map(|state| state.size))?;
+            .with_untracked(|state| state.as_ref().map(|state| state.geometry))?;
         let place = self.picture.get_bounding_client_rect();
-        let fit = Fit::within(place.width(), place.height(), size)?;
-        Some(fit.video_from_element(PointInElement {
+        let fit = Fit::within(place.width(), place.height(), geometry.video)?;
+        let point_in_video = fit.video_from_element(PointInElement {
             x: f64::from(event.client_x()) - place.left(),
             y: f64::from(event.client_y()) - place.top(),
-        }))
+        });
+        Some(AimedPoint::new(point_in_video, Some(geometry.epoch)))
     }
 
     fn next_sequence(&self) -> u32 {

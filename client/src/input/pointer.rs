@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use shared::geometry::PointInVideo;
+use shared::geometry::AimedPoint;
 use shared::message::ClientMessage;
 use web_sys::{Event, PointerEvent};
 
@@ -68,7 +68,7 @@ fn follow(desk: &InputTarget, event: &PointerEvent) {
     }
 }
 
-fn press(desk: &InputTarget, event: &PointerEvent, at: PointInVideo, now: u16) {
+fn press(desk: &InputTarget, event: &PointerEvent, at: AimedPoint, now: u16) {
     for (button, pressed) in buttons::changes(desk.buttons.replace(now), now) {
         let message = ClientMessage::PointerButton {
             at,

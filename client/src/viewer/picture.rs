@@ -97,7 +97,9 @@ pub fn Picture() -> impl IntoView {
         _ => "picture stale",
     };
     let padding = Memo::new(move |_| {
-        let size = watch.state.with(|state| Some(state.as_ref()?.size))?;
+        let size = watch
+            .state
+            .with(|state| Some(state.as_ref()?.geometry.video))?;
         let (width, height) = room.get();
         let [top, right, bottom, left] = Fit::within(width, height, size)?.padding();
         Some(format!("{top}px {right}px {bottom}px {left}px"))

@@ -141,7 +141,7 @@ pub fn Statistics(shown: RwSignal<bool>) -> impl IntoView {
     // Smaller than the page while a narrow link asks for it.
     let resolution = move || {
         let encoded = encoded();
-        let page = state.with(|state| state.as_ref().map(|state| state.size.to_string()));
+        let page = state.with(|state| state.as_ref().map(|state| state.geometry.video.to_string()));
         match page {
             Some(page) if page != encoded && encoded != "–" => format!("{encoded} of {page}"),
             _ => encoded,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::geometry::PointInVideo;
+use shared::geometry::PointInPage;
 use shared::input::PointerButton;
 
 use crate::display::SeatEvent;
@@ -64,7 +64,7 @@ impl Held {
     }
 
     /// `at` is where the pointer is: a button is lifted there.
-    pub fn lift_all(&mut self, at: PointInVideo) -> Vec<SeatEvent> {
+    pub fn lift_all(&mut self, at: PointInPage) -> Vec<SeatEvent> {
         let keys = std::mem::take(&mut self.keys).into_values().collect();
         let mut events = self.up(keys);
         let buttons = std::mem::take(&mut self.buttons);

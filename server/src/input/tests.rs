@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use shared::geometry::{PointInVideo, Scale, VideoSize};
 use shared::input::{Modifiers, PointerButton};
 use std::collections::BTreeSet;
 
@@ -37,7 +38,9 @@ fn up(evdev: u32) -> SeatEvent {
 }
 
 fn tell(hands: &mut ViewerInput, message: ClientMessage) -> Vec<SeatEvent> {
-    hands.translate(&message, VideoSize::HD).unwrap()
+    hands
+        .translate(&message, &Geometry::unscaled(VideoSize::HD))
+        .unwrap()
 }
 
 #[test]
@@ -142,7 +145,7 @@ fn a_late_move_does_not_pull_the_pointer_back() {
     let mut hands = ViewerInput::default();
     let at = |sequence| ClientMessage::PointerMove {
         sequence,
-        at: PointInVideo::new(sequence as f32, 0.0),
+        at: PointInVideo::new(sequence as f32, 0.0).into(),
     };
     assert_eq!(tell(&mut hands, at(5)).len(), 1);
     assert_eq!(tell(&mut hands, at(4)), []);
@@ -150,12 +153,27 @@ fn a_late_move_does_not_pull_the_pointer_back() {
 }
 
 #[test]
+fn a_point_of_a_scaled_picture_is_one_of_the_page() {
+    let geometry = Geometry {
+        scale: Scale::from_120ths(240).unwrap(),
+        ..Geometry::unscaled(VideoSize::HD)
+    };
+    let moved = ClientMessage::PointerMove {
+        sequence: 1,
+        at: PointInVideo::new(640.0, 9999.0).into(),
+    };
+    let told = ViewerInput::default().translate(&moved, &geometry);
+    let at = PointInPage::new(320.0, 359.75);
+    assert_eq!(told, Ok(vec![SeatEvent::PointerMove { at }]));
+}
+
+#[test]
 fn losing_focus_lifts_keys_and_buttons() {
     let mut hands = ViewerInput::default();
-    let at = PointInVideo::new(7.0, 8.0);
+    let at = PointInPage::new(7.0, 8.0);
     tell(&mut hands, key("KeyA", "a", true, NONE));
     let press = ClientMessage::PointerButton {
-        at,
+        at: PointInVideo::new(7.0, 8.0).into(),
         button: PointerButton::Left,
         pressed: true,
     };
@@ -183,25 +201,26 @@ fn a_key_missing_from_the_heartbeat_is_lifted() {
 
 #[test]
 fn nonsense_is_refused_and_harms_nothing() {
+    let geometry = Geometry::unscaled(VideoSize::HD);
     let mut hands = ViewerInput::default();
     let nowhere = ClientMessage::PointerMove {
         sequence: 1,
-        at: PointInVideo::new(f32::NAN, 0.0),
+        at: PointInVideo::new(f32::NAN, 0.0).into(),
     };
     assert_eq!(
-        hands.translate(&nowhere, VideoSize::HD),
+        hands.translate(&nowhere, &geometry),
         Err(RefusedInput::NotANumber)
     );
     let unknown = key("Nonsense", "Nonsense", true, NONE);
     assert_eq!(
-        hands.translate(&unknown, VideoSize::HD),
+        hands.translate(&unknown, &geometry),
         Err(RefusedInput::UnknownKey)
     );
     let long = ClientMessage::Text {
         text: "x".repeat(MAX_TEXT + 1),
     };
     assert_eq!(
-        hands.translate(&long, VideoSize::HD),
+        hands.translate(&long, &geometry),
         Err(RefusedInput::LongText)
     );
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::session::SessionId;
 use tokio::sync::watch;
 
@@ -13,7 +13,7 @@ use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::picture::mailbox::Mailbox;
 use crate::stream::{Downlink, Sample};
 use crate::transport::PeerError;
-use crate::video::{EncodeError, Encoder, EncoderOptions};
+use crate::video::{EncodeError, Encoder, EncoderOptions, check_size};
 
 use super::Services;
 
@@ -51,27 +51,27 @@ impl Engine {
         deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Engine, EngineError> {
         let config = &services.config;
-        let latest = Mailbox::new(size);
+        check_size(size)?;
+        let mailbox = Mailbox::new();
         let downlink = Arc::new(Downlink::new(config.bitrate, config.frame_rate, {
-            let latest = Arc::clone(&latest);
-            move || latest.nudge()
+            let mailbox = Arc::clone(&mailbox);
+            move || mailbox.notify()
         }));
         let (display, wayland) = Display::start(
             DisplayOptions {
-                size,
+                geometry: Geometry::unscaled(size),
                 frame_rate: config.frame_rate,
             },
-            Arc::clone(&latest),
+            Arc::clone(&mailbox),
             Arc::clone(&downlink),
         )?;
         let encoder = Encoder::start(
             EncoderOptions {
-                size,
                 bitrate: config.bitrate,
                 frame_rate: config.frame_rate,
                 adapt: config.adapt,
             },
-            latest,
+            mailbox,
             Arc::clone(&downlink),
             deliver,
         )?;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use client::api::Control;
 use shared::api::{IceServer, Joined};
 use shared::error::ApiError;
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
@@ -79,7 +79,7 @@ impl Machine {
         let state = SessionState {
             version: 1,
             phase: Phase::Starting,
-            size: settings.size,
+            geometry: Geometry::unscaled(settings.size),
             tabs: Vec::new(),
             active: None,
             dialog: None,
@@ -392,7 +392,7 @@ impl Machine {
             }
         };
         let context = Context {
-            size: self.settings.size,
+            geometry: self.state.geometry,
             epoch: self.settings.epoch,
         };
         match accept(viewer, id, stamped, context, now) {
@@ -499,6 +499,9 @@ impl Machine {
         }
         if self.browser.on_windows(display.windows) {
             actions.push(Action::Hint(BrowserCommand::RefreshTabs));
+        }
+        if self.state.geometry != display.geometry {
+            self.change(actions, |state| state.geometry = display.geometry);
         }
         if display.drawn && self.state.phase == Phase::Starting {
             self.change(actions, |state| {

@@ -31,7 +31,7 @@ pub fn opening_after(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::geometry::VideoSize;
+    use shared::geometry::{Geometry, VideoSize};
 
     const SEARCH: &str = "https://search.example/?q={}";
 
@@ -53,7 +53,7 @@ mod tests {
         SessionState {
             version: 1,
             phase,
-            size: VideoSize::default(),
+            geometry: Geometry::unscaled(VideoSize::default()),
             tabs: urls.iter().enumerate().map(tab).collect(),
             active: Some(id(active)),
             dialog: None,

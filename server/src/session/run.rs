@@ -97,7 +97,7 @@ impl Run {
 
     /// Runs until somebody ends the session, or nobody came back in time.
     pub async fn run(mut self, mut requests: mpsc::Receiver<(Request, Caller)>) {
-        tracing::info!(session = %self.id, size = %self.machine.state().size, "a session starts");
+        tracing::info!(session = %self.id, size = %self.machine.state().geometry.video, "a session starts");
         self.perform_all();
         while !self.machine.is_over() {
             let Some(event) = self.next(&mut requests).await else {
@@ -203,7 +203,7 @@ impl Run {
 
     fn start_engine(&mut self, id: EngineId, opening: InitialTabs) {
         let (services, session) = (Arc::clone(&self.services), self.id.clone());
-        let size = self.machine.state().size;
+        let size = self.machine.state().geometry.video;
         let deliver = {
             let (counters, hub) = (Arc::clone(&self.counters), self.services.hub.clone());
             let session = self.id.clone();

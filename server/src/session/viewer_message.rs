@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use shared::geometry::VideoSize;
+use shared::geometry::Geometry;
 use shared::latency::Measurement;
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::ViewerId;
@@ -35,7 +35,7 @@ pub enum Meaning {
 /// Where and when messages are accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    pub size: VideoSize,
+    pub geometry: Geometry,
     /// Where the server's clock begins.
     pub epoch: Instant,
 }
@@ -75,7 +75,7 @@ pub fn accept(
     if message.is_counted() {
         viewer.count_accepted();
     }
-    let mut events = match viewer.input.translate(&message, context.size) {
+    let mut events = match viewer.input.translate(&message, &context.geometry) {
         Ok(events) => events,
         Err(refused) => {
             return Meaning::Answer(ServerMessage::Refused {

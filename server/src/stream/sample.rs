@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 
 use crate::latency_trace::{EncodeTimes, PresentedInput};
 
@@ -21,7 +21,9 @@ pub struct Sample {
     pub track: Track,
     /// It can be decoded without any sample before it.
     pub keyframe: bool,
-    /// The encoded picture's, which may be smaller than the session's.
+    /// Of the picture that it shows.
+    pub geometry: Geometry,
+    /// Of the encoded picture, which may be smaller than the geometry's.
     pub size: VideoSize,
     /// When Chrome committed the newest pixels in it.
     pub at: Instant,

@@ -12,7 +12,7 @@ use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
 use crate::picture::I420;
-use crate::video::rate_control::refinement::Qp;
+use crate::video::rate_control::quantizer::{FIXED_BITRATE, Qp};
 
 /// Why openh264 cannot do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,22 +61,26 @@ pub struct H264 {
 // SAFETY: openh264 keeps no thread-local state; the encoder may move between threads, and `&mut self` keeps calls apart.
 unsafe impl Send for H264 {}
 
-/// Better than this cannot be seen, and only costs bits.
-const BEST_QP: i32 = 12;
-/// Worse than this only saves a few bits more. A moving picture on a narrow link may come here.
-const WORST_QP: i32 = 48;
+/// openh264 takes no more frames a second.
+const HIGHEST_FRAME_RATE: u32 = 60;
 /// A keyframe may be as large as this many mean frames. openh264 aims at it, and misses by a factor of two or so.
 const KEYFRAME_TO_MEAN_PERCENT: i32 = 400;
 /// H.264 table E-3 to E-5: ITU-R BT.709.
 const BT709: u8 = 1;
 
-impl H264 {
-    pub fn open(settings: Settings) -> Result<H264, EncodeError> {
-        let (width, height) = (settings.size.width(), settings.size.height());
-        if width.max(height) > 3840 || width.min(height) > 2160 {
-            return Err(EncodeError::TooLarge(settings.size));
-        }
+/// Whether pictures of this size can be encoded.
+pub fn check_size(size: VideoSize) -> Result<(), EncodeError> {
+    let (width, height) = (size.width(), size.height());
+    match width.max(height) > 3840 || width.min(height) > 2160 {
+        true => Err(EncodeError::TooLarge(size)),
+        false => Ok(()),
+    }
+}
 
+impl H264 {
+    /// A codec whose first frame is a keyframe.
+    pub fn open(settings: Settings) -> Result<H264, EncodeError> {
+        check_size(settings.size)?;
         let mut raw: *mut sys::ISVCEncoder = ptr::null_mut();
         // SAFETY: openh264 writes a valid encoder into `raw` or fails.
         let code = unsafe { sys::source::APILoader::WelsCreateSVCEncoder(&raw mut raw) };
@@ -167,7 +171,7 @@ impl H264 {
 
     /// How often pictures really come: rate control gives each its share of the bitrate.
     pub fn set_frame_rate(&mut self, frame_rate: f32) -> Result<(), EncodeError> {
-        let frame_rate = frame_rate.clamp(1.0, 60.0);
+        let frame_rate = frame_rate.clamp(1.0, HIGHEST_FRAME_RATE as f32);
         self.parameters.fMaxFrameRate = frame_rate;
         self.parameters.sSpatialLayers[0].fFrameRate = frame_rate;
         self.set_option(
@@ -285,7 +289,7 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
         i32::from(settings.size.height()),
     );
     let bits = i32::try_from(settings.ceiling.as_bps()).unwrap_or(i32::MAX);
-    let frame_rate = settings.frame_rate.clamp(1, 60) as f32;
+    let frame_rate = settings.frame_rate.clamp(1, HIGHEST_FRAME_RATE) as f32;
 
     // Screen mode finds scrolled blocks, for twice the time and no fewer bits where they matter.
     parameters.iUsageType = sys::CAMERA_VIDEO_REAL_TIME;
@@ -299,14 +303,14 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
     // Rate control keeps a scrolling page at its target by the quantizer alone. Allowed to skip, it pays for a keyframe
     // with seconds of stillness: of 300 frames of scrolling text after one, it leaves out 140 at 720p, 285 at 1080p.
     parameters.bEnableFrameSkip = false;
-    parameters.iMinQp = BEST_QP;
-    parameters.iMaxQp = WORST_QP;
+    parameters.iMinQp = FIXED_BITRATE.finest.into();
+    parameters.iMaxQp = FIXED_BITRATE.coarsest.into();
     parameters.iIdrBitrateRatio = KEYFRAME_TO_MEAN_PERCENT;
-    // KeyframeThrottle come when somebody needs one.
+    // Keyframes come when somebody needs one.
     parameters.uiIntraPeriod = 0;
     // A page that changes altogether is not worth an unasked keyframe.
     parameters.bEnableSceneChangeDetect = false;
-    // EncodeTimes for faces in front of walls; they blur text.
+    // Made for faces in front of walls; they blur text.
     parameters.bEnableBackgroundDetection = false;
     parameters.bEnableAdaptiveQuant = false;
     parameters.bEnableDenoise = false;

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use shared::geometry::PointInVideo;
+use shared::geometry::{AimedPoint, Geometry};
 use shared::input::{Key, Modifiers, PointerButton};
 use shared::session::{Cursor, Tab, TabId};
 
@@ -347,7 +347,7 @@ fn crash() -> BrowserState {
 fn drawn() -> DisplayState {
     DisplayState {
         drawn: true,
-        ..DisplayState::default()
+        ..DisplayState::new(Geometry::unscaled(VideoSize::default()))
     }
 }
 
@@ -363,7 +363,11 @@ fn key(code: &str, pressed: bool) -> ClientMessage {
 
 fn button(pressed: bool) -> ClientMessage {
     ClientMessage::PointerButton {
-        at: PointInVideo { x: 5.0, y: 5.0 },
+        at: AimedPoint {
+            x: 5.0,
+            y: 5.0,
+            epoch: None,
+        },
         button: PointerButton::Left,
         pressed,
     }
@@ -552,7 +556,11 @@ fn who_acts_sets_the_pace_and_who_only_moves_does_not() {
     let viewer = world.watch(Actor::Page);
     let moved = ClientMessage::PointerMove {
         sequence: 1,
-        at: PointInVideo { x: 1.0, y: 1.0 },
+        at: AimedPoint {
+            x: 1.0,
+            y: 1.0,
+            epoch: None,
+        },
     };
     assert!(matches!(
         world.message(&viewer, moved)[..],
@@ -766,7 +774,8 @@ enum Step {
 
 fn any_message() -> impl Strategy<Value = ClientMessage> {
     let code = prop::sample::select(vec!["KeyA", "KeyB", "ShiftLeft"]);
-    let point = (-10.0f32..2000.0, -10.0f32..2000.0).prop_map(|(x, y)| PointInVideo { x, y });
+    let point =
+        (-10.0f32..2000.0, -10.0f32..2000.0).prop_map(|(x, y)| AimedPoint { x, y, epoch: None });
     prop_oneof![
         4 => (code.clone(), any::<bool>()).prop_map(|(code, pressed)| key(code, pressed)),
         2 => any::<bool>().prop_map(button),
@@ -817,7 +826,7 @@ fn any_display() -> impl Strategy<Value = DisplayState> {
         drawn,
         windows,
         cursor: Cursor::Named(cursor.to_owned()),
-        ..DisplayState::default()
+        ..DisplayState::new(Geometry::unscaled(VideoSize::default()))
     })
 }
 
