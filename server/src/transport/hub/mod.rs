@@ -342,7 +342,7 @@ impl Hub {
                 let now = Instant::now();
                 self.with(key, |way| {
                     if let Transport::WebSocket(socket) = way {
-                        socket.hear(&bytes, now);
+                        socket.on_message(&bytes, now);
                     }
                 });
             }

@@ -11,8 +11,9 @@ use crate::latency_trace::UnsentTraces;
 use crate::transport::hub::transport::Transport;
 use crate::transport::hub::{Hub, PeerKey};
 use crate::transport::ice_tcp::LinkId;
-use crate::transport::stun::{asked_transaction, is_binding_success};
-use crate::transport::webrtc::connection::{Connection, Event, Output};
+use crate::transport::output::{Event, Output};
+use crate::transport::stun::{is_binding_success, request_transaction};
+use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::offer::Offer;
 use crate::transport::websocket::Socket;
 use crate::transport::{PeerError, PeerEvent, lock};
@@ -55,9 +56,10 @@ impl Hub {
         if !connection.belongs_to(offer) {
             return None;
         }
+        let now = Instant::now();
         let answered = self.with(key, |way| {
             let connection = way.web_rtc()?;
-            let answer = connection.answer_again(offer);
+            let answer = connection.answer_again(offer, now);
             Some(answer.map(|answer| (answer, connection.ufrag())))
         })??;
         Some(answered.map(|(answer, ufrag)| {
@@ -173,7 +175,7 @@ impl Hub {
             peer.way.close();
             peer.way.poll(Instant::now(), |output| {
                 if let Output::Datagram(datagram) = output {
-                    self.send(&datagram.message, &datagram.transport);
+                    self.send(&datagram);
                 }
             });
         }));
@@ -243,12 +245,12 @@ impl Hub {
         for output in outputs {
             match output {
                 Output::Datagram(datagram) => {
-                    if is_binding_success(&datagram.message) {
-                        self.prove(key, &datagram.transport);
-                    } else if let Some(check) = asked_transaction(&datagram.message) {
+                    if is_binding_success(&datagram.payload) {
+                        self.prove(key, &datagram.path);
+                    } else if let Some(check) = request_transaction(&datagram.payload) {
                         self.routes.ask(check, key);
                     }
-                    self.send(&datagram.message, &datagram.transport);
+                    self.send(&datagram);
                 }
                 Output::Event(event) => self.take_event(key, event),
             }
@@ -269,8 +271,10 @@ impl Hub {
                 self.tell(key, PeerEvent::Connected { transport }, false);
                 self.want_keyframe(key);
             }
-            Event::Moved(transport) => self.tell(key, PeerEvent::Connected { transport }, false),
-            Event::Broken => self.start_over(key, Instant::now()),
+            Event::TransportChanged(transport) => {
+                self.tell(key, PeerEvent::Connected { transport }, false)
+            }
+            Event::Unrecoverable => self.start_over(key, Instant::now()),
             Event::KeyframeNeeded => self.ask_for_keyframe(key, Instant::now()),
             Event::ControlOpen => {
                 if let Some(peer) = self.peers.get_mut(&key) {

@@ -5,14 +5,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rtc::shared::TransportContext;
 use tokio::net::TcpStream;
 
-use crate::transport::TransportKind;
+use crate::transport::datagram::{Datagram, FiveTuple, Protocol};
 use crate::transport::hub::peers::MAX_PEERS;
 use crate::transport::hub::{Hub, PeerKey};
 use crate::transport::ice_tcp::{FromLink, Link, LinkId};
-use crate::transport::webrtc::connection::{came, transport_of};
 
 /// A TCP connection that belongs to no peer yet must ask for one within this time.
 const SPEAK_WITHIN: Duration = Duration::from_secs(10);
@@ -48,17 +46,21 @@ impl Hub {
 
     pub(super) fn read(&mut self, datagram: &[u8], ours: SocketAddr, theirs: SocketAddr) {
         if let Some(key) = self.routes.find(datagram, (ours, theirs)) {
-            let came = came(ours, theirs, TransportKind::Udp);
-            let datagram = BytesMut::from(datagram);
-            self.read_datagram(key, datagram, came);
+            let path = FiveTuple {
+                protocol: Protocol::Udp,
+                local: ours,
+                remote: theirs,
+            };
+            let payload = BytesMut::from(datagram);
+            self.read_datagram(key, Datagram { path, payload });
         }
     }
 
-    fn read_datagram(&mut self, key: PeerKey, datagram: BytesMut, came: TransportContext) {
+    fn read_datagram(&mut self, key: PeerKey, datagram: Datagram) {
         let now = Instant::now();
         self.with(key, |way| {
             if let Some(connection) = way.web_rtc() {
-                connection.read(datagram, came, now);
+                connection.handle_datagram(datagram, now);
             }
         });
     }
@@ -94,15 +96,19 @@ impl Hub {
                     self.with(key, |_| ());
                 }
             }
-            FromLink::Datagram(id, datagram) => {
+            FromLink::Datagram(id, payload) => {
                 let Some(open) = self.links.get(&id) else {
                     return;
                 };
-                let came = came(open.link.ours, open.link.theirs, TransportKind::Tcp);
+                let path = FiveTuple {
+                    protocol: Protocol::Tcp,
+                    local: open.link.ours,
+                    remote: open.link.theirs,
+                };
                 // Until a peer has accepted it, only requests are looked at.
-                let key = open.peer.or_else(|| self.routes.find_by_name(&datagram));
+                let key = open.peer.or_else(|| self.routes.find_by_name(&payload));
                 if let Some(key) = key {
-                    self.read_datagram(key, datagram, came);
+                    self.read_datagram(key, Datagram { path, payload });
                 }
             }
         }
@@ -119,11 +125,11 @@ impl Hub {
     }
 
     /// The peer has accepted a request that came this way, so what else comes this way is its own.
-    pub(super) fn prove(&mut self, key: PeerKey, transport: &TransportContext) {
-        let way = (transport.local_addr, transport.peer_addr);
-        match transport_of(transport) {
-            TransportKind::Udp | TransportKind::WebSocket => self.routes.prove(way, key),
-            TransportKind::Tcp => {
+    pub(super) fn prove(&mut self, key: PeerKey, path: &FiveTuple) {
+        let way = (path.local, path.remote);
+        match path.protocol {
+            Protocol::Udp => self.routes.prove(way, key),
+            Protocol::Tcp => {
                 if let Some(id) = self.by_ends.get(&way)
                     && let Some(open) = self.links.get_mut(id)
                     && open.peer.is_none()
@@ -136,20 +142,20 @@ impl Hub {
         }
     }
 
-    pub(super) fn send(&self, datagram: &[u8], transport: &TransportContext) {
-        let (ours, theirs) = (transport.local_addr, transport.peer_addr);
-        match transport_of(transport) {
-            TransportKind::Udp | TransportKind::WebSocket => {
+    pub(super) fn send(&self, datagram: &Datagram) {
+        let (ours, theirs) = (datagram.path.local, datagram.path.remote);
+        match datagram.path.protocol {
+            Protocol::Udp => {
                 let mut sockets = self.udp.iter();
                 if let Some((_, socket)) = sockets.find(|(address, _)| *address == ours) {
                     // A full buffer loses it, as the network may; what matters is repeated.
-                    let _ = socket.try_send_to(datagram, theirs);
+                    let _ = socket.try_send_to(&datagram.payload, theirs);
                 }
             }
-            TransportKind::Tcp => {
+            Protocol::Tcp => {
                 let id = self.by_ends.get(&(ours, theirs));
                 if let Some(open) = id.and_then(|id| self.links.get(id)) {
-                    open.link.send(datagram);
+                    open.link.send(&datagram.payload);
                 }
             }
         }

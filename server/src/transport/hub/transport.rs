@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::stream::Sample;
-use crate::transport::webrtc::connection::{Connection, Output};
+use crate::transport::output::Output;
+use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::packetize::packetize;
 use crate::transport::websocket::{Socket, frame_message};
 
@@ -81,19 +82,19 @@ impl Transport {
     /// Drops the frames of which nothing has left yet.
     pub fn skip(&mut self) {
         if let Transport::WebRtc(connection) = self {
-            connection.skip();
+            connection.drop_unsent_frames();
         }
     }
 
     /// Drops what comes before the newest keyframe that waits; `true` if there is one.
     pub fn start_over(&mut self) -> bool {
-        self.web_rtc().is_some_and(Connection::start_over)
+        self.web_rtc().is_some_and(Connection::drop_before_keyframe)
     }
 
     /// What waits here is dropped, and what is on its way no longer counts.
     pub fn catch_up(&mut self) {
         if let Transport::WebRtc(connection) = self {
-            connection.catch_up();
+            connection.skip_to_live();
         }
     }
 
@@ -108,7 +109,7 @@ impl Transport {
     /// Whether a frame would come too late. A viewer who leads is waited for instead, as far as that goes.
     pub fn is_behind(&self, leads: bool, unsent: usize, now: Instant) -> bool {
         match self {
-            Transport::WebRtc(connection) if leads => connection.queued() > LEADER_BEHIND,
+            Transport::WebRtc(connection) if leads => connection.queue_time() > LEADER_BEHIND,
             _ => self.backlog(unsent, now) > BEHIND,
         }
     }
