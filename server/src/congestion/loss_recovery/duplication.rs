@@ -85,6 +85,7 @@ impl Duplication {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const FAR: Option<Duration> = Some(Duration::from_millis(40));
     const WIDE: Bitrate = Bitrate::kbps(6000);
@@ -167,5 +168,34 @@ mod tests {
         duplication.on_feedback(&results);
         duplication.update(FAR, WIDE, false);
         assert_eq!(duplication.duplicates(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_video_keeps_its_share_whatever_is_lost(
+            lost in proptest::collection::vec(any::<bool>(), 0..500),
+            rtt in proptest::option::of(0u64..1000),
+            kbps in 0u32..20_000,
+            is_congested: bool,
+        ) {
+            let start = Instant::now();
+            let results: Vec<_> = lost.iter().map(|lost| PacketResult {
+                departure: start,
+                arrival: (!lost).then_some(Duration::ZERO),
+                bytes: 1200,
+                is_ambiguous: false,
+            }).collect();
+            let mut duplication = Duplication::default();
+            duplication.on_feedback(&results);
+            let (rtt, estimate) = (rtt.map(Duration::from_millis), Bitrate::kbps(kbps));
+            duplication.update(rtt, estimate, is_congested);
+            let times: Vec<_> = duplication.times(start).collect();
+            prop_assert_eq!(times.len(), duplication.duplicates());
+            prop_assert!(times.is_sorted() && times.len() <= DELAYS.len());
+            if !times.is_empty() {
+                prop_assert!(!is_congested && rtt > Some(SHORT_RTT));
+                prop_assert!(estimate.as_bps() / (1 + times.len() as u32) >= MIN_VIDEO_BITRATE.as_bps());
+            }
+        }
     }
 }
