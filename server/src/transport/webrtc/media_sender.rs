@@ -241,7 +241,7 @@ impl MediaSender {
             backlog: self.pacer.queue_time(&sender.send_budget(now), now),
             queue: sender.queuing_delay(),
             acked: sender.acked_bitrate(now),
-            copies: sender.duplicates(),
+            duplicates: sender.duplicates(),
         }
     }
 }

@@ -126,7 +126,7 @@ impl Socket {
                 queue: self.window.queuing_delay(),
                 acked: self.window.acked_bitrate(now),
                 // TCP recovers what is lost.
-                copies: 0,
+                duplicates: 0,
             }),
             ..Feedback::default()
         }
