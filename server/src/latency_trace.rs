@@ -10,7 +10,9 @@ use shared::session::ViewerId;
 /// An input whose effect a viewer waits to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputTrace {
+    /// Who waits.
     pub viewer: ViewerId,
+    /// Which of that viewer's.
     pub input: InputId,
     /// Often changes nothing: a pointer that only passes, a button that goes down before the click.
     pub tentative: bool,
@@ -21,6 +23,7 @@ pub struct InputTrace {
 /// A trace whose input a commit of Chrome shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresentedInput {
+    /// The input.
     pub trace: InputTrace,
     /// When Chrome was told.
     pub seated_at: Instant,
@@ -35,7 +38,9 @@ pub struct PresentedInput {
 pub struct EncodeTimes {
     /// What composing and converting its newest picture cost.
     pub convert: Duration,
+    /// When the encoder took the picture.
     pub encode_began: Instant,
+    /// When it had the frame.
     pub encoded_at: Instant,
 }
 

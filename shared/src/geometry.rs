@@ -246,10 +246,20 @@ impl From<Scale> for u16 {
 /// Why a number cannot be part of a [`Geometry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadGeometry {
+    /// Not a page's size.
     #[error("a page of {width}×{height} is not possible: both sides must be between 1 and 16384")]
-    Page { width: u16, height: u16 },
+    Page {
+        /// Logical pixels.
+        width: u16,
+        /// Logical pixels.
+        height: u16,
+    },
+    /// Not a scale.
     #[error("a scale of {parts}/120 is not possible: it must be between 30/120 and 480/120")]
-    Scale { parts: u16 },
+    Scale {
+        /// 120ths.
+        parts: u16,
+    },
 }
 
 /// How a picture and the page on it belong together; travels with each picture from the display to the viewers.
@@ -301,7 +311,9 @@ impl Geometry {
 /// Where a viewer aimed: a point in the video's own pixels, `(0, 0)` at the top left, and in which picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AimedPoint {
+    /// Encoded pixels from the left.
     pub x: f32,
+    /// Encoded pixels from the top.
     pub y: f32,
     /// [`Geometry::epoch`] of the picture that was seen there; `None`: of whatever is shown when it arrives.
     #[serde(default)]
@@ -331,7 +343,9 @@ impl From<PointInVideo> for AimedPoint {
 /// A point of the page in logical pixels, `(0, 0)` at the top left, sub-pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PointInPage {
+    /// Logical pixels from the left.
     pub x: f32,
+    /// Logical pixels from the top.
     pub y: f32,
 }
 
@@ -353,7 +367,9 @@ impl PointInPage {
 /// A point in the video's own pixels, `(0, 0)` at the top left, sub-pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PointInVideo {
+    /// Encoded pixels from the left.
     pub x: f32,
+    /// Encoded pixels from the top.
     pub y: f32,
 }
 
@@ -385,7 +401,9 @@ fn inside(value: f32, side: u16) -> f32 {
 /// A point in CSS pixels of the viewer's video element, `(0, 0)` at the element's top left.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct PointInElement {
+    /// CSS pixels from the left.
     pub x: f64,
+    /// CSS pixels from the top.
     pub y: f64,
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::frame_clock::FrameClock;
 
+/// How many frame callbacks may be answered.
 pub struct CallbackBudget {
     interval: Duration,
     /// Callbacks that may be answered before the budget has earned them, and when that was worked out.
@@ -33,6 +34,7 @@ const DRAWING: Duration = Duration::from_millis(16);
 const LONGEST_HELD: Duration = Duration::from_millis(150);
 
 impl CallbackBudget {
+    /// `frame_rate`: callbacks per second.
     pub fn new(frame_rate: u32) -> CallbackBudget {
         CallbackBudget {
             interval: Duration::from_secs(1) / frame_rate.clamp(1, 1000),

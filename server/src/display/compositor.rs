@@ -151,10 +151,14 @@ impl Compositor {
         let Some((layers, damage)) = self.scene.take_damaged() else {
             return;
         };
-        // A black page is a picture, too, although the canvas was black before.
-        let first = !layers.is_empty() && !self.state.borrow().drawn;
+        let geometry = self.geometry;
+        let (first, resized) = {
+            let told = self.state.borrow();
+            // A black page is a picture, too, although the canvas was black before.
+            (!layers.is_empty() && !told.drawn, told.geometry != geometry)
+        };
         let begun_before = self.frame_clock.since_last_but_one(drawn_at);
-        let (geometry, attribution) = (self.geometry, &mut self.attribution);
+        let attribution = &mut self.attribution;
         mailbox.publish(geometry, drawn_at, |canvas| {
             let changed = composer.compose(canvas, &layers, &damage);
             let rows = if first {
@@ -169,12 +173,12 @@ impl Compositor {
             };
             Drawn { rows, inputs }
         });
-        self.state.send_if_modified(|state| {
-            let changed = first || state.geometry != geometry;
-            state.drawn |= first;
-            state.geometry = geometry;
-            changed
-        });
+        if first || resized {
+            self.state.send_modify(|state| {
+                state.drawn |= first;
+                state.geometry = geometry;
+            });
+        }
     }
 
     /// Takes over what `surface` has just committed.

@@ -20,6 +20,7 @@ const STEP: i64 = 32;
 /// Sixty pictures a second, or nearly.
 const LONGEST_QUICK: Duration = Duration::from_millis(20);
 
+/// The ticks of a screen that Chrome believes in.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameClock {
     /// From picture to picture.

@@ -10,6 +10,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::SeatEvent;
 
+/// What the display's thread is to do; any thread may add to it.
 pub struct Inbox {
     state: Mutex<State>,
     /// Readable while something waits.
@@ -43,6 +44,7 @@ impl Inbox {
         })
     }
 
+    /// Never blocks. A move replaces one that waits just before it.
     pub fn push(&self, event: SeatEvent) {
         let mut state = self.lock();
         if state.stopped {
@@ -71,15 +73,18 @@ impl Inbox {
         change(&mut self.lock().clock_change);
     }
 
+    /// What was asked since the last time.
     pub fn take_clock_change(&self) -> ClockChange {
         std::mem::take(&mut self.lock().clock_change)
     }
 
+    /// The loop ends; what is pushed from now on is dropped.
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.wake();
     }
 
+    /// Whether [`Inbox::stop`] was called.
     pub fn stopped(&self) -> bool {
         self.lock().stopped
     }

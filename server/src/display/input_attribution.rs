@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::latency_trace::{InputTrace, PresentedInput};
 use crate::picture::{damage::Damage, rect::Rect};
 
+/// Inputs that wait for a commit, and what is known of the page's pace.
 #[derive(Debug)]
 pub struct InputAttribution {
     /// A page whose frames are closer than this together is not held back.

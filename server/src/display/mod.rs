@@ -45,6 +45,7 @@ mod thread_loop;
 
 use inbox::Inbox;
 
+/// What a display is started with.
 #[derive(Clone, Copy, Debug)]
 pub struct DisplayOptions {
     /// Of the page and its picture, until the display ends.
@@ -133,6 +134,7 @@ fn bounded(delta: f32) -> f32 {
 /// What a viewer must know besides pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DisplayState {
+    /// The shape Chrome gives the pointer.
     pub cursor: Cursor,
     /// The text field that has the focus, if one has.
     pub text_field: Option<TextField>,
@@ -170,6 +172,7 @@ pub struct TextField {
     pub input_mode: &'static str,
     /// A password or the like.
     pub secret: bool,
+    /// Several lines of text.
     pub multiline: bool,
 }
 

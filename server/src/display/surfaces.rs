@@ -14,8 +14,11 @@ use super::pixels;
 /// A surface's committed buffer. Chrome may not write into it before it is replaced, so what lies below a menu can be
 /// drawn again at any time.
 pub struct Content {
+    /// Its memory.
     pub buffer: WlBuffer,
+    /// In its own pixels.
     pub size: BufferSize,
+    /// Its alpha channel is to be ignored.
     pub opaque: bool,
 }
 

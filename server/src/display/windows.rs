@@ -29,6 +29,7 @@ use smithay::{
 
 use super::{compositor::Compositor, surfaces::Surfaces};
 
+/// All of Chrome's toplevels and popups.
 pub struct Windows {
     shell: XdgShellState,
     activation: XdgActivationState,

@@ -10,6 +10,7 @@ use crate::display::SeatEvent;
 /// Nobody has more fingers, and a hostile viewer would fill the memory.
 const MAX_KEYS: usize = 32;
 
+/// Keys and buttons that are down.
 #[derive(Debug, Default)]
 pub struct Held {
     /// What the viewer calls the key → what was pressed for it: a layout may map two to one, or change in between.

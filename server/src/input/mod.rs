@@ -30,6 +30,7 @@ pub struct ViewerInput {
     at: PointInPage,
 }
 
+/// Why a message of a viewer is not carried out; a sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedInput {
     #[error("The text is longer than {MAX_TEXT} bytes, so none of it was typed.")]

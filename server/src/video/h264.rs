@@ -17,10 +17,17 @@ use crate::video::rate_control::quantizer::{FIXED_BITRATE, Qp};
 /// Why openh264 cannot do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
+    /// Beyond H.264's level 5.2.
     #[error("the video encoder takes pictures of up to 3840×2160 (or 2160×3840); {0} is too large")]
     TooLarge(VideoSize),
-    #[error("the video encoder could not {step} (openh264 code {code})")]
-    Codec { step: &'static str, code: i32 },
+    #[error("openh264 {call} failed: {code}")]
+    Codec {
+        /// Of its C interface.
+        call: &'static str,
+        /// What it returned.
+        code: i32,
+    },
+    /// Too many threads.
     #[error("the operating system refuses another thread")]
     Thread,
 }
@@ -28,8 +35,11 @@ pub enum EncodeError {
 /// What the codec is opened with. Rate control keeps below the ceiling; a quantizer of its own does not.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// Of every picture.
     pub size: VideoSize,
+    /// What the codec's own rate control keeps to.
     pub ceiling: Bitrate,
+    /// Frames per second, at most 60.
     pub frame_rate: u32,
     /// One slice is encoded by one thread.
     pub slices: u32,
@@ -88,7 +98,7 @@ impl H264 {
             (0, Some(encoder)) => encoder,
             _ => {
                 return Err(EncodeError::Codec {
-                    step: "be made",
+                    call: "WelsCreateSVCEncoder",
                     code,
                 });
             }
@@ -107,7 +117,7 @@ impl H264 {
 
         // It writes to stderr by itself otherwise.
         codec.set_option(
-            "be quiet",
+            "SetOption(TRACE_LEVEL)",
             sys::ENCODER_OPTION_TRACE_LEVEL,
             sys::WELS_LOG_QUIET,
         )?;
@@ -118,7 +128,7 @@ impl H264 {
                 .GetDefaultParams
                 .ok_or_else(|| missing("GetDefaultParams"))?;
             let code = defaults(codec.encoder.as_ptr(), &raw mut *codec.parameters);
-            check("tell its defaults", code)?;
+            check("GetDefaultParams", code)?;
         }
         describe(&settings, &mut codec.parameters);
         // SAFETY: the parameters live through the call, which copies them.
@@ -127,7 +137,7 @@ impl H264 {
                 .InitializeExt
                 .ok_or_else(|| missing("InitializeExt"))?;
             check(
-                "start",
+                "InitializeExt",
                 initialize(codec.encoder.as_ptr(), &raw const *codec.parameters),
             )?;
         }
@@ -153,7 +163,7 @@ impl H264 {
             self.parameters.sSpatialLayers[0].iDLayerQp = qp.into();
             self.parameters.iRCMode = sys::RC_OFF_MODE;
             self.set_option(
-                "change its quantizer",
+                "SetOption(SVC_ENCODE_PARAM_EXT)",
                 sys::ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
                 *self.parameters,
             )?;
@@ -163,7 +173,7 @@ impl H264 {
                 Some(_) => sys::RC_OFF_MODE,
                 None => sys::RC_BITRATE_MODE,
             };
-            self.set_option("change its rate control", sys::ENCODER_OPTION_RC_MODE, mode)?;
+            self.set_option("SetOption(RC_MODE)", sys::ENCODER_OPTION_RC_MODE, mode)?;
         }
         self.quantizer = quantizer;
         Ok(())
@@ -175,7 +185,7 @@ impl H264 {
         self.parameters.fMaxFrameRate = frame_rate;
         self.parameters.sSpatialLayers[0].fFrameRate = frame_rate;
         self.set_option(
-            "change its frame rate",
+            "SetOption(FRAME_RATE)",
             sys::ENCODER_OPTION_FRAME_RATE,
             frame_rate,
         )
@@ -211,7 +221,7 @@ impl H264 {
                 .EncodeFrame
                 .ok_or_else(|| missing("EncodeFrame"))?;
             check(
-                "encode a picture",
+                "EncodeFrame",
                 encode(
                     self.encoder.as_ptr(),
                     &raw const source,
@@ -256,7 +266,7 @@ impl H264 {
 
     fn set_option<T>(
         &self,
-        step: &'static str,
+        call: &'static str,
         option: sys::ENCODER_OPTION,
         mut value: T,
     ) -> Result<(), EncodeError> {
@@ -264,7 +274,7 @@ impl H264 {
         unsafe {
             let set = self.calls.SetOption.ok_or_else(|| missing("SetOption"))?;
             check(
-                step,
+                call,
                 set(self.encoder.as_ptr(), option, (&raw mut value).cast()),
             )
         }
@@ -346,16 +356,13 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
 }
 
 fn missing(call: &'static str) -> EncodeError {
-    EncodeError::Codec {
-        step: call,
-        code: -1,
-    }
+    EncodeError::Codec { call, code: -1 }
 }
 
-fn check(step: &'static str, code: i32) -> Result<(), EncodeError> {
+fn check(call: &'static str, code: i32) -> Result<(), EncodeError> {
     match code {
         sys::cmResultSuccess => Ok(()),
-        code => Err(EncodeError::Codec { step, code }),
+        code => Err(EncodeError::Codec { call, code }),
     }
 }
 

@@ -40,7 +40,9 @@ pub struct Task {
     pub new_codec: bool,
     /// Rows of the whole picture that may differ from what was encoded last, even at both ends.
     pub rows: Range<usize>,
+    /// How fine it is.
     pub control: Control,
+    /// It needs no frame before it.
     pub keyframe: bool,
 }
 

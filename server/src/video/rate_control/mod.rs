@@ -51,6 +51,7 @@ pub enum Quality {
 }
 
 impl Quality {
+    /// What the codec is told.
     pub fn quantizer(self) -> Qp {
         match self {
             Quality::Keyframe(qp) | Quality::Moving(qp) | Quality::Sharp(qp) => qp,

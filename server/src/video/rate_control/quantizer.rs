@@ -6,7 +6,9 @@ pub type Qp = u8;
 /// What may be chosen for one kind of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// The least.
     pub finest: Qp,
+    /// The most.
     pub coarsest: Qp,
 }
 

@@ -28,6 +28,7 @@ const SHORT: Duration = Duration::from_millis(120);
 /// letter that was typed, a caret that blinks.
 pub const SMALL: f32 = 0.1;
 
+/// How far a page at rest has been refined.
 #[derive(Clone, Copy, Debug)]
 pub struct Refinement {
     /// How finely all of the picture has been encoded at least; `None` while it moves.

@@ -82,6 +82,7 @@ pub struct Resolution {
 }
 
 impl Resolution {
+    /// Of a picture that is `size` when it is whole.
     pub fn new(size: VideoSize) -> Resolution {
         let possible = |step: &ResolutionStep| step.of(size).is_some();
         let smallest = ResolutionStep::ALL.into_iter().rfind(possible);
