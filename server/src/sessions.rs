@@ -264,7 +264,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Typed;
+    use crate::config::Settings;
     use crate::transport::{Hub, HubOptions};
     use std::os::unix::fs::PermissionsExt;
 
@@ -275,11 +275,11 @@ mod tests {
         let executable = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(&chrome, executable.clone()).unwrap();
         std::fs::set_permissions(dir, executable).unwrap();
-        let typed = Typed {
+        let settings = Settings {
             media_port: Some(0),
-            ..Typed::default()
+            ..Settings::default()
         };
-        let config = typed.check(|| "a-token-for-this-test".to_owned()).unwrap();
+        let config = settings.validate(|| "a-token-for-this-test".to_owned()).unwrap();
         let hub = Hub::start(HubOptions {
             bind: config.listen.ip(),
             port: config.media_port,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashSet};
 
 use proptest::prelude::*;
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::input::Key;
 use shared::session::Cursor;
 
@@ -88,7 +88,7 @@ fn state(version: u64, phase: Phase) -> Box<SessionState> {
     Box::new(SessionState {
         version,
         phase,
-        size: VideoSize::new(1280, 720).expect("even"),
+        geometry: Geometry::unscaled(VideoSize::new(1280, 720).expect("even")),
         tabs: Vec::new(),
         active: None,
         dialog: None,
