@@ -13,8 +13,9 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, Event, HtmlCanvasElement, MessageEvent, WebSocket};
 
+use super::WAITING_MOVES;
 use super::codecs::{self, Brush, VideoDecoder, VideoFrame};
-use super::outbound::WAITING_MOVES;
+use super::machine::SocketEvent;
 use crate::dom::{Listener, listen, now, said, window};
 use crate::stats::reading::Reading;
 use crate::stats::way::Shown;
@@ -28,19 +29,17 @@ const MOST_INSIDE: usize = 64;
 
 /// What comes of it, at once.
 pub struct SocketCallbacks {
-    pub opened: Box<dyn Fn()>,
+    pub event: Box<dyn Fn(SocketEvent)>,
     pub message: Box<dyn Fn(ServerMessage)>,
     /// A picture is on the canvas; times as of a `<video>`'s frame.
     pub shown: Box<dyn Fn(Shown)>,
-    /// No more will come.
-    pub closed: Box<dyn Fn()>,
 }
 
 pub struct Socket {
     wire: WebSocket,
     canvas: HtmlCanvasElement,
     brush: Brush,
-    ears: SocketCallbacks,
+    callbacks: SocketCallbacks,
     listeners: RefCell<Vec<Listener>>,
     decoder: RefCell<Option<Decoder>>,
     /// Nothing but a keyframe can be decoded; since when one is asked for.
@@ -50,7 +49,6 @@ pub struct Socket {
     /// Pictures that the browser has not shown yet.
     drawn: RefCell<Vec<Shown>>,
     reading: RefCell<Reading>,
-    heard: Cell<f64>,
 }
 
 struct Decoder {
@@ -65,7 +63,7 @@ impl Socket {
         session: &SessionId,
         viewer: &ViewerId,
         canvas: HtmlCanvasElement,
-        ears: SocketCallbacks,
+        callbacks: SocketCallbacks,
     ) -> Result<Rc<Socket>, JsValue> {
         let location = window().location();
         let scheme = match location.protocol()?.as_str() {
@@ -86,7 +84,7 @@ impl Socket {
             wire,
             canvas,
             brush: brush.unchecked_into(),
-            ears,
+            callbacks,
             listeners: RefCell::default(),
             decoder: RefCell::default(),
             wants_keyframe: Cell::new(Some(now())),
@@ -97,7 +95,6 @@ impl Socket {
                 decoder: Some("WebCodecs".to_owned()),
                 ..Reading::default()
             }),
-            heard: Cell::new(now()),
         });
         socket.listen();
         Ok(socket)
@@ -110,8 +107,16 @@ impl Socket {
         };
         let weak = Rc::downgrade(self);
         *self.listeners.borrow_mut() = vec![
-            listen(&self.wire, "open", on(|socket| (socket.ears.opened)())),
-            listen(&self.wire, "close", on(|socket| (socket.ears.closed)())),
+            listen(
+                &self.wire,
+                "open",
+                on(|socket| socket.tell(SocketEvent::Opened)),
+            ),
+            listen(
+                &self.wire,
+                "close",
+                on(|socket| socket.tell(SocketEvent::Closed)),
+            ),
             listen(&self.wire, "message", move |event: MessageEvent| {
                 let received = now();
                 // The server sends nothing else.
@@ -124,12 +129,12 @@ impl Socket {
     }
 
     fn take(self: &Rc<Self>, bytes: &[u8], received: f64) {
-        self.heard.set(received);
+        self.tell(SocketEvent::Heard);
         self.reading.borrow_mut().bytes_received += bytes.len() as f64;
         let wrong = match FromServer::decode(bytes) {
             Ok(FromServer::Frame(frame)) => return self.take_frame(frame, received),
             Ok(FromServer::Message(message)) => match wire::decode_server(message) {
-                Ok(message) => return (self.ears.message)(message),
+                Ok(message) => return (self.callbacks.message)(message),
                 Err(wrong) => wrong,
             },
             Err(wrong) => wrong,
@@ -259,12 +264,13 @@ impl Socket {
         let told: Function = Closure::once_into_js(move |refresh: f64| {
             with(&weak, |socket| {
                 for shown in socket.drawn.take() {
-                    (socket.ears.shown)(Shown {
+                    (socket.callbacks.shown)(Shown {
                         refresh,
                         told: now(),
                         ..shown
                     });
                 }
+                socket.tell(SocketEvent::Shown);
             });
         })
         .unchecked_into();
@@ -298,13 +304,12 @@ impl Socket {
         }
     }
 
-    pub fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         self.wire.ready_state() == WebSocket::OPEN
     }
 
-    /// When anything came last, in milliseconds of this page's clock.
-    pub fn heard(&self) -> f64 {
-        self.heard.get()
+    fn tell(&self, event: SocketEvent) {
+        (self.callbacks.event)(event);
     }
 
     /// `false` if it cannot be sent now.

@@ -5,6 +5,7 @@ use shared::error::ApiError;
 use shared::message::{ServerMessage, ServerStatistics};
 use shared::session::{Cursor, SessionId, SessionState, Tab};
 
+use super::machine::View;
 use crate::stats::history::History;
 use crate::stats::latency::Latency;
 use crate::stats::repairs::Repairs;
@@ -65,30 +66,37 @@ impl ViewState {
         self.session.get_value()
     }
 
-    /// The state's version that is shown, 0 before the first.
-    pub fn version(&self) -> u64 {
-        self.state
-            .try_with_untracked(|state| state.as_ref().map_or(0, |state| state.version))
-            .unwrap_or(0)
+    /// What the connection has come to. The only place where these are written, and only when they change.
+    pub(super) fn publish(&self, view: View<'_>) {
+        let same = self.link.try_with_untracked(|link| *link == view.link);
+        if same == Some(false) {
+            self.link.set(view.link);
+        }
+        let same = (self.obstacle).try_with_untracked(|shown| shown.as_deref() == view.obstacle);
+        if same == Some(false) {
+            self.obstacle.set(view.obstacle.map(str::to_owned));
+        }
+        let same = (self.repairs).try_with_untracked(|repairs| repairs == view.repairs);
+        if same == Some(false) {
+            self.repairs.set(view.repairs.clone());
+        }
     }
 
-    /// States come on two ways (channel, long poll): an older one is dropped.
-    pub fn take_state(&self, state: SessionState) {
-        if state.version > self.version() || self.version() == 0 {
-            self.take_cursor(state.cursor.clone());
-            self.state.set(Some(state));
-        }
+    pub(super) fn show_state(&self, state: SessionState) {
+        self.take_cursor(state.cursor.clone());
+        self.state.set(Some(state));
     }
 
     /// What needs nobody but the components.
     pub fn take_message(&self, message: ServerMessage) {
         match message {
-            ServerMessage::State(state) => self.take_state(*state),
             ServerMessage::Cursor(cursor) => self.take_cursor(cursor),
             ServerMessage::Statistics(second) => self.server.set_value(Some(second)),
             ServerMessage::Refused { reason } => self.refusal.set(Some(reason)),
             // The connection's own.
-            ServerMessage::Pong { .. } | ServerMessage::InputPresented(_) => {}
+            ServerMessage::State(_)
+            | ServerMessage::Pong { .. }
+            | ServerMessage::InputPresented(_) => {}
         }
     }
 

@@ -24,7 +24,6 @@ pub struct Meter {
     clock: RefCell<Clock>,
     /// Those that have not been answered, oldest first.
     pings: RefCell<VecDeque<Ping>>,
-    next_ping: Cell<u32>,
     round_trip: Cell<Option<f64>>,
     /// The next frame will be told.
     listens: Cell<bool>,
@@ -53,7 +52,6 @@ impl Meter {
             ways: RefCell::default(),
             clock: RefCell::default(),
             pings: RefCell::default(),
-            next_ping: Cell::new(0),
             round_trip: Cell::new(None),
             listens: Cell::new(false),
             is_blind: Cell::new(false),
@@ -89,20 +87,18 @@ impl Meter {
         self.round_trip.get()
     }
 
-    /// The number of a ping that is sent now.
-    pub fn ping(&self) -> u32 {
+    /// A ping with this number is sent now.
+    pub fn ping(&self, number: u32) {
         let for_clock = self.clock.borrow().wants_ping(now());
-        self.note_ping(for_clock)
+        self.note_ping(number, for_clock);
     }
 
-    /// … that is sent for another reason.
-    pub fn ping_beside(&self) -> u32 {
-        self.note_ping(false)
+    /// … for another reason.
+    pub fn probe(&self, number: u32) {
+        self.note_ping(number, false);
     }
 
-    fn note_ping(&self, for_clock: bool) -> u32 {
-        let number = self.next_ping.get();
-        self.next_ping.set(number.wrapping_add(1));
+    fn note_ping(&self, number: u32, for_clock: bool) {
         let mut pings = self.pings.borrow_mut();
         pings.push_back(Ping {
             number,
@@ -112,7 +108,6 @@ impl Meter {
         if pings.len() > MOST_PINGS {
             pings.pop_front();
         }
-        number
     }
 
     /// How long it took, in milliseconds.
