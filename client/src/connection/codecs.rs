@@ -48,10 +48,15 @@ extern "C" {
     pub fn close(this: &VideoFrame);
 
     #[wasm_bindgen(extends = CanvasRenderingContext2d)]
-    pub type Brush;
+    pub type FrameContext;
 
     #[wasm_bindgen(method, catch, js_name = drawImage)]
-    pub fn draw_frame(this: &Brush, frame: &VideoFrame, x: f64, y: f64) -> Result<(), JsValue>;
+    pub fn draw_frame(
+        this: &FrameContext,
+        frame: &VideoFrame,
+        x: f64,
+        y: f64,
+    ) -> Result<(), JsValue>;
 }
 
 /// Whether the server's pictures can be decoded here. Old browsers have no WebCodecs, and neither has any page that is

@@ -9,8 +9,8 @@ use web_sys::HtmlVideoElement;
 use super::frames;
 use super::machine::FramesSeen;
 use super::vsync_phase::VsyncPhase;
+use crate::stats::input_trace::PresentedFrame;
 use crate::stats::meter::Meter;
-use crate::stats::way::Shown;
 
 /// Each time that somebody looks.
 const FRAMES: u32 = 10;
@@ -70,7 +70,7 @@ impl FrameObserver {
     }
 
     /// `false` where the browser cannot tell.
-    fn observe_next(self: &Rc<Self>, before: Option<Shown>, left: u32) -> bool {
+    fn observe_next(self: &Rc<Self>, before: Option<PresentedFrame>, left: u32) -> bool {
         let (this, epoch) = (Rc::downgrade(self), self.epoch.get());
         frames::on_next_frame(&self.video, move |shown| {
             let Some(this) = this.upgrade() else {
@@ -92,10 +92,10 @@ impl FrameObserver {
     }
 
     /// Tells when pictures would be best for this screen.
-    fn keep_time(&self, shown: Shown) {
+    fn keep_time(&self, shown: PresentedFrame) {
         let mut phase = self.phase.borrow_mut();
         phase.waited(shown.refresh - shown.presented);
-        if let Some(micros) = phase.slack() {
+        if let Some(micros) = phase.offset() {
             (self.vsync_offset)(micros);
         }
     }

@@ -26,8 +26,8 @@ use super::reachability::{self, Reachability};
 use super::stall_detector::{Recovery, StallDetector};
 use super::stats_poller::{Purpose, StatsPoller};
 use super::view_state::Link;
+use crate::stats::incidents::Incidents;
 use crate::stats::reading::Reading;
-use crate::stats::repairs::Repairs;
 
 /// ICE over TCP takes half a second; what is not there after this will not come.
 const CONNECTED_WITHIN_MILLIS: f64 = 10_000.0;
@@ -273,7 +273,7 @@ pub struct View<'a> {
     pub link: Link,
     /// Why the link is not there yet, in a sentence.
     pub obstacle: Option<&'a str>,
-    pub repairs: &'a Repairs,
+    pub incidents: &'a Incidents,
 }
 
 /// Becoming a viewer.
@@ -359,7 +359,7 @@ pub struct Machine {
     version: u64,
     is_running: bool,
     obstacle: Option<String>,
-    repairs: Repairs,
+    incidents: Incidents,
     tick_at: f64,
     sample_at: f64,
     actions: Vec<Action>,
@@ -390,7 +390,7 @@ impl Machine {
             version: 0,
             is_running: true,
             obstacle: None,
-            repairs: Repairs::default(),
+            incidents: Incidents::default(),
             tick_at: now + TICK_MILLIS,
             sample_at: now + SAMPLE_MILLIS,
             actions: Vec::new(),
@@ -467,7 +467,7 @@ impl Machine {
             Event::Left => self.finish(End::Left),
         }
         self.on_deadlines(now);
-        self.repairs.missing_inputs = self.accounting.missing();
+        self.incidents.missing_inputs = self.accounting.missing();
         std::mem::take(&mut self.actions)
     }
 
@@ -527,7 +527,7 @@ impl Machine {
                 },
             },
             obstacle: self.obstacle.as_deref(),
-            repairs: &self.repairs,
+            incidents: &self.incidents,
         }
     }
 
@@ -539,7 +539,7 @@ impl Machine {
         if message.expires() && !self.accepts_input() {
             if is_counted {
                 self.accounting.refused();
-                self.repairs.missing_inputs = self.accounting.missing();
+                self.incidents.missing_inputs = self.accounting.missing();
             }
             return Admission::Refused;
         }
@@ -590,7 +590,7 @@ impl Machine {
     fn on_joined(&mut self, member: Member, state: Box<SessionState>, now: f64) {
         self.membership = Membership::Member(member);
         self.memberships = self.memberships.wrapping_add(1);
-        self.accounting.new_seat();
+        self.accounting.new_membership();
         if self.state == State::Joining {
             self.state = State::Negotiating;
         }
@@ -935,7 +935,7 @@ impl Machine {
         let Some((backlog, recovery)) = self.stalls.look(look) else {
             return;
         };
-        (self.repairs).cut(backlog, recovery == Recovery::FreshPeer, now);
+        (self.incidents).skipped_to_live(backlog, recovery == Recovery::FreshPeer, now);
         match recovery {
             Recovery::SkipToLive => self.actions.push(Action::Send(ClientMessage::SkipToLive)),
             Recovery::FreshPeer => self.replace_peer(now),
@@ -994,7 +994,7 @@ impl Machine {
 
     fn go_live(&mut self, via: Via, now: f64) {
         if let State::Stalled { since } = self.state {
-            self.repairs.interruption(since, now);
+            self.incidents.interruption(since, now);
         }
         self.obstacle = None;
         self.state = State::Live { via };

@@ -47,10 +47,10 @@ use web_sys::{
 
 use crate::api;
 use crate::dom::{Alarm, Listener, answers, listen, now, said, window};
+use crate::stats::input_trace::InputKind;
 use crate::stats::meter::Meter;
 use crate::stats::reading::Reading;
-use crate::stats::report;
-use crate::stats::way::Act;
+use crate::stats::rtc_stats;
 use frame_observer::FrameObserver;
 use machine::{
     Action, Admission, Delivery, End, Event, Machine, Member, PeerEvent, SocketEvent, State, Via,
@@ -152,9 +152,9 @@ impl Connection {
     }
 
     /// Sends what the person did with this event, and measures when that is seen.
-    pub fn act(self: &Rc<Self>, act: Act, event: &DomEvent, message: ClientMessage) {
+    pub fn act(self: &Rc<Self>, kind: InputKind, event: &DomEvent, message: ClientMessage) {
         let happened = event.time_stamp();
-        let input = self.meter.name(act, happened);
+        let input = self.meter.name(kind, happened);
         // Before it is sent: afterwards the server may have it already.
         let dispatched = now();
         let direct = self.send_stamped(Stamped {
@@ -435,7 +435,7 @@ impl Connection {
         spawn_local(async move {
             let event = match peer.report().await {
                 Ok(told) => PeerEvent::Reported {
-                    reading: Box::new(report::read(&told)),
+                    reading: Box::new(rtc_stats::read(&told)),
                     frames: match purpose {
                         Purpose::Look => frames.take(),
                         Purpose::Count => Default::default(),
@@ -482,7 +482,7 @@ impl Connection {
     fn take_message(self: &Rc<Self>, message: ServerMessage) {
         match message {
             ServerMessage::State(state) => self.on(Event::State(state)),
-            ServerMessage::InputPresented(presented) => self.meter.marked(presented),
+            ServerMessage::InputPresented(presented) => self.meter.presented(presented),
             ServerMessage::Pong {
                 number,
                 server_micros,

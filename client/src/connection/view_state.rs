@@ -7,8 +7,8 @@ use shared::session::{Cursor, SessionId, SessionState, Tab};
 
 use super::machine::View;
 use crate::stats::history::History;
+use crate::stats::incidents::Incidents;
 use crate::stats::latency::Latency;
-use crate::stats::repairs::Repairs;
 
 /// Where the way to the session is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct ViewState {
     pub refusal: RwSignal<Option<String>>,
     pub history: RwSignal<History>,
     pub latency: RwSignal<Latency>,
-    pub repairs: RwSignal<Repairs>,
+    pub incidents: RwSignal<Incidents>,
     /// The server's newest second that no sample has taken yet.
     pub server: StoredValue<Option<ServerStatistics>>,
 }
@@ -52,7 +52,7 @@ impl ViewState {
             refusal: RwSignal::new(None),
             history: RwSignal::new(History::default()),
             latency: RwSignal::new(Latency::default()),
-            repairs: RwSignal::new(Repairs::default()),
+            incidents: RwSignal::new(Incidents::default()),
             server: StoredValue::new(None),
         }
     }
@@ -76,9 +76,9 @@ impl ViewState {
         if same == Some(false) {
             self.obstacle.set(view.obstacle.map(str::to_owned));
         }
-        let same = (self.repairs).try_with_untracked(|repairs| repairs == view.repairs);
+        let same = (self.incidents).try_with_untracked(|incidents| incidents == view.incidents);
         if same == Some(false) {
-            self.repairs.set(view.repairs.clone());
+            self.incidents.set(view.incidents.clone());
         }
     }
 

@@ -18,7 +18,7 @@ pub fn Notices() -> impl IntoView {
             .filter(|notice| dismissed.get().as_ref() != Some(notice))
     };
     // Once put away, only what comes on top is told.
-    let missing = Memo::new(move |_| watch.repairs.with(|repairs| repairs.missing_inputs));
+    let missing = Memo::new(move |_| watch.incidents.with(|incidents| incidents.missing_inputs));
     let seen_missing = RwSignal::new(0);
     let missing_told = move || {
         let fresh = missing.get().saturating_sub(seen_missing.get());

@@ -459,7 +459,7 @@ fn without_webrtc_there_is_a_socket_after_three_seconds_and_webrtc_wins_later() 
         world.state() == State::Live { via: Via::WebRtc }
     });
     assert_eq!((world.peers(), world.socket), (2, None));
-    assert_eq!(world.machine.view().repairs.interruptions, 0);
+    assert_eq!(world.machine.view().incidents.interruptions, 0);
 }
 
 #[test]
@@ -488,7 +488,7 @@ fn a_socket_that_falls_silent_is_replaced() {
     world.run_until(6_000.0, |world| {
         world.state() == State::Live { via: Via::Socket }
     });
-    assert_eq!(world.machine.view().repairs.interruptions, 1);
+    assert_eq!(world.machine.view().incidents.interruptions, 1);
 }
 
 #[test]
@@ -521,8 +521,8 @@ fn silence_is_noticed_within_little_more_than_a_second_and_the_same_peer_is_back
     });
     assert_eq!(world.peers(), 1, "the same peer is heard again");
     assert!(world.count(|action| *action == Action::Send(ClientMessage::SkipToLive)) >= 1);
-    let repairs = world.machine.view().repairs.clone();
-    assert_eq!((repairs.interruptions, repairs.missing_inputs), (1, 1));
+    let incidents = world.machine.view().incidents.clone();
+    assert_eq!((incidents.interruptions, incidents.missing_inputs), (1, 1));
 }
 
 #[test]
@@ -707,7 +707,7 @@ fn frames_that_pile_up_are_dropped_and_then_the_peer_is_replaced() {
             }
         }
     }
-    assert_eq!(world.machine.view().repairs.cuts, 2);
+    assert_eq!(world.machine.view().incidents.skips, 2);
     assert!(matches!(world.state(), State::Stalled { .. }));
 }
 

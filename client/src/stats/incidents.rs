@@ -9,19 +9,19 @@ const LATEST: usize = 20;
 
 /// Times are milliseconds of this page's clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Repairs {
+pub struct Incidents {
     /// Backlogs that were cut off.
-    pub cuts: u32,
+    pub skips: u32,
     /// Times that nothing came any more.
     pub interruptions: u32,
     /// Keys, clicks and texts that were not carried out because of these.
     pub missing_inputs: u32,
     /// The newest last.
-    pub latest: Vec<Repair>,
+    pub latest: Vec<Incident>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Repair {
+pub struct Incident {
     pub at_millis: f64,
     #[serde(flatten)]
     pub kind: Kind,
@@ -30,7 +30,7 @@ pub struct Repair {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    Cut {
+    SkippedToLive {
         backlog: Backlog,
         fresh_peer: bool,
     },
@@ -40,14 +40,14 @@ pub enum Kind {
     },
 }
 
-impl Repairs {
-    pub fn cut(&mut self, backlog: Backlog, fresh_peer: bool, at_millis: f64) {
-        self.cuts += 1;
-        let kind = Kind::Cut {
+impl Incidents {
+    pub fn skipped_to_live(&mut self, backlog: Backlog, fresh_peer: bool, at_millis: f64) {
+        self.skips += 1;
+        let kind = Kind::SkippedToLive {
             backlog,
             fresh_peer,
         };
-        self.keep(Repair { at_millis, kind });
+        self.keep(Incident { at_millis, kind });
     }
 
     /// It began then and is over now.
@@ -56,20 +56,22 @@ impl Repairs {
         let kind = Kind::Interruption {
             millis: at_millis - since_millis,
         };
-        self.keep(Repair { at_millis, kind });
+        self.keep(Incident { at_millis, kind });
     }
 
     /// How often it was cut back to live, and what the last time was about.
-    pub fn cuts_told(&self, now: f64) -> String {
+    pub fn skips_told(&self, now: f64) -> String {
         let last = self
             .latest
             .iter()
             .rev()
-            .find_map(|repair| match repair.kind {
-                Kind::Cut { backlog, .. } => Some((backlog.name().to_owned(), repair.at_millis)),
+            .find_map(|incident| match incident.kind {
+                Kind::SkippedToLive { backlog, .. } => {
+                    Some((backlog.name().to_owned(), incident.at_millis))
+                }
                 Kind::Interruption { .. } => None,
             });
-        told(self.cuts, last, now)
+        told(self.skips, last, now)
     }
 
     pub fn interruptions_told(&self, now: f64) -> String {
@@ -77,20 +79,20 @@ impl Repairs {
             .latest
             .iter()
             .rev()
-            .find_map(|repair| match repair.kind {
+            .find_map(|incident| match incident.kind {
                 Kind::Interruption { millis } => {
-                    Some((format!("for {:.1} s", millis / 1000.0), repair.at_millis))
+                    Some((format!("for {:.1} s", millis / 1000.0), incident.at_millis))
                 }
-                Kind::Cut { .. } => None,
+                Kind::SkippedToLive { .. } => None,
             });
         told(self.interruptions, last, now)
     }
 
-    fn keep(&mut self, repair: Repair) {
+    fn keep(&mut self, incident: Incident) {
         if self.latest.len() == LATEST {
             self.latest.remove(0);
         }
-        self.latest.push(repair);
+        self.latest.push(incident);
     }
 }
 
@@ -117,33 +119,33 @@ mod tests {
 
     #[test]
     fn the_panel_says_how_often_and_when() {
-        let mut repairs = Repairs::default();
-        assert_eq!(repairs.cuts_told(0.0), "never");
-        repairs.cut(Backlog::Buffer, false, 1_000.0);
+        let mut incidents = Incidents::default();
+        assert_eq!(incidents.skips_told(0.0), "never");
+        incidents.skipped_to_live(Backlog::Buffer, false, 1_000.0);
         assert_eq!(
-            repairs.cuts_told(4_000.0),
+            incidents.skips_told(4_000.0),
             "once, last 3 s ago: frames waited in the buffer"
         );
-        repairs.interruption(5_000.0, 7_500.0);
-        repairs.cut(Backlog::Age, true, 9_000.0);
+        incidents.interruption(5_000.0, 7_500.0);
+        incidents.skipped_to_live(Backlog::Age, true, 9_000.0);
         assert_eq!(
-            repairs.cuts_told(9_000.0),
+            incidents.skips_told(9_000.0),
             "2 times, last 0 s ago: the picture was old"
         );
         assert_eq!(
-            repairs.interruptions_told(9_500.0),
+            incidents.interruptions_told(9_500.0),
             "once, last 2 s ago: for 2.5 s"
         );
     }
 
     #[test]
     fn a_bad_day_is_bounded() {
-        let mut repairs = Repairs::default();
+        let mut incidents = Incidents::default();
         for number in 0..1000 {
-            repairs.interruption(f64::from(number), f64::from(number) + 1.0);
+            incidents.interruption(f64::from(number), f64::from(number) + 1.0);
         }
         assert_eq!(
-            (repairs.interruptions, repairs.latest.len()),
+            (incidents.interruptions, incidents.latest.len()),
             (1000, LATEST)
         );
     }

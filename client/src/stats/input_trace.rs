@@ -8,7 +8,7 @@ use crate::stats::clock::Offset;
 
 /// What was done; decides how often it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Act {
+pub enum InputKind {
     Move,
     Button,
     Key,
@@ -18,7 +18,7 @@ pub enum Act {
 
 /// A frame as `requestVideoFrameCallback` tells of it; times in milliseconds of `performance.now()`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shown {
+pub struct PresentedFrame {
     pub rtp_timestamp: u32,
     /// `receiveTime`: the last packet came.
     pub received: Option<f64>,
@@ -35,17 +35,17 @@ pub struct Shown {
 
 /// An input and the frame that shows it, still in both clocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Way {
+pub struct InputTrace {
     /// The event's `timeStamp`, and when its message was handed to the network.
     happened: f64,
     dispatched: f64,
-    marked: InputPresented,
-    shown: Shown,
+    message: InputPresented,
+    shown: PresentedFrame,
 }
 
-/// The server forgets what nothing answers within half a second; the rest is for a slow way.
+/// The server forgets what nothing answers within half a second; the rest is for a slow trace.
 const PATIENCE_MILLIS: f64 = 5_000.0;
-/// A second mark about the same input comes at most 100 ms after the first, and the way may stretch that.
+/// A second message about the same input comes at most 100 ms after the first, and the way may stretch that.
 const SETTLED_MILLIS: f64 = 250.0;
 /// Frames that may arrive before the message about them.
 const MOST_FRAMES: usize = 128;
@@ -54,11 +54,11 @@ const MOST_OPEN: usize = 128;
 const READING_MILLIS: f64 = 1.0;
 
 /// Moves and turns come a hundred times a second; some of them tell as much.
-fn least_gap_millis(act: Act) -> f64 {
-    match act {
-        Act::Move => 250.0,
-        Act::Wheel => 100.0,
-        Act::Button | Act::Key | Act::Text => 0.0,
+fn least_gap_millis(kind: InputKind) -> f64 {
+    match kind {
+        InputKind::Move => 250.0,
+        InputKind::Wheel => 100.0,
+        InputKind::Button | InputKind::Key | InputKind::Text => 0.0,
     }
 }
 
@@ -66,30 +66,30 @@ struct Open {
     input: InputId,
     happened: f64,
     dispatched: f64,
-    /// The newest mark about it, and when the first came.
-    marked: Option<(InputPresented, f64)>,
+    /// The newest message about it, and when the first came.
+    message: Option<(InputPresented, f64)>,
 }
 
 /// The inputs whose pictures are waited for.
 #[derive(Default)]
-pub struct Ways {
+pub struct InputTraces {
     next: u32,
     open: VecDeque<Open>,
     /// In the order in which they were shown.
-    frames: VecDeque<Shown>,
+    frames: VecDeque<PresentedFrame>,
     last_move: Option<f64>,
     last_wheel: Option<f64>,
 }
 
-impl Ways {
+impl InputTraces {
     /// A name for an input that is about to be sent, if it is to be measured.
-    pub fn name(&mut self, act: Act, happened: f64) -> Option<InputId> {
-        let last = match act {
-            Act::Move => &mut self.last_move,
-            Act::Wheel => &mut self.last_wheel,
-            Act::Button | Act::Key | Act::Text => &mut None,
+    pub fn name(&mut self, kind: InputKind, happened: f64) -> Option<InputId> {
+        let last = match kind {
+            InputKind::Move => &mut self.last_move,
+            InputKind::Wheel => &mut self.last_wheel,
+            InputKind::Button | InputKind::Key | InputKind::Text => &mut None,
         };
-        let gap = least_gap_millis(act);
+        let gap = least_gap_millis(kind);
         if last.is_some_and(|last| happened - last < gap) || self.open.len() >= MOST_OPEN {
             return None;
         }
@@ -106,20 +106,24 @@ impl Ways {
             input,
             happened: if is_sound { happened } else { dispatched },
             dispatched,
-            marked: None,
+            message: None,
         });
     }
 
     /// The server says which frame shows an input.
-    pub fn marked(&mut self, marked: InputPresented, now: f64) {
-        if let Some(open) = self.open.iter_mut().find(|open| open.input == marked.input) {
-            let first = open.marked.map_or(now, |(_, first)| first);
-            open.marked = Some((marked, first));
+    pub fn presented(&mut self, message: InputPresented, now: f64) {
+        if let Some(open) = self
+            .open
+            .iter_mut()
+            .find(|open| open.input == message.input)
+        {
+            let first = open.message.map_or(now, |(_, first)| first);
+            open.message = Some((message, first));
         }
     }
 
     /// A frame is on the screen.
-    pub fn shown(&mut self, frame: Shown) {
+    pub fn shown(&mut self, frame: PresentedFrame) {
         if self.frames.len() == MOST_FRAMES {
             self.frames.pop_front();
         }
@@ -138,12 +142,12 @@ impl Ways {
     }
 
     /// The inputs that have been seen.
-    pub fn finished(&mut self, now: f64) -> Vec<Way> {
+    pub fn finished(&mut self, now: f64) -> Vec<InputTrace> {
         let mut finished = Vec::new();
         let frames = &self.frames;
         self.open.retain(|open| {
             let in_time = now - open.happened < PATIENCE_MILLIS;
-            let Some((marked, first)) = open.marked else {
+            let Some((message, first)) = open.message else {
                 return in_time;
             };
             if now - first < SETTLED_MILLIS {
@@ -151,14 +155,14 @@ impl Ways {
             }
             let shown = frames
                 .iter()
-                .find(|frame| marked.is_shown_by(frame.rtp_timestamp));
+                .find(|frame| message.is_shown_by(frame.rtp_timestamp));
             let Some(shown) = shown else {
                 return in_time;
             };
-            finished.push(Way {
+            finished.push(InputTrace {
                 happened: open.happened,
                 dispatched: open.dispatched,
-                marked,
+                message,
                 shown: *shown,
             });
             false
@@ -170,18 +174,18 @@ impl Ways {
     }
 }
 
-impl Way {
+impl InputTrace {
     /// `None` if the times contradict each other so much that one of them is wrong.
     pub fn measurement(&self, offset: Option<Offset>) -> Option<Measurement> {
-        let Way {
+        let InputTrace {
             happened,
             dispatched,
-            marked,
+            message,
             shown,
         } = self;
         let mut stages = Stages::default();
         stages.set(Stage::Dispatch, micros(dispatched - happened));
-        for (stage, taken) in marked.stages() {
+        for (stage, taken) in message.stages() {
             stages.set(stage, Some(taken));
         }
         let here = shown
@@ -214,15 +218,15 @@ impl Way {
 
     /// Whether it is certain that this frame is the first to show it, rather than its neighbour.
     pub fn is_exact(&self) -> bool {
-        self.marked.exact
+        self.message.exact
     }
 
     /// Milliseconds on the network, there and back. Their sum is known without any clock in common; the offset says how
     /// they share it, within what is possible.
     fn networks(&self, here: f64, offset: Option<Offset>) -> Option<(f64, f64)> {
         let offset = offset?;
-        let received = self.marked.received_micros as f64 / 1000.0;
-        let sent = self.marked.sent_micros() as f64 / 1000.0;
+        let received = self.message.received_micros as f64 / 1000.0;
+        let sent = self.message.sent_micros() as f64 / 1000.0;
         // Nothing arrives before it leaves.
         let (least, most) = (sent - here, received - self.dispatched);
         let both = most - least;
@@ -248,7 +252,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn marked(input: InputId, rtp_timestamp: u32) -> InputPresented {
+    fn message(input: InputId, rtp_timestamp: u32) -> InputPresented {
         InputPresented {
             input,
             rtp_timestamp,
@@ -263,8 +267,8 @@ mod tests {
         }
     }
 
-    fn shown(rtp_timestamp: u32, presented: f64) -> Shown {
-        Shown {
+    fn shown(rtp_timestamp: u32, presented: f64) -> PresentedFrame {
+        PresentedFrame {
             rtp_timestamp,
             received: Some(presented - 4.0),
             decode: Some(2.0),
@@ -280,25 +284,28 @@ mod tests {
     };
 
     /// Sends a button at 99 ms, its message at 100 ms.
-    fn press(ways: &mut Ways) -> InputId {
-        let input = ways
-            .name(Act::Button, 99.0)
+    fn press(traces: &mut InputTraces) -> InputId {
+        let input = traces
+            .name(InputKind::Button, 99.0)
             .expect("buttons always have one");
-        ways.sent(input, 99.0, 100.0);
+        traces.sent(input, 99.0, 100.0);
         input
     }
 
     #[test]
     fn stages_add_up() {
-        let mut ways = Ways::default();
-        let input = press(&mut ways);
-        ways.shown(shown(890, 105.0));
-        ways.shown(shown(900, 116.0));
-        ways.shown(shown(901, 132.0));
-        ways.marked(marked(input, 900), 112.0);
-        assert!(ways.finished(113.0).is_empty(), "another mark may follow");
-        let finished = ways.finished(1000.0);
-        assert!(!ways.is_waiting());
+        let mut traces = InputTraces::default();
+        let input = press(&mut traces);
+        traces.shown(shown(890, 105.0));
+        traces.shown(shown(900, 116.0));
+        traces.shown(shown(901, 132.0));
+        traces.presented(message(input, 900), 112.0);
+        assert!(
+            traces.finished(113.0).is_empty(),
+            "another message may follow"
+        );
+        let finished = traces.finished(1000.0);
+        assert!(!traces.is_waiting());
         let measurement = finished[0].measurement(Some(OFFSET)).expect("sound");
         assert_eq!(measurement.total, 22_000);
         assert_eq!(measurement.remainder(), 0);
@@ -313,33 +320,33 @@ mod tests {
 
     #[test]
     fn a_frame_that_was_never_shown_is_represented_by_the_next() {
-        let mut ways = Ways::default();
-        let input = press(&mut ways);
-        ways.marked(marked(input, u32::MAX - 3), 112.0);
-        ways.shown(shown(u32::MAX - 10, 110.0));
-        assert!(ways.finished(1000.0).is_empty());
-        ways.shown(shown(5, 126.0));
-        assert_eq!(ways.finished(1000.0)[0].shown.presented, 126.0);
+        let mut traces = InputTraces::default();
+        let input = press(&mut traces);
+        traces.presented(message(input, u32::MAX - 3), 112.0);
+        traces.shown(shown(u32::MAX - 10, 110.0));
+        assert!(traces.finished(1000.0).is_empty());
+        traces.shown(shown(5, 126.0));
+        assert_eq!(traces.finished(1000.0)[0].shown.presented, 126.0);
     }
 
     #[test]
-    fn a_second_mark_replaces_the_first() {
-        let mut ways = Ways::default();
-        let input = press(&mut ways);
-        ways.marked(marked(input, 900), 112.0);
-        ways.marked(marked(input, 2400), 128.0);
-        ways.shown(shown(900, 116.0));
-        ways.shown(shown(2400, 132.0));
-        assert_eq!(ways.finished(1000.0)[0].shown.rtp_timestamp, 2400);
+    fn a_second_message_replaces_the_first() {
+        let mut traces = InputTraces::default();
+        let input = press(&mut traces);
+        traces.presented(message(input, 900), 112.0);
+        traces.presented(message(input, 2400), 128.0);
+        traces.shown(shown(900, 116.0));
+        traces.shown(shown(2400, 132.0));
+        assert_eq!(traces.finished(1000.0)[0].shown.rtp_timestamp, 2400);
     }
 
     #[test]
     fn without_a_clock_in_common_the_networks_are_unknown_and_the_total_is_not() {
-        let mut ways = Ways::default();
-        let input = press(&mut ways);
-        ways.marked(marked(input, 900), 112.0);
-        ways.shown(shown(900, 116.0));
-        let measurement = ways.finished(1000.0)[0].measurement(None).expect("sound");
+        let mut traces = InputTraces::default();
+        let input = press(&mut traces);
+        traces.presented(message(input, 900), 112.0);
+        traces.shown(shown(900, 116.0));
+        let measurement = traces.finished(1000.0)[0].measurement(None).expect("sound");
         assert_eq!(measurement.total, 22_000);
         assert_eq!(measurement.stages.get(Stage::InputNetwork), None);
         assert_eq!(measurement.remainder(), 2_000);
@@ -347,15 +354,15 @@ mod tests {
 
     #[test]
     fn a_browser_that_tells_less_leaves_more_unknown() {
-        let mut ways = Ways::default();
-        let input = press(&mut ways);
-        ways.marked(marked(input, 900), 112.0);
-        ways.shown(Shown {
+        let mut traces = InputTraces::default();
+        let input = press(&mut traces);
+        traces.presented(message(input, 900), 112.0);
+        traces.shown(PresentedFrame {
             received: None,
             decode: None,
             ..shown(900, 116.0)
         });
-        let measurement = ways.finished(1000.0)[0]
+        let measurement = traces.finished(1000.0)[0]
             .measurement(Some(OFFSET))
             .expect("sound");
         for unknown in [Stage::Network, Stage::Buffer, Stage::Decode] {
@@ -367,23 +374,23 @@ mod tests {
 
     #[test]
     fn moves_and_turns_are_sampled() {
-        let mut ways = Ways::default();
-        let named = |act, ways: &mut Ways| {
+        let mut traces = InputTraces::default();
+        let named = |kind, traces: &mut InputTraces| {
             (0..100)
-                .filter(|ten| ways.name(act, f64::from(*ten) * 10.0).is_some())
+                .filter(|ten| traces.name(kind, f64::from(*ten) * 10.0).is_some())
                 .count()
         };
-        assert_eq!(named(Act::Move, &mut ways), 4);
-        assert_eq!(named(Act::Wheel, &mut ways), 10);
-        assert_eq!(named(Act::Key, &mut ways), 100);
+        assert_eq!(named(InputKind::Move, &mut traces), 4);
+        assert_eq!(named(InputKind::Wheel, &mut traces), 10);
+        assert_eq!(named(InputKind::Key, &mut traces), 100);
     }
 
     #[test]
     fn what_is_never_answered_is_forgotten() {
-        let mut ways = Ways::default();
-        press(&mut ways);
-        assert!(ways.finished(1000.0).is_empty() && ways.is_waiting());
-        assert!(ways.finished(6000.0).is_empty() && !ways.is_waiting());
+        let mut traces = InputTraces::default();
+        press(&mut traces);
+        assert!(traces.finished(1000.0).is_empty() && traces.is_waiting());
+        assert!(traces.finished(6000.0).is_empty() && !traces.is_waiting());
     }
 
     proptest! {
@@ -399,17 +406,17 @@ mod tests {
         ) {
             let (dispatch, buffer, decode, present) = waits;
             let dispatched = 1000.0 + dispatch;
-            let mark = InputPresented {
+            let message = InputPresented {
                 received_micros: ((dispatched + there + 5000.0) * 1000.0) as u64,
-                ..marked(InputId(1), 900)
+                ..message(InputId(1), 900)
             };
             let received = dispatched + there + 10.0 + back;
             let presented = received + buffer + decode;
-            let way = Way {
+            let trace = InputTrace {
                 happened: 1000.0,
                 dispatched,
-                marked: mark,
-                shown: Shown {
+                message,
+                shown: PresentedFrame {
                     rtp_timestamp: 900,
                     received: known.0.then_some(received),
                     decode: known.1.then_some(decode),
@@ -419,7 +426,7 @@ mod tests {
                 },
             };
             let offset = Offset { millis: 5000.0 + error, uncertainty_millis: uncertainty };
-            let measurement = way.measurement(Some(offset)).expect("it happened");
+            let measurement = trace.measurement(Some(offset)).expect("it happened");
             prop_assert!(measurement.is_plausible());
             let all_known = Stage::ALL.iter().all(|stage| measurement.stages.get(*stage).is_some());
             if all_known {
@@ -431,12 +438,12 @@ mod tests {
         }
 
         #[test]
-        fn no_numbers_break_it(numbers in proptest::collection::vec(any::<f64>(), 8), mark in any::<(u64, u32, u32)>()) {
-            let way = Way {
+        fn no_numbers_break_it(numbers in proptest::collection::vec(any::<f64>(), 8), told in any::<(u64, u32, u32)>()) {
+            let trace = InputTrace {
                 happened: numbers[0],
                 dispatched: numbers[1],
-                marked: InputPresented { received_micros: mark.0, seat: mark.1, encode: mark.2, ..marked(InputId(1), 0) },
-                shown: Shown {
+                message: InputPresented { received_micros: told.0, seat: told.1, encode: told.2, ..message(InputId(1), 0) },
+                shown: PresentedFrame {
                     rtp_timestamp: 0,
                     received: Some(numbers[2]),
                     decode: Some(numbers[3]),
@@ -446,7 +453,7 @@ mod tests {
                 },
             };
             let offset = Offset { millis: numbers[6], uncertainty_millis: numbers[7] };
-            if let Some(measurement) = way.measurement(Some(offset)) {
+            if let Some(measurement) = trace.measurement(Some(offset)) {
                 prop_assert!(measurement.is_plausible());
             }
         }
