@@ -33,17 +33,23 @@ pub fn support(in_webrtc: bool, in_webcodecs: SocketDecoder) -> Support {
 
 /// Whether an offer's SDP takes H.264 in the one packetization that the server sends (RFC 6184: mode 1).
 pub fn offers_h264(sdp: &str) -> bool {
-    let value = |attribute: &'static str| {
-        sdp.lines()
-            .filter_map(move |line| line.trim_end().strip_prefix(attribute)?.split_once(' '))
-    };
-    value("a=rtpmap:")
-        .filter(|(_, codec)| codec.to_ascii_uppercase().starts_with("H264/"))
-        .any(|(payload_type, _)| {
-            value("a=fmtp:").any(|(of, parameters)| {
-                of == payload_type && parameters.contains("packetization-mode=1")
-            })
-        })
+    // A format's `fmtp` follows its `rtpmap`.
+    let mut h264 = None;
+    for line in sdp.lines() {
+        if let Some((payload_type, codec)) = attribute(line, "a=rtpmap:") {
+            h264 = codec.starts_with("H264/").then_some(payload_type);
+        } else if let Some((payload_type, parameters)) = attribute(line, "a=fmtp:")
+            && h264 == Some(payload_type)
+            && (parameters.split(';')).any(|parameter| parameter.trim() == "packetization-mode=1")
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn attribute<'a>(line: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
+    line.strip_prefix(name)?.split_once(' ')
 }
 
 #[cfg(test)]

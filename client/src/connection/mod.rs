@@ -31,6 +31,7 @@ mod vsync_phase;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -204,6 +205,11 @@ impl Connection {
 
     /// What is awaited ends in an event.
     fn expect(self: &Rc<Self>, event: impl Future<Output = Event> + 'static) {
+        self.expect_boxed(Box::pin(event));
+    }
+
+    /// Compiled once, and not for each that is awaited.
+    fn expect_boxed(self: &Rc<Self>, event: Pin<Box<dyn Future<Output = Event>>>) {
         let this = self.clone();
         spawn_local(async move { this.on(event.await) });
     }

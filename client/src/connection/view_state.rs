@@ -1,5 +1,7 @@
 //! What a viewer sees of its session: written by the connection, read by the components.
 
+use std::pin::Pin;
+
 use leptos::prelude::*;
 use shared::error::ApiError;
 use shared::message::{ServerMessage, ServerStatistics};
@@ -122,6 +124,11 @@ impl ViewState {
 
     /// Asks the server; a refusal is shown.
     pub fn ask(&self, asked: impl Future<Output = Result<(), ApiError>> + 'static) {
+        self.ask_boxed(Box::pin(asked));
+    }
+
+    /// Compiled once, and not for each server function.
+    fn ask_boxed(&self, asked: Pin<Box<dyn Future<Output = Result<(), ApiError>>>>) {
         let refusal = self.refusal;
         leptos::task::spawn_local(async move {
             if let Err(refused) = asked.await {
