@@ -29,7 +29,7 @@ pub enum FromServer<'a> {
 pub struct FrameOnSocket<'a> {
     /// It can be decoded without any frame before it.
     pub keyframe: bool,
-    /// 1/90000 s; names the frame, as in `Marked`.
+    /// 1/90000 s; names the frame, as in `InputPresented`.
     pub timestamp: u32,
     /// H.264 in Annex B.
     pub access_unit: &'a [u8],

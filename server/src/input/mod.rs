@@ -195,7 +195,7 @@ impl ViewerInput {
             // Their effect shows in the characters that follow.
             return Ok(Vec::new());
         }
-        // The number pad's keys by their name: without Num Lock its 7 is ProfileDir.
+        // The number pad's keys by their name: without Num Lock its 7 is Home.
         let by_name = || evdev_from_name(&key.key);
         let by_code = || evdev_from_code(&key.code);
         let evdev = if is_modifier(&key.code) || key.code == NUMPAD_ENTER {

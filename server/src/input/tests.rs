@@ -132,7 +132,7 @@ fn the_number_pad_does_what_it_says() {
     assert_eq!(tell(&mut hands, key("Numpad7", "7", true, NONE)), [down(8)]);
     tell(&mut hands, key("Numpad7", "7", false, NONE));
     assert_eq!(
-        tell(&mut hands, key("Numpad7", "ProfileDir", true, NONE)),
+        tell(&mut hands, key("Numpad7", "Home", true, NONE)),
         [down(102)]
     );
 }
@@ -215,7 +215,7 @@ fn any_key() -> impl Strategy<Value = ClientMessage> {
         Just(("ShiftLeft", "Shift")),
         Just(("ShiftRight", "Shift")),
         Just(("ControlLeft", "Control")),
-        Just(("Numpad7", "ProfileDir")),
+        Just(("Numpad7", "Home")),
         Just(("", "Backspace")),
     ];
     (codes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
