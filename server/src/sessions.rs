@@ -279,7 +279,9 @@ mod tests {
             media_port: Some(0),
             ..Settings::default()
         };
-        let config = settings.validate(|| "a-token-for-this-test".to_owned()).unwrap();
+        let config = settings
+            .validate(|| "a-token-for-this-test".to_owned())
+            .unwrap();
         let hub = Hub::start(HubOptions {
             bind: config.listen.ip(),
             port: config.media_port,

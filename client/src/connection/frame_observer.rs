@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use web_sys::HtmlVideoElement;
 
+use super::events::FramesSeen;
 use super::frames;
-use super::machine::FramesSeen;
 use super::vsync_phase::VsyncPhase;
 use crate::stats::input_trace::PresentedFrame;
 use crate::stats::meter::Meter;

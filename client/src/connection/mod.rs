@@ -5,6 +5,7 @@
 // What the components see of it.
 pub mod view_state;
 // What is to be done: one machine, and the policies that are its parts.
+mod events;
 mod machine;
 // ◦ when to try again, by which way
 mod backoff;
@@ -52,11 +53,9 @@ use crate::stats::input_trace::InputKind;
 use crate::stats::meter::Meter;
 use crate::stats::reading::Reading;
 use crate::stats::rtc_stats;
+use events::{Action, Admission, Delivery, Event, Member, PeerEvent, SocketEvent, Visibility};
 use frame_observer::FrameObserver;
-use machine::{
-    Action, Admission, Delivery, End, Event, Machine, Member, PeerEvent, SocketEvent, State, Via,
-    Visibility,
-};
+use machine::{End, Machine, State, Via};
 use peer::{Peer, PeerCallbacks};
 use socket::{Socket, SocketCallbacks};
 use stats_poller::Purpose;

@@ -18,7 +18,7 @@ use web_sys::{
 
 use super::WAITING_MOVES;
 use super::codec_support::offers_h264;
-use super::machine::{Ice, PeerEvent};
+use super::events::{Ice, PeerEvent};
 use crate::dom::{Listener, listen};
 
 /// What comes of a peer, at once.

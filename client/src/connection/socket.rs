@@ -15,7 +15,7 @@ use web_sys::{BinaryType, Event, HtmlCanvasElement, MessageEvent, WebSocket};
 
 use super::WAITING_MOVES;
 use super::codecs::{self, FrameContext, VideoDecoder, VideoFrame};
-use super::machine::SocketEvent;
+use super::events::SocketEvent;
 use crate::dom::{Listener, listen, now, said, window};
 use crate::stats::input_trace::PresentedFrame;
 use crate::stats::reading::Reading;
