@@ -1,6 +1,7 @@
 //! What flows between a session's encoder and its subscribers: samples forward, one value back.
 
 // Which sample goes to whom, and whose link sets the pace.
+pub mod event;
 pub mod machine;
 mod rtp_clock;
 mod subscription;
@@ -13,5 +14,5 @@ mod keyframe_throttle;
 
 pub use downlink::{Downlink, KeyframeReason};
 pub use estimate::{Estimate, Feedback};
-pub use machine::SubscriberId;
+pub use event::SubscriberId;
 pub use sample::{Sample, Track};

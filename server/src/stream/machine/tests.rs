@@ -1,6 +1,7 @@
 //! Minutes of streams in microseconds: an encoder of arithmetic, links that are clear or not, and what subscribers get.
 
 use super::*;
+use crate::bitrate::Bitrate;
 use crate::stream::estimate::Estimate;
 use crate::stream::keyframe_throttle::QUIET;
 use crate::stream::subscription::PAUSE;

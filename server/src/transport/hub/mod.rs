@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock;
-use crate::stream::machine::{Delivery, Event};
+use crate::stream::event::{Delivery, Event};
 use crate::stream::{Downlink, Sample, SubscriberId, Track};
 use crate::transport::ice_tcp::FromLink;
 use crate::transport::listen::Listeners;

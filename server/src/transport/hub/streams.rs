@@ -7,7 +7,8 @@ use std::time::Instant;
 use shared::session::{SessionId, ViewerId};
 
 use crate::clock;
-use crate::stream::machine::{Action, Change, Delivery, Event, Stream};
+use crate::stream::event::{Action, Change, Delivery, Event};
+use crate::stream::machine::Stream;
 use crate::stream::{Downlink, SubscriberId};
 
 /// Names a session's stream; never used twice.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::stream::Sample;
-use crate::stream::machine::{Backlog, Link};
+use crate::stream::event::{Backlog, Link};
 use crate::transport::webrtc::connection::{Connection, Output};
 use crate::transport::webrtc::packetize::packetize;
 use crate::transport::websocket::{Socket, frame_message};
