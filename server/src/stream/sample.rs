@@ -12,6 +12,28 @@ use crate::latency_trace::{EncodeTimes, PresentedInput};
 pub enum Track {
     /// The page, in H.264.
     Video,
+    /// Of tests: that another track is no more than this.
+    #[cfg(test)]
+    Sound,
+}
+
+impl Track {
+    /// All there are.
+    pub const ALL: &[Track] = &[
+        Track::Video,
+        #[cfg(test)]
+        Track::Sound,
+    ];
+
+    /// Of its RTP clock, in ticks per second.
+    pub fn clock_rate(self) -> u32 {
+        match self {
+            // RFC 6184 §8.2.1.
+            Track::Video => 90_000,
+            #[cfg(test)]
+            Track::Sound => 48_000,
+        }
+    }
 }
 
 /// One encoded access unit, on its way to every subscriber.

@@ -11,8 +11,8 @@ use shared::wire;
 use tokio::sync::mpsc;
 
 use crate::bitrate::Bitrate;
-use crate::stream::{Estimate, Feedback};
-use crate::transport::hub::{Order, PeerKey};
+use crate::stream::{Estimate, Feedback, SubscriberId};
+use crate::transport::hub::Command;
 use crate::transport::output::{Event, Output};
 use crate::transport::{Hub, TransportKind};
 
@@ -36,24 +36,25 @@ pub struct Socket {
 /// The web server's end, for what the viewer sends. Dropping it tells the hub that the socket is closed.
 pub struct SocketEnd {
     hub: Hub,
-    key: PeerKey,
+    subscriber: SubscriberId,
 }
 
 impl SocketEnd {
-    pub(super) fn new(hub: Hub, key: PeerKey) -> SocketEnd {
-        SocketEnd { hub, key }
+    pub(super) fn new(hub: Hub, subscriber: SubscriberId) -> SocketEnd {
+        SocketEnd { hub, subscriber }
     }
 
-    /// A binary message came. Waits while the hub is busy, which makes the viewer wait. `false` when the hub is gone.
+    /// A binary message came. Waits while the hub is busy, and the viewer waits with it. `false` when nobody listens.
     pub async fn on_message(&self, bytes: Bytes) -> bool {
-        let key = self.key;
-        self.hub.order(Order::Heard { key, bytes }).await.is_ok()
+        let subscriber = self.subscriber;
+        let command = Command::SocketMessage { subscriber, bytes };
+        self.hub.send(command).await.is_ok()
     }
 }
 
 impl Drop for SocketEnd {
     fn drop(&mut self) {
-        self.hub.forget_socket(self.key);
+        self.hub.close_socket(self.subscriber);
     }
 }
 
