@@ -37,6 +37,8 @@ pub struct Config {
     pub frame_rate: u32,
     /// How long a session lives on without a viewer.
     pub grace: Duration,
+    /// As before, if its last viewer closed the page and no script ever named the session. The shorter one counts.
+    pub grace_closed: Duration,
     /// `{}` stands for the words.
     pub search_url: String,
     /// Holds each session's private directory; `None` takes `/run/farpane` or the user's runtime directory.
@@ -131,6 +133,12 @@ impl Typed {
             grace: Duration::from_secs(within(
                 "grace",
                 self.grace.unwrap_or(60),
+                0,
+                30 * 24 * 3600,
+            )?),
+            grace_closed: Duration::from_secs(within(
+                "grace-closed",
+                self.grace_closed.unwrap_or(20),
                 0,
                 30 * 24 * 3600,
             )?),

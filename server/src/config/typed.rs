@@ -111,6 +111,10 @@ pub struct Typed {
     #[arg(long, env = "FARPANE_GRACE", value_name = "SECONDS", value_parser = seconds)]
     pub grace: Option<u64>,
 
+    /// As before, if its last viewer closed the page and no script ever named the session [default: 20]
+    #[arg(long, env = "FARPANE_GRACE_CLOSED", value_name = "SECONDS", value_parser = seconds)]
+    pub grace_closed: Option<u64>,
+
     /// Where words typed as an address are looked up; {} stands for them [default: https://duckduckgo.com/?q={}]
     #[arg(long, env = "FARPANE_SEARCH_URL", value_name = "URL")]
     pub search_url: Option<String>,
@@ -173,6 +177,7 @@ impl Typed {
             adapt: self.adapt.or(file.adapt),
             frame_rate: self.frame_rate.or(file.frame_rate),
             grace: self.grace.or(file.grace),
+            grace_closed: self.grace_closed.or(file.grace_closed),
             search_url: self.search_url.or(file.search_url),
             runtime_dir: self.runtime_dir.or(file.runtime_dir),
             site_root: self.site_root.or(file.site_root),
