@@ -334,6 +334,7 @@ impl Connection {
             ice_servers: joined.ice_servers,
         };
         *self.seat.borrow_mut() = Some(seat.clone());
+        self.watch.viewer.set_value(Some(seat.viewer.clone()));
         self.health.ledger.borrow_mut().new_seat();
         self.take_state(joined.state);
         Ok(seat)
@@ -342,6 +343,7 @@ impl Connection {
     /// The server has forgotten this viewer, or the session: a fresh start, which joins again, tells which.
     fn forget_seat(&self) {
         *self.seat.borrow_mut() = None;
+        self.watch.viewer.set_value(None);
         self.drop_peer();
     }
 

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use shared::error::ApiError;
 use shared::message::{ServerMessage, ServerStatistics};
-use shared::session::{Cursor, SessionId, SessionState, Tab};
+use shared::session::{Cursor, SessionId, SessionState, Tab, ViewerId};
 
 use crate::stats::history::History;
 use crate::stats::latency::Latency;
@@ -26,6 +26,8 @@ pub enum Link {
 #[derive(Clone, Copy)]
 pub struct ViewState {
     pub session: StoredValue<SessionId>,
+    /// In whose name this page acts; none before it has joined.
+    pub viewer: StoredValue<Option<ViewerId>>,
     pub state: RwSignal<Option<SessionState>>,
     pub link: RwSignal<Link>,
     /// Why the link is not there yet, in a sentence.
@@ -44,6 +46,7 @@ impl ViewState {
     pub fn new(session: SessionId) -> Self {
         ViewState {
             session: StoredValue::new(session),
+            viewer: StoredValue::new(None),
             state: RwSignal::new(None),
             link: RwSignal::new(Link::default()),
             obstacle: RwSignal::new(None),
@@ -63,6 +66,10 @@ impl ViewState {
 
     pub fn session(&self) -> SessionId {
         self.session.get_value()
+    }
+
+    pub fn viewer(&self) -> Option<ViewerId> {
+        self.viewer.get_value()
     }
 
     /// The state's version that is shown, 0 before the first.

@@ -72,13 +72,13 @@ fn TroubleBanner(trouble: Trouble) -> impl IntoView {
             .state
             .with_untracked(|state| state.as_ref()?.active.clone());
         if let Some(tab) = active {
-            watch.ask(api::close_tab(watch.session(), tab));
+            watch.ask(api::close_tab(watch.session(), watch.viewer(), tab));
         }
     };
     view! {
         <div class="notice trouble">
             <p>{sentence}</p>
-            <button class="primary" on:click=move |_| watch.ask(api::reload(watch.session()))>
+            <button class="primary" on:click=move |_| watch.ask(api::reload(watch.session(), watch.viewer()))>
                 "Reload"
             </button>
             <button on:click=close>"Close tab"</button>

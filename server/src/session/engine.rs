@@ -47,10 +47,10 @@ impl Engine {
         id: SessionId,
         size: VideoSize,
         opening: Opening,
-        surroundings: &Services,
+        services: &Services,
         deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Engine, EngineError> {
-        let config = &surroundings.config;
+        let config = &services.config;
         let latest = Mailbox::new(size);
         let downlink = Arc::new(Downlink::new(config.bitrate, config.frame_rate, {
             let latest = Arc::clone(&latest);
@@ -75,11 +75,11 @@ impl Engine {
             Arc::clone(&downlink),
             deliver,
         )?;
-        let hub = &surroundings.hub;
+        let hub = &services.hub;
         hub.open_stream(id, Arc::clone(&downlink)).await?;
-        let home = ProfileDir::create(&surroundings.runtime_dir)?;
+        let home = ProfileDir::create(&services.runtime_dir)?;
         let options = LaunchOptions {
-            chrome: surroundings.chrome.clone(),
+            chrome: services.chrome.clone(),
             size,
             sandbox: config.chrome_sandbox,
         };

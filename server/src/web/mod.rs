@@ -1,5 +1,6 @@
 //! HTTP: the pages, the server functions, viewers' web sockets, health and metrics.
 
+mod caller;
 mod errors;
 mod socket;
 
@@ -10,6 +11,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -17,7 +19,7 @@ use axum::routing::get;
 use client::api::{self, Backend};
 use client::app::{App, shell};
 use leptos::config::{Env, LeptosOptions};
-use leptos::prelude::provide_context;
+use leptos::prelude::{provide_context, use_context};
 use leptos::server_fn::axum::register_explicit;
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -34,7 +36,7 @@ const MAX_BODY: usize = 1024 * 1024;
 /// Everything the server answers.
 pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> Router {
     register_server_functions();
-    let config = &sessions.surroundings().config;
+    let config = &sessions.services().config;
     let options = LeptosOptions::builder()
         .output_name("farpane")
         .site_root(config.site_root.to_string_lossy().into_owned())
@@ -43,7 +45,13 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         .env(Env::PROD)
         .build();
     let backend: Arc<dyn Backend> = Arc::new(sessions.clone());
-    let provide = move || provide_context(Arc::clone(&backend));
+    let provide = move || {
+        provide_context(Arc::clone(&backend));
+        // Absent while the list of routes is made.
+        if let Some(parts) = use_context::<Parts>() {
+            provide_context(caller::caller(&parts.headers));
+        }
+    };
     let files = ServeDir::new(config.site_root.join("pkg")).precompressed_gzip();
     let pages = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), provide, {
