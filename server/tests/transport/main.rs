@@ -373,6 +373,7 @@ async fn a_newer_offer_of_the_same_connection_restarts_ice() {
     // Events go on where they did. What was drawn meanwhile is not lost.
     stage.paint(170);
     viewer.sees(170).await;
+    viewer.channel_is_open().await;
     viewer.say(&viewer.control, b"still here").await;
     let bytes = (&b"still here"[..]).into();
     viewer.until(PeerEvent::Message { bytes }).await;

@@ -103,6 +103,12 @@ pub struct RtxBuffer<P> {
     rtt: Option<Duration>,
 }
 
+impl<P: MediaPacket> Default for RtxBuffer<P> {
+    fn default() -> RtxBuffer<P> {
+        RtxBuffer::new()
+    }
+}
+
 impl<P: MediaPacket> RtxBuffer<P> {
     /// Empty.
     pub fn new() -> RtxBuffer<P> {
