@@ -5,6 +5,7 @@ pub mod config;
 pub mod ids;
 pub mod metrics;
 pub mod serve;
+mod sync;
 
 // A request's way: who may come in → pages and server functions → sessions → one session.
 pub mod access;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use crate::bitrate::Bitrate;
 use crate::stream::{Downlink, Sample};
 
 // Before there is a peer: sockets.
+mod datagram;
 mod listen;
 // A peer's transport.
 mod webrtc;
@@ -22,11 +23,13 @@ mod websocket;
 // All peers: which datagram is whose, frame → packets → everybody.
 mod hub;
 mod ice_tcp;
+mod output;
 mod routes;
 mod stun;
 
 use crate::congestion::sender_state::SenderState;
 use crate::stream::SubscriberId;
+use crate::sync::lock;
 use hub::Command;
 use listen::Listeners;
 use webrtc::connection::Connection;
@@ -379,9 +382,4 @@ impl Drop for Owner {
             let _ = thread.join();
         }
     }
-}
-
-/// A panic while holding one of these leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

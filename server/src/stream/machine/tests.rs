@@ -228,7 +228,7 @@ fn estimate(kbps: u32) -> Feedback {
             backlog: Duration::ZERO,
             queue: Duration::ZERO,
             acked: Bitrate::kbps(kbps),
-            copies: 0,
+            duplicates: 0,
         }),
         ..Feedback::default()
     }

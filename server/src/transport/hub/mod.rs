@@ -23,12 +23,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock;
 use crate::stream::event::{Delivery, Event};
 use crate::stream::{Downlink, Sample, SubscriberId, Track};
+use crate::sync::lock;
 use crate::transport::ice_tcp::FromLink;
 use crate::transport::listen::Listeners;
-use crate::transport::webrtc::connection::{Connection, Event as TransportEvent, Output};
+use crate::transport::output::{Event as TransportEvent, Output};
+use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::offer::Offer;
 use crate::transport::websocket::Socket;
-use crate::transport::{PeerError, PeerEvent, Shared, lock};
+use crate::transport::{PeerError, PeerEvent, Shared};
 use peers::{Peers, Undelivered};
 use sockets::{MAX_DATAGRAM, Received, Sockets};
 use streams::{StreamId, Streams};
@@ -325,7 +327,7 @@ impl Hub {
             Command::SocketMessage { subscriber, bytes } => {
                 self.with(subscriber, |transport| {
                     if let Transport::WebSocket(socket) = transport {
-                        socket.hear(&bytes, now);
+                        socket.on_message(&bytes, now);
                     }
                 });
             }
@@ -342,14 +344,15 @@ impl Hub {
         if !connection.belongs_to(offer) {
             return None;
         }
+        let now = Instant::now();
         let answered = self.with(id, |transport| {
             let connection = transport.web_rtc()?;
-            let answer = connection.answer_again(offer);
+            let answer = connection.answer_again(offer, now);
             Some(answer.map(|answer| (answer, connection.ufrag())))
         })??;
         let peer = self.peers.get(id)?;
         if !peer.transport.is_connected() {
-            self.tell_stream(peer.stream, Event::Interrupted(id), Instant::now());
+            self.tell_stream(peer.stream, Event::Interrupted(id), now);
         }
         Some(answered.map(|(answer, ufrag)| {
             if let Some(ufrag) = ufrag {
@@ -435,8 +438,7 @@ impl Hub {
             peer.transport.close();
             peer.transport.poll(Instant::now(), |output| {
                 if let Output::Datagram(datagram) = output {
-                    self.sockets
-                        .send(id, &datagram.message, &datagram.transport);
+                    self.sockets.send(id, &datagram);
                 }
             });
         }));
@@ -491,12 +493,11 @@ impl Hub {
         let Received {
             subscriber,
             datagram,
-            context,
         } = received;
         let now = Instant::now();
         self.with(subscriber, |transport| {
             if let Some(connection) = transport.web_rtc() {
-                connection.read(datagram, context, now);
+                connection.handle_datagram(datagram, now);
             }
         });
     }
@@ -612,8 +613,7 @@ impl Hub {
     fn on_output(&mut self, id: SubscriberId, output: Output) {
         match output {
             Output::Datagram(datagram) => {
-                self.sockets
-                    .send(id, &datagram.message, &datagram.transport);
+                self.sockets.send(id, &datagram);
             }
             Output::Event(event) => self.on_event(id, event),
         }
@@ -627,10 +627,10 @@ impl Hub {
                 self.tell_session(id, PeerEvent::Connected { transport });
                 self.tell_stream_of(id, Event::Connected(id), now);
             }
-            TransportEvent::Moved(transport) => {
+            TransportEvent::TransportChanged(transport) => {
                 self.tell_session(id, PeerEvent::Connected { transport });
             }
-            TransportEvent::Broken => self.on_unrepairable(id, now),
+            TransportEvent::Unrecoverable => self.on_unrepairable(id, now),
             TransportEvent::KeyframeNeeded => {
                 self.tell_stream_of(id, Event::KeyframeRequested(id, Track::Video), now);
             }

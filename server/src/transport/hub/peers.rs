@@ -11,7 +11,7 @@ use crate::latency_trace::UnsentTraces;
 use crate::stream::SubscriberId;
 use crate::transport::hub::streams::StreamId;
 use crate::transport::hub::transport::Transport;
-use crate::transport::webrtc::connection::Output;
+use crate::transport::output::Output;
 use crate::transport::{PeerError, PeerEvent};
 
 /// One peer costs a few MB of history for repetitions.

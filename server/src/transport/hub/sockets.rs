@@ -7,17 +7,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rtc::shared::TransportContext;
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 
 use crate::stream::SubscriberId;
-use crate::transport::TransportKind;
+use crate::transport::datagram::{Datagram, FiveTuple, Protocol};
 use crate::transport::hub::peers::MAX_PEERS;
 use crate::transport::ice_tcp::{FromLink, Link, LinkId};
 use crate::transport::routes::Routes;
-use crate::transport::stun::{asked_transaction, is_binding_success};
-use crate::transport::webrtc::connection::{came, transport_of};
+use crate::transport::stun::{is_binding_success, request_transaction};
 
 /// A TCP connection that belongs to no peer yet must ask for one within this time.
 const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(10);
@@ -31,8 +29,7 @@ pub const MAX_DATAGRAM: usize = 2048;
 /// A datagram, whose it is and how it came.
 pub struct Received {
     pub subscriber: SubscriberId,
-    pub datagram: BytesMut,
-    pub context: TransportContext,
+    pub datagram: Datagram,
 }
 
 struct TcpSocket {
@@ -80,33 +77,46 @@ impl Sockets {
         socket: usize,
         buffer: &mut [u8; MAX_DATAGRAM],
     ) -> io::Result<Option<Received>> {
-        let (ours, socket) = &self.udp[socket];
-        let (length, theirs) = match socket.try_recv_from(buffer) {
+        let (local, socket) = &self.udp[socket];
+        let (length, remote) = match socket.try_recv_from(buffer) {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
             // An ICMP message about something sent before; the next datagram is readable all the same.
             Err(_) => return Ok(None),
         };
-        let datagram = &buffer[..length];
-        let found = self.routes.find(datagram, (*ours, theirs));
-        Ok(found.map(|subscriber| Received {
-            subscriber,
-            datagram: BytesMut::from(datagram),
-            context: came(*ours, theirs, TransportKind::Udp),
+        let payload = &buffer[..length];
+        let found = self.routes.find(payload, (*local, remote));
+        Ok(found.map(|subscriber| {
+            let path = FiveTuple {
+                protocol: Protocol::Udp,
+                local: *local,
+                remote,
+            };
+            let payload = BytesMut::from(payload);
+            let datagram = Datagram { path, payload };
+            Received {
+                subscriber,
+                datagram,
+            }
         }))
     }
 
     /// Whose a datagram is that came over TCP. Until a peer has accepted the connection, only requests are looked at.
-    pub fn receive_tcp(&self, id: LinkId, datagram: BytesMut) -> Option<Received> {
+    pub fn receive_tcp(&self, id: LinkId, payload: BytesMut) -> Option<Received> {
         let socket = self.tcp.get(&id)?;
         let subscriber = match socket.owner {
             Owner::Peer(subscriber) => subscriber,
-            Owner::Nobody { .. } => self.routes.find_by_name(&datagram)?,
+            Owner::Nobody { .. } => self.routes.find_by_name(&payload)?,
         };
+        let path = FiveTuple {
+            protocol: Protocol::Tcp,
+            local: socket.link.ours,
+            remote: socket.link.theirs,
+        };
+        let datagram = Datagram { path, payload };
         Some(Received {
             subscriber,
             datagram,
-            context: came(socket.link.ours, socket.link.theirs, TransportKind::Tcp),
         })
     }
 
@@ -162,36 +172,36 @@ impl Sockets {
     }
 
     /// Sends a peer's datagram, and learns from it what belongs to that peer.
-    pub fn send(&mut self, subscriber: SubscriberId, datagram: &[u8], context: &TransportContext) {
-        if is_binding_success(datagram) {
-            self.on_accepted(subscriber, context);
-        } else if let Some(check) = asked_transaction(datagram) {
+    pub fn send(&mut self, subscriber: SubscriberId, datagram: &Datagram) {
+        let Datagram { path, payload } = datagram;
+        if is_binding_success(payload) {
+            self.on_accepted(subscriber, path);
+        } else if let Some(check) = request_transaction(payload) {
             self.routes.ask(check, subscriber);
         }
-        let (ours, theirs) = (context.local_addr, context.peer_addr);
-        match transport_of(context) {
-            TransportKind::Udp | TransportKind::WebSocket => {
+        match path.protocol {
+            Protocol::Udp => {
                 let mut sockets = self.udp.iter();
-                if let Some((_, socket)) = sockets.find(|(address, _)| *address == ours) {
+                if let Some((_, socket)) = sockets.find(|(address, _)| *address == path.local) {
                     // A full buffer loses it, as the network may; what matters is repeated.
-                    let _ = socket.try_send_to(datagram, theirs);
+                    let _ = socket.try_send_to(payload, path.remote);
                 }
             }
-            TransportKind::Tcp => {
-                let id = self.tcp_by_ends.get(&(ours, theirs));
+            Protocol::Tcp => {
+                let id = self.tcp_by_ends.get(&(path.local, path.remote));
                 if let Some(socket) = id.and_then(|id| self.tcp.get(id)) {
-                    socket.link.send(datagram);
+                    socket.link.send(payload);
                 }
             }
         }
     }
 
     /// The peer has accepted a request that came this way, so what else comes this way is its own.
-    fn on_accepted(&mut self, subscriber: SubscriberId, context: &TransportContext) {
-        let ends = (context.local_addr, context.peer_addr);
-        match transport_of(context) {
-            TransportKind::Udp | TransportKind::WebSocket => self.routes.prove(ends, subscriber),
-            TransportKind::Tcp => {
+    fn on_accepted(&mut self, subscriber: SubscriberId, path: &FiveTuple) {
+        let ends = (path.local, path.remote);
+        match path.protocol {
+            Protocol::Udp => self.routes.prove(ends, subscriber),
+            Protocol::Tcp => {
                 if let Some(id) = self.tcp_by_ends.get(&ends)
                     && let Some(socket) = self.tcp.get_mut(id)
                     && let Owner::Nobody { .. } = socket.owner

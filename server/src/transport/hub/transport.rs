@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::stream::Sample;
 use crate::stream::event::{Backlog, Link};
-use crate::transport::webrtc::connection::{Connection, Output};
+use crate::transport::output::Output;
+use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::packetize::packetize;
 use crate::transport::websocket::{Socket, frame_message};
 
@@ -91,19 +92,19 @@ impl Transport {
     /// Drops the frames of which nothing has left yet.
     pub fn skip(&mut self) {
         if let Transport::WebRtc(connection) = self {
-            connection.skip();
+            connection.drop_unsent_frames();
         }
     }
 
     /// Drops what comes before the newest keyframe that waits; `true` if there is one.
     pub fn start_over(&mut self) -> bool {
-        self.web_rtc().is_some_and(Connection::start_over)
+        self.web_rtc().is_some_and(Connection::drop_before_keyframe)
     }
 
     /// What waits here is dropped, and what is on its way no longer counts.
     pub fn skip_to_live(&mut self) {
         if let Transport::WebRtc(connection) = self {
-            connection.catch_up();
+            connection.skip_to_live();
         }
     }
 
@@ -117,7 +118,7 @@ impl Transport {
                 };
                 Backlog {
                     wait: connection.backlog(now) + beside,
-                    queued: connection.queued(),
+                    queued: connection.queue_time(),
                     is_full,
                 }
             }
