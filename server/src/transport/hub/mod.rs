@@ -352,7 +352,7 @@ impl Hub {
         })??;
         let peer = self.peers.get(id)?;
         if !peer.transport.is_connected() {
-            self.tell_stream(peer.stream, Event::Interrupted(id), Instant::now());
+            self.tell_stream(peer.stream, Event::Interrupted(id), now);
         }
         Some(answered.map(|(answer, ufrag)| {
             if let Some(ufrag) = ufrag {
@@ -543,12 +543,12 @@ impl Hub {
 
     /// Every viewer is told when its own inputs are shown, by the next frame that it is sent.
     fn add_traces(&mut self, stream: StreamId, sample: &Sample) {
-        for input in &sample.traces {
-            for id in self.peers.of(&input.trace.viewer).to_vec() {
-                if let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.stream == stream) {
-                    peer.unsent_traces
-                        .add(&peer.viewer, std::slice::from_ref(input));
-                }
+        if sample.traces.is_empty() {
+            return;
+        }
+        for id in self.peers.ids_where(|peer| peer.stream == stream) {
+            if let Some(peer) = self.peers.get_mut(id) {
+                peer.unsent_traces.add(&peer.viewer, &sample.traces);
             }
         }
     }

@@ -26,7 +26,7 @@ const MAX_TCP: usize = MAX_UNAUTHENTICATED + 4 * MAX_PEERS;
 /// Larger than any datagram that crosses the internet.
 pub const MAX_DATAGRAM: usize = 2048;
 
-/// A datagram, and whose it is.
+/// A datagram, whose it is and how it came.
 pub struct Received {
     pub subscriber: SubscriberId,
     pub datagram: Datagram,
@@ -77,25 +77,26 @@ impl Sockets {
         socket: usize,
         buffer: &mut [u8; MAX_DATAGRAM],
     ) -> io::Result<Option<Received>> {
-        let (ours, socket) = &self.udp[socket];
-        let (length, theirs) = match socket.try_recv_from(buffer) {
+        let (local, socket) = &self.udp[socket];
+        let (length, remote) = match socket.try_recv_from(buffer) {
             Ok(received) => received,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
             // An ICMP message about something sent before; the next datagram is readable all the same.
             Err(_) => return Ok(None),
         };
         let payload = &buffer[..length];
-        let found = self.routes.find(payload, (*ours, theirs));
+        let found = self.routes.find(payload, (*local, remote));
         Ok(found.map(|subscriber| {
             let path = FiveTuple {
                 protocol: Protocol::Udp,
-                local: *ours,
-                remote: theirs,
+                local: *local,
+                remote,
             };
             let payload = BytesMut::from(payload);
+            let datagram = Datagram { path, payload };
             Received {
                 subscriber,
-                datagram: Datagram { path, payload },
+                datagram,
             }
         }))
     }
@@ -112,9 +113,10 @@ impl Sockets {
             local: socket.link.ours,
             remote: socket.link.theirs,
         };
+        let datagram = Datagram { path, payload };
         Some(Received {
             subscriber,
-            datagram: Datagram { path, payload },
+            datagram,
         })
     }
 
@@ -171,24 +173,24 @@ impl Sockets {
 
     /// Sends a peer's datagram, and learns from it what belongs to that peer.
     pub fn send(&mut self, subscriber: SubscriberId, datagram: &Datagram) {
-        if is_binding_success(&datagram.payload) {
-            self.on_accepted(subscriber, &datagram.path);
-        } else if let Some(check) = request_transaction(&datagram.payload) {
+        let Datagram { path, payload } = datagram;
+        if is_binding_success(payload) {
+            self.on_accepted(subscriber, path);
+        } else if let Some(check) = request_transaction(payload) {
             self.routes.ask(check, subscriber);
         }
-        let (ours, theirs) = (datagram.path.local, datagram.path.remote);
-        match datagram.path.protocol {
+        match path.protocol {
             Protocol::Udp => {
                 let mut sockets = self.udp.iter();
-                if let Some((_, socket)) = sockets.find(|(address, _)| *address == ours) {
+                if let Some((_, socket)) = sockets.find(|(address, _)| *address == path.local) {
                     // A full buffer loses it, as the network may; what matters is repeated.
-                    let _ = socket.try_send_to(&datagram.payload, theirs);
+                    let _ = socket.try_send_to(payload, path.remote);
                 }
             }
             Protocol::Tcp => {
-                let id = self.tcp_by_ends.get(&(ours, theirs));
+                let id = self.tcp_by_ends.get(&(path.local, path.remote));
                 if let Some(socket) = id.and_then(|id| self.tcp.get(id)) {
-                    socket.link.send(&datagram.payload);
+                    socket.link.send(payload);
                 }
             }
         }

@@ -44,7 +44,7 @@ impl SocketEnd {
         SocketEnd { hub, subscriber }
     }
 
-    /// A binary message came. Waits while the hub is busy, and the viewer waits with it. `false` when nobody listens.
+    /// A binary message came. Waits while the hub is busy, which makes the viewer wait. `false` when the hub is gone.
     pub async fn on_message(&self, bytes: Bytes) -> bool {
         let subscriber = self.subscriber;
         let command = Command::SocketMessage { subscriber, bytes };
