@@ -1,7 +1,7 @@
 // /proc → which processes a server has started, what they cost, and whether any of them is left.
 
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
  * @typedef {object} Process
@@ -105,4 +105,27 @@ export function pssBytes(pid) {
   const kilobytes = /^Pss:\s+(\d+) kB/m.exec(rollup);
   if (!kilobytes) throw new Error(`no Pss in /proc/${pid}/smaps_rollup`);
   return Number(kilobytes[1]) * 1024;
+}
+
+/**
+ * What one process holds: open descriptors, by kind (`socket`, `/memfd:name`); threads; resident bytes that no file
+ * backs.
+ * @param {number} pid
+ */
+export function held(pid) {
+  /** @type {Record<string, number>} */
+  const descriptors = {};
+  for (const number of readdirSync(`/proc/${pid}/fd`)) {
+    let kind;
+    try {
+      kind = readlinkSync(`/proc/${pid}/fd/${number}`).split(':[')[0];
+    } catch {
+      continue; // Closed since.
+    }
+    descriptors[kind] = (descriptors[kind] ?? 0) + 1;
+  }
+  const threads = readdirSync(`/proc/${pid}/task`).length;
+  const resident = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  if (!resident) throw new Error(`no RssAnon in /proc/${pid}/status`);
+  return { descriptors, threads, bytes: Number(resident[1]) * 1024 };
 }

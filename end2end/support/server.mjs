@@ -58,9 +58,10 @@ export class Server {
 
   /**
    * Starts one and waits for the URL it prints.
-   * @param {{ flags?: string[], host?: string, port?: number, mediaPort?: number, runtimeDir?: string }} [options]
+   * @param {{ flags?: string[], env?: Record<string, string>, host?: string, port?: number, mediaPort?: number,
+   *   runtimeDir?: string }} [options]
    */
-  static async start({ flags = [], host = '127.0.0.1', port, mediaPort = 0, runtimeDir = newRuntimeDir() } = {}) {
+  static async start({ flags = [], env = {}, host = '127.0.0.1', port, mediaPort = 0, runtimeDir = newRuntimeDir() } = {}) {
     if (!existsSync(BINARY)) {
       throw new Error(`no server at ${BINARY}: build it with \`cargo xtask build\`, or set FARPANE_BIN`);
     }
@@ -68,7 +69,7 @@ export class Server {
     const settings = ['--listen', listen, '--media-port', String(mediaPort), '--runtime-dir', runtimeDir];
     const child = spawn(BINARY, ['serve', ...settings, ...flags], {
       cwd: ROOT,
-      env: process.env,
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const server = new Server(child, runtimeDir);

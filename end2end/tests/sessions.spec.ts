@@ -2,7 +2,7 @@
 
 import type { Locator } from '@playwright/test';
 import { expect, test } from '../support/fixtures';
-import { flag, isAlive } from '../support/processes.mjs';
+import { flag, held, isAlive } from '../support/processes.mjs';
 import { until } from '../support/until.mjs';
 import { GREEN, Viewer, YELLOW } from '../support/viewer';
 import type { Server } from '../support/server.mjs';
@@ -240,4 +240,66 @@ test('with room for one session a second one is refused with a reason', async ({
   await until(async () => (await server.sessions()).length === 0, () => 'the session does not end');
   await home.getByRole('button', { name: 'Start', exact: true }).click();
   await expect(home).toHaveURL(/\/s\//);
+});
+
+/** `FARPANE_SESSIONS=90 npx playwright test -g 'leave nothing'` ends a hundred; it takes some minutes. */
+const MORE = Number(process.env.FARPANE_SESSIONS ?? 12);
+
+/** One heap, which gives back what is free. As it is, glibc keeps tens of megabytes, now more and now less. */
+const heap = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '65536' };
+
+/** Also with such a heap two measurements differ by this much. */
+const NOISE_BYTES = 1024 * 1024;
+
+/** The metrics of a session are kept for ten minutes after its end: some 30 kB. A session that leaked held 300. */
+const METRICS_BYTES = 64 * 1024;
+
+/** Waits until the server holds what it held `before`: threads and connections that have no work give up in time. */
+async function holdsNoMore(server: Server, before: ReturnType<typeof held>, moreBytes: number): Promise<void> {
+  const more = () => {
+    const { descriptors, threads } = held(server.pid);
+    const counts = Object.entries({ ...descriptors, threads });
+    const then: Record<string, number> = { ...before.descriptors, threads: before.threads };
+    return counts.filter(([kind, count]) => count > (then[kind] ?? 0));
+  };
+  await until(() => more().length === 0, () => `${more()}, and before ${JSON.stringify(before)}`, 20_000);
+  expect(held(server.pid).bytes - before.bytes, 'bytes more than before').toBeLessThan(moreBytes);
+}
+
+test('sessions that end leave nothing behind in the server', async ({ start, run }) => {
+  test.setTimeout(60_000 + MORE * 5_000);
+  const server = await start({ env: heap });
+  let opened = 0;
+  const openAndEnd = async (times: number) => {
+    for (let time = 0; time < times; time++) {
+      const url = run.url('counter.html', { opened: String(opened++) });
+      const session = await server.open(url);
+      await run.saw('layout', { query: new URL(url).search });
+      const chromes = server.chromes();
+      expect(chromes).toHaveLength(1);
+      await server.call('end', { session });
+      await allGone(server, chromes);
+    }
+  };
+  await openAndEnd(10);
+  const before = held(server.pid);
+  await openAndEnd(MORE);
+  await holdsNoMore(server, before, NOISE_BYTES + MORE * METRICS_BYTES);
+});
+
+test('viewers that come and go leave nothing behind in the server', async ({ open, join, start }) => {
+  const server = await start({ env: heap });
+  const first = await open('counter.html', {}, server);
+  const comeAndGo = async (times: number) => {
+    for (let time = 0; time < times; time++) {
+      const viewer = await join(first);
+      await viewer.flows();
+      await viewer.page.close();
+      await expect.poll(async () => (await server.sessions())[0].viewers).toBe(1);
+    }
+  };
+  await comeAndGo(5);
+  const before = held(server.pid);
+  await comeAndGo(10);
+  await holdsNoMore(server, before, NOISE_BYTES);
 });

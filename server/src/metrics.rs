@@ -26,7 +26,7 @@ const LATENCY_STAGE_BUCKETS: &[f64] = &[
     0.2, 0.5, 1.0,
 ];
 
-/// Histogram samples are buffered until `/metrics` is read or this much time passes.
+/// Histogram samples are buffered until `/metrics` is read or this much time passes, and so are sessions to be forgotten.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Installs the process's recorder; once. Fails when there is one already.
@@ -72,8 +72,15 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 pub async fn run_upkeep(handle: PrometheusHandle) {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;
-        handle.run_upkeep();
+        tidy(&handle);
     }
+}
+
+/// Sorts buffered samples into their buckets and forgets what has been idle for [`IDLE_TIMEOUT`]. The exporter's own
+/// upkeep does the first only: it forgets while it renders.
+fn tidy(handle: &PrometheusHandle) {
+    let written = handle.render_to_write(&mut std::io::sink());
+    written.expect("a sink takes everything");
 }
 
 /// The body of `/metrics`, with the present numbers of sessions and viewers.
@@ -85,4 +92,26 @@ pub fn render(handle: &PrometheusHandle, sessions: &[(SessionId, SessionState)])
     }
     handle.run_upkeep();
     handle.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_ended_is_forgotten_also_where_nobody_reads() {
+        let builder = PrometheusBuilder::new();
+        let builder = builder.idle_timeout(MetricKindMask::ALL, Some(Duration::ZERO));
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        metrics::with_local_recorder(&recorder, || {
+            metrics::counter!("farpane_frames_total", "session" => "a").increment(1);
+            metrics::gauge!("farpane_viewers", "session" => "a").set(1.0);
+            metrics::histogram!("farpane_encode_seconds", "session" => "a").record(0.001);
+        });
+        // Seen for the first time, and idle from then on.
+        tidy(&handle);
+        tidy(&handle);
+        assert_eq!(handle.render(), "");
+    }
 }

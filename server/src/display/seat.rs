@@ -23,6 +23,7 @@ use super::{DisplayError, SeatEvent, compositor::Compositor, pixel_space::logica
 /// The seat with its keyboard and its pointer.
 pub struct DisplaySeat {
     state: SeatState<Compositor>,
+    seat: Seat<Compositor>,
     keyboard: KeyboardHandle<Compositor>,
     pointer: PointerHandle<Compositor>,
     /// Where the pointer is in the page; `None` until it has moved for the first time.
@@ -52,11 +53,17 @@ impl DisplaySeat {
         let pointer = seat.add_pointer();
         Ok(DisplaySeat {
             state,
+            seat,
             keyboard,
             pointer,
             pointer_at: None,
             held_buttons: HashSet::new(),
         })
+    }
+
+    /// Ends what a person was doing. A drag that is under way owns the seat, and the seat's pointer owns the drag.
+    pub fn remove_pointer(&mut self) {
+        self.seat.remove_pointer();
     }
 }
 

@@ -8,12 +8,16 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use smithay::reexports::wayland_server;
+use smithay::reexports::wayland_server::{
+    self,
+    backend::{ClientId, DisconnectReason},
+};
 use tokio::sync::watch;
 
 use super::{
     DisplayError, DisplayOptions, DisplayState,
     callback_budget::CallbackBudget,
+    clipboard,
     compositor::{Chrome, Compositor},
     inbox::{ClockChange, Inbox},
     seat,
@@ -41,7 +45,9 @@ pub fn run(
         match Loop::new(options, mailbox, downlink, stream, state) {
             Ok(mut display) => {
                 let _ = started.send(Ok(()));
-                display.run(inbox)
+                let why = display.run(inbox);
+                display.end();
+                why
             }
             Err(error) => {
                 let _ = started.send(Err(error));
@@ -57,6 +63,7 @@ pub fn run(
 struct Loop {
     wayland: wayland_server::Display<Compositor>,
     compositor: Compositor,
+    chrome: ClientId,
     disconnected: Arc<std::sync::Mutex<Option<String>>>,
     mailbox: Arc<Mailbox>,
     downlink: Arc<Downlink>,
@@ -82,10 +89,11 @@ impl Loop {
         )?;
         let chrome = Chrome::default();
         let disconnected = chrome.disconnected();
-        wayland.handle().insert_client(stream, Arc::new(chrome))?;
+        let chrome = wayland.handle().insert_client(stream, Arc::new(chrome))?;
         Ok(Loop {
             wayland,
             compositor,
+            chrome: chrome.id(),
             disconnected,
             mailbox,
             downlink,
@@ -186,5 +194,19 @@ impl Loop {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         disconnected.take()
+    }
+
+    /// Disconnects Chrome, if it has not disconnected itself, and breaks every cycle of references through the seat:
+    /// surfaces and subsurfaces refer to each other until they are destroyed, and so do the seat and what uses it.
+    fn end(&mut self) {
+        let handle = self.wayland.handle().backend_handle();
+        handle.kill_client(self.chrome.clone(), DisconnectReason::ConnectionClosed);
+        let backend = self.wayland.backend();
+        // Always an error, since nothing can be read from it any more; its objects are destroyed all the same.
+        let _ = backend.dispatch_single_client(&mut self.compositor, self.chrome.clone());
+        self.compositor.seat.remove_pointer();
+        if let Err(error) = clipboard::release_destroyed(&mut self.compositor) {
+            tracing::warn!(%error, "the seat of a display cannot be released");
+        }
     }
 }
