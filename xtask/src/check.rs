@@ -1,4 +1,4 @@
-//! What must pass: format, clippy, dependencies and every test, each a step that is told and timed.
+//! What must pass: format, clippy, documentation, dependencies and every test, each a step that is told and timed.
 
 use crate::build;
 use crate::namespace;
@@ -42,6 +42,22 @@ pub fn format_and_lints(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
             "--",
             "-Dwarnings",
         ]))
+    })
+}
+
+/// Every link in a doc comment leads somewhere.
+pub fn documentation(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let doc = || {
+        let mut command = workspace.cargo("doc");
+        // What `--help` prints is a doc comment too, and has addresses as one types them. Who reads what is linked from
+        // a public item to a private one has the sources.
+        let flags = "-Dwarnings -Arustdoc::bare_urls -Arustdoc::private_intra_doc_links";
+        command.arg("--no-deps").env("RUSTDOCFLAGS", flags);
+        command
+    };
+    steps.step("Documentation", || {
+        run(doc().args(NATIVE))?;
+        run(doc().args(["--release", "--package=xtask"]))
     })
 }
 

@@ -86,6 +86,7 @@ fn perform(task: Task) -> Result<()> {
             Steps::all(|steps| {
                 steps.step("Set up", || setup::prepare(&workspace, Purpose::Ci))?;
                 check::format_and_lints(&workspace, steps)?;
+                check::documentation(&workspace, steps)?;
                 check::dependencies(&workspace, steps)?;
                 check::tests(&workspace, steps, &[])
             })

@@ -9,7 +9,7 @@ Usage: cargo xtask <task> [-- arguments]
   bench [-- its arguments]          Measure latency, frame rate, bitrate, CPU and memory through a real browser
   bench --links [-- its arguments]  The same on links made for it: narrow, lossy, changing, cut (needs root)
   build                             Set up and build, without starting anything
-  ci                                What must pass before a change goes in: format, clippy, dependencies, tests
+  ci                                What must pass before a change goes in: format, clippy, docs, dependencies, tests
 
 `cargo xtask run -- --help` explains Farpane's own options.
 `cargo bench -p server` measures picture and encoder alone.";

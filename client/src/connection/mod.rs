@@ -1,6 +1,6 @@
 //! A viewer's way to its session: join → offer → answer → pictures and messages; lost → a fresh peer.
 //!
-//! What goes out is in [`sending`], what comes in in [`hearing`].
+//! What goes out is in [`outbound`], what comes in in [`inbound`].
 
 // What the components see of it.
 pub mod view_state;

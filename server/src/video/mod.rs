@@ -1,6 +1,6 @@
 //! The newest picture → one H.264 access unit, on a thread of its own.
 //!
-//! What each frame is like is decided by the [`plan`], frame by frame. The encoder's own rate control is left out: it
+//! What each frame is like is decided by [`rate_control`], frame by frame. The encoder's own rate control is left out: it
 //! takes a second to notice that a link has become ten times narrower, and remembers what a page took that is not shown
 //! any more. It serves a fixed bitrate only.
 
@@ -39,7 +39,7 @@ pub struct EncoderOptions {
     pub bitrate: Bitrate,
     /// Frames per second, at most 60.
     pub frame_rate: u32,
-    /// Frames follow the link as the [`plan`] says, and a page that rests is sharpened; otherwise rate control does it all.
+    /// Frames follow the link as [`rate_control`] says, and a page that rests is sharpened; otherwise rate control does it all.
     pub adapt: bool,
 }
 
