@@ -1,5 +1,6 @@
 //! A server function's typed error → its HTTP status: the functions themselves all answer with 500.
 
+use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -10,6 +11,11 @@ use shared::error::ApiError;
 
 /// An error is a sentence.
 const MAX_ERROR: usize = 64 * 1024;
+
+/// An error that is found before any function runs.
+pub fn refusal(error: ApiError) -> Response {
+    (status(&error), Json(error)).into_response()
+}
 
 pub async fn typed_status(request: Request, next: Next) -> Response {
     let is_function = request.uri().path().starts_with("/api/");
@@ -25,11 +31,14 @@ pub async fn typed_status(request: Request, next: Next) -> Response {
         if let ApiError::Internal(cause) = &error {
             tracing::error!(cause, "a server function failed");
         }
-        parts.status =
-            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        parts.status = status(&error);
         parts
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     Response::from_parts(parts, Body::from(bytes))
+}
+
+fn status(error: &ApiError) -> StatusCode {
+    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
