@@ -10,6 +10,7 @@ mod build;
 // What is done with the built product.
 mod bench;
 mod check;
+mod fuzz;
 mod product;
 // How a command is run, a step is told and a test is counted.
 mod environment;
@@ -80,6 +81,11 @@ fn perform(task: Task) -> Result<()> {
                 steps.step("Set up", || setup::prepare(&workspace, Purpose::Test))?;
                 check::tests(&workspace, steps, &args)
             })
+        }
+        Task::Fuzz(args) => {
+            let workspace = Workspace::find(false)?;
+            setup::prepare(&workspace, Purpose::Build)?;
+            fuzz::fuzz(&workspace, &args)
         }
         Task::Ci => {
             let workspace = Workspace::find(true)?;

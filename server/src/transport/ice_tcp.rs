@@ -165,10 +165,11 @@ fn write(wire: &Wire) -> io::Result<bool> {
     }
 }
 
-struct TooLong;
+/// No datagram is so long: the stream is something else.
+pub(super) struct TooLong;
 
 /// Takes the first whole datagram off the buffer. Says that one is too long before having read it.
-fn next_datagram(buffer: &mut BytesMut) -> Option<Result<BytesMut, TooLong>> {
+pub(super) fn next_datagram(buffer: &mut BytesMut) -> Option<Result<BytesMut, TooLong>> {
     let length = usize::from(u16::from_be_bytes(*buffer.first_chunk()?));
     if length > MAX_DATAGRAM {
         return Some(Err(TooLong));

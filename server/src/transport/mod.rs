@@ -25,6 +25,9 @@ mod ice_tcp;
 mod routes;
 mod stun;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 use crate::congestion::sender_state::SenderState;
 use hub::{Order, PeerKey};
 use listen::Listeners;

@@ -22,6 +22,13 @@ pub const DENY: Tool = Tool {
     options: &["--no-default-features"],
 };
 
+/// Builds and runs what is in `fuzz/`.
+pub const FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    options: &[],
+};
+
 impl Tool {
     /// Where its program is, once it has been installed.
     pub fn program(&self, workspace: &Workspace) -> PathBuf {

@@ -16,5 +16,8 @@ mod tail_loss_probe;
 mod twcc_feedback;
 mod twcc_for_rtx;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 /// Interceptors are out of reach once a connection is built; this is what they share with it.
 pub type SharedSenderState = Arc<Mutex<SenderState>>;
