@@ -1,6 +1,7 @@
 //! The server functions: typed calls with JSON bodies under `/api/…`, for the page and for scripts alike.
 //!
-//! What they do is behind [`Backend`], which the server provides as context.
+//! The server implements them in a [`Backend`], which it provides as context. A function that acts on a session takes the
+//! viewer in whose name it is called; without one, the caller's credential says who acts.
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -10,35 +11,66 @@ use shared::geometry::VideoSize;
 use shared::message::{ClientMessage, ServerMessage};
 use shared::session::{SessionId, SessionState, TabId, ViewerId};
 
-/// What the server does when a function is called. One implementation; a trait because a server function cannot name
-/// the server's types.
+/// The implementation of the server functions.
 #[cfg(feature = "ssr")]
 mod backend {
     use super::*;
     use std::future::Future;
     use std::pin::Pin;
+    use std::sync::Arc;
 
+    /// Result of a server function.
     pub type Reply<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send>>;
 
+    /// Who calls, by the credential of the request. The server provides it as context, beside [`Backend`].
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Caller {
+        /// A page in a browser: it has the cookie.
+        Page,
+        /// A script, by the name of the credential that it showed.
+        Script(Arc<str>),
+    }
+
+    /// One method per server function, and [`Control`] for all that act on a session's Chrome. The server has the only
+    /// implementation; a trait because this crate cannot name the server's types.
     pub trait Backend: Send + Sync {
-        fn open(&self, url: String, size: Option<VideoSize>) -> Reply<Opened>;
+        /// See [`open`](super::open()).
+        fn open(&self, caller: Caller, url: String, size: Option<VideoSize>) -> Reply<Opened>;
+        /// See [`sessions`](super::sessions()).
         fn sessions(&self) -> Reply<Vec<SessionSummary>>;
-        fn join(&self, session: SessionId) -> Reply<Joined>;
+        /// See [`join`](super::join()).
+        fn join(&self, caller: Caller, session: SessionId) -> Reply<Joined>;
+        /// See [`offer`](super::offer()).
         fn offer(&self, session: SessionId, viewer: ViewerId, sdp: String) -> Reply<Answer>;
+        /// See [`leave`](super::leave()).
         fn leave(&self, session: SessionId, viewer: ViewerId) -> Reply<()>;
+        /// See [`updates`](super::updates()).
         fn updates(&self, session: SessionId, viewer: ViewerId, after: u64) -> Reply<SessionState>;
+        /// See [`send_input`](super::send_input()).
         fn send_input(
             &self,
             session: SessionId,
             viewer: ViewerId,
             messages: Vec<ClientMessage>,
         ) -> Reply<Vec<ServerMessage>>;
-        fn control(&self, session: SessionId, control: Control) -> Reply<()>;
-        fn end(&self, session: SessionId) -> Reply<()>;
+        /// Acts on the session's Chrome; `viewer` is who acts, if it watches the session.
+        fn control(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            control: Control,
+        ) -> Reply<()>;
+        /// Answered when nothing of the session is left.
+        fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()>;
     }
 
-    /// What a person or a script asks of a session's Chrome; each is a server function of the same name.
+    /// What a viewer or a script asks of a session's Chrome; each is a server function of the same name.
     #[derive(Clone, Debug, PartialEq)]
+    #[allow(
+        missing_docs,
+        reason = "the server functions of the same names are documented"
+    )]
     pub enum Control {
         Navigate { url: String },
         Back,
@@ -52,49 +84,63 @@ mod backend {
         Restart,
     }
 
-    pub(super) fn backend() -> std::sync::Arc<dyn Backend> {
+    pub(super) fn backend() -> Arc<dyn Backend> {
         leptos::prelude::expect_context()
+    }
+
+    pub(super) fn caller() -> Caller {
+        leptos::prelude::expect_context()
+    }
+
+    pub(super) async fn control(
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        control: Control,
+    ) -> Result<(), ApiError> {
+        let asked = backend().control(caller(), session, viewer, control);
+        asked.await
     }
 }
 #[cfg(feature = "ssr")]
-use backend::backend;
+pub use backend::{Backend, Caller, Control, Reply};
 #[cfg(feature = "ssr")]
-pub use backend::{Backend, Control, Reply};
+use backend::{backend, caller, control};
 
-/// Starts a session on `url` (a URL, or words to search; empty opens a blank page).
+/// Opens a session on `url`: an address, or words to search; empty is a blank page.
 #[server(prefix = "/api", endpoint = "open", input = Json, output = Json)]
 pub async fn open(
     #[server(default)] url: String,
     #[server(default)] size: Option<VideoSize>,
 ) -> Result<Opened, ApiError> {
-    backend().open(url, size).await
+    backend().open(caller(), url, size).await
 }
 
-/// The sessions that run now.
+/// Lists the open sessions.
 #[server(prefix = "/api", endpoint = "sessions", input = Json, output = Json)]
 pub async fn sessions() -> Result<Vec<SessionSummary>, ApiError> {
     backend().sessions().await
 }
 
-/// Becomes a viewer of a session; `offer` comes next.
+/// Adds a viewer to a session; the viewer's next call is `offer`.
 #[server(prefix = "/api", endpoint = "join", input = Json, output = Json)]
 pub async fn join(session: SessionId) -> Result<Joined, ApiError> {
-    backend().join(session).await
+    backend().join(caller(), session).await
 }
 
-/// WebRTC offer → complete answer. Called again for an ICE restart or a new peer; the newest offer wins.
+/// SDP offer → SDP answer with all candidates. Also for an ICE restart or a new connection: the latest offer replaces
+/// earlier ones.
 #[server(prefix = "/api", endpoint = "offer", input = Json, output = Json)]
 pub async fn offer(session: SessionId, viewer: ViewerId, sdp: String) -> Result<Answer, ApiError> {
     backend().offer(session, viewer, sdp).await
 }
 
-/// The viewer closed its page (`navigator.sendBeacon`).
+/// Removes a viewer that has closed its page (called by `navigator.sendBeacon`).
 #[server(prefix = "/api", endpoint = "leave", input = Json, output = Json)]
 pub async fn leave(session: SessionId, viewer: ViewerId) -> Result<(), ApiError> {
     backend().leave(session, viewer).await
 }
 
-/// Waits until the session's state is newer than version `after`, for at most 20 seconds, and gives it.
+/// Waits until the session's state has a version above `after`, for at most 20 seconds, and returns it.
 #[server(prefix = "/api", endpoint = "updates", input = Json, output = Json)]
 pub async fn updates(
     session: SessionId,
@@ -104,7 +150,7 @@ pub async fn updates(
     backend().updates(session, viewer, after).await
 }
 
-/// The same messages that travel on the data channels, for when these are not open; gives what they were answered.
+/// The messages of the data channels, for when these are not open; returns the server's messages in response.
 #[server(prefix = "/api", endpoint = "send_input", input = Json, output = Json)]
 pub async fn send_input(
     session: SessionId,
@@ -114,74 +160,107 @@ pub async fn send_input(
     backend().send_input(session, viewer, messages).await
 }
 
-/// Shows `url` (a URL, or words to search) in the active tab.
+/// Navigates the active tab to `url`: an address, or words to search.
 #[server(prefix = "/api", endpoint = "navigate", input = Json, output = Json)]
-pub async fn navigate(session: SessionId, url: String) -> Result<(), ApiError> {
-    backend().control(session, Control::Navigate { url }).await
+pub async fn navigate(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    url: String,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Navigate { url }).await
 }
 
+/// Goes one entry back in the active tab's history.
 #[server(prefix = "/api", endpoint = "back", input = Json, output = Json)]
-pub async fn back(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Back).await
+pub async fn back(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Back).await
 }
 
+/// Goes one entry forward in the active tab's history.
 #[server(prefix = "/api", endpoint = "forward", input = Json, output = Json)]
-pub async fn forward(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Forward).await
+pub async fn forward(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Forward).await
 }
 
+/// Reloads the active tab.
 #[server(prefix = "/api", endpoint = "reload", input = Json, output = Json)]
-pub async fn reload(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Reload).await
+pub async fn reload(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Reload).await
 }
 
-/// Stops loading.
+/// Stops loading the active tab.
 #[server(prefix = "/api", endpoint = "stop", input = Json, output = Json)]
-pub async fn stop(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Stop).await
+pub async fn stop(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Stop).await
 }
 
-/// Opens a tab on `url`, blank without one, and shows it.
+/// Opens a tab on `url`, or a blank one, and activates it.
 #[server(prefix = "/api", endpoint = "new_tab", input = Json, output = Json)]
 pub async fn new_tab(
     session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
     #[server(default)] url: Option<String>,
 ) -> Result<(), ApiError> {
-    backend().control(session, Control::NewTab { url }).await
+    control(session, viewer, Control::NewTab { url }).await
 }
 
+/// Brings a tab to the front.
 #[server(prefix = "/api", endpoint = "activate_tab", input = Json, output = Json)]
-pub async fn activate_tab(session: SessionId, tab: TabId) -> Result<(), ApiError> {
-    backend()
-        .control(session, Control::ActivateTab { tab })
-        .await
+pub async fn activate_tab(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    tab: TabId,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::ActivateTab { tab }).await
 }
 
+/// Closes a tab.
 #[server(prefix = "/api", endpoint = "close_tab", input = Json, output = Json)]
-pub async fn close_tab(session: SessionId, tab: TabId) -> Result<(), ApiError> {
-    backend().control(session, Control::CloseTab { tab }).await
+pub async fn close_tab(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    tab: TabId,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::CloseTab { tab }).await
 }
 
-/// Answers the `alert`, `confirm`, `prompt` or `beforeunload` that is open.
+/// Closes the open `alert`, `confirm`, `prompt` or `beforeunload` dialog; `text` is what a `prompt` returns.
 #[server(prefix = "/api", endpoint = "answer_dialog", input = Json, output = Json)]
 pub async fn answer_dialog(
     session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
     accept: bool,
     #[server(default)] text: Option<String>,
 ) -> Result<(), ApiError> {
-    backend()
-        .control(session, Control::AnswerDialog { accept, text })
-        .await
+    control(session, viewer, Control::AnswerDialog { accept, text }).await
 }
 
-/// Starts Chrome again after it was stopped or killed; its tabs' addresses are kept.
+/// Starts Chrome again, with the addresses of its tabs, after it has exited.
 #[server(prefix = "/api", endpoint = "restart", input = Json, output = Json)]
-pub async fn restart(session: SessionId) -> Result<(), ApiError> {
-    backend().control(session, Control::Restart).await
+pub async fn restart(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::Restart).await
 }
 
 /// Ends the session for all its viewers.
 #[server(prefix = "/api", endpoint = "end", input = Json, output = Json)]
-pub async fn end(session: SessionId) -> Result<(), ApiError> {
-    backend().end(session).await
+pub async fn end(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    backend().end(caller(), session, viewer).await
 }

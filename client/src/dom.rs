@@ -1,9 +1,9 @@
 //! The one door to the browser's events and timers: each registration ends when its owner is dropped.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use futures::channel::oneshot;
-use leptos::prelude::{IntervalHandle, set_interval_with_handle, set_timeout};
+use leptos::prelude::{IntervalHandle, set_interval_with_handle};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -127,18 +127,45 @@ impl Drop for Interval {
     }
 }
 
-/// Resolves after `duration`.
-pub async fn sleep(duration: Duration) {
-    let (done, over) = oneshot::channel();
-    set_timeout(
-        move || {
-            // The sleeper may have gone.
-            let _ = done.send(());
-        },
-        duration,
-    );
-    // The sender lives in the timer until it fires.
-    let _ = over.await;
+/// One timer that is set again and again, and silent once dropped.
+pub struct Alarm {
+    closure: Closure<dyn FnMut()>,
+    set: Cell<Option<i32>>,
+}
+
+impl Alarm {
+    pub fn new(action: impl FnMut() + 'static) -> Alarm {
+        Alarm {
+            closure: Closure::new(action),
+            set: Cell::new(None),
+        }
+    }
+
+    /// Calls once after `delay`, and not when it would have otherwise.
+    pub fn set(&self, delay: Duration) {
+        self.clear();
+        // A timer that comes too early is set again.
+        let millis = i32::try_from(delay.as_millis()).unwrap_or(i32::MAX);
+        let set = window().set_timeout_with_callback_and_timeout_and_arguments_0(
+            self.closure.as_ref().unchecked_ref(),
+            millis,
+        );
+        self.set
+            .set(Some(set.expect("a window takes any number of timeouts")));
+    }
+
+    pub fn clear(&self) {
+        if let Some(set) = self.set.take() {
+            // Without effect once it has called.
+            window().clear_timeout_with_handle(set);
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 /// The browser's window; only in effects and event handlers.

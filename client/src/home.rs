@@ -156,7 +156,7 @@ fn SessionItem(
         let session = session.clone();
         spawn_local(async move {
             // Refused only if it has already ended; the fresh list tells either way.
-            let _ = api::end(session).await;
+            let _ = api::end(session, None).await;
             sessions.refetch();
         });
     };

@@ -235,6 +235,15 @@ export function keepMediaPortShut() {
   Object.assign(window, { mediaPort: { open } });
 }
 
+/** For `addInitScript`: the browser's WebRTC has no H.264, as Firefox without its OpenH264 plugin. */
+export function hideH264() {
+  const tell = RTCRtpReceiver.getCapabilities;
+  RTCRtpReceiver.getCapabilities = (kind) => {
+    const told = tell.call(RTCRtpReceiver, kind);
+    return told && { ...told, codecs: told.codecs.filter(({ mimeType }) => !/h264/i.test(mimeType)) };
+  };
+}
+
 /** For `addInitScript`: the page uses relayed candidates alone, as where only the TURN server can be reached. */
 export function keepToRelays() {
   const configure = RTCPeerConnection.prototype.setConfiguration;

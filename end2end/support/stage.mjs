@@ -151,7 +151,7 @@ export class Stage {
   /** @param {Server} server */
   async noteEstimate(server) {
     const reply = await fetch(server.url('/metrics'), { headers: server.bearer }).catch(() => null);
-    const value = /^farpane_estimate_bits_per_second(?:\{[^}]*\})? (\S+)$/m.exec((await reply?.text().catch(() => '')) ?? '');
+    const value = /^farpane_estimated_bandwidth_bits_per_second(?:\{[^}]*\})? (\S+)$/m.exec((await reply?.text().catch(() => '')) ?? '');
     if (value) this.estimates.push({ at: Date.now(), bits: Number(value[1]) });
   }
 

@@ -126,7 +126,7 @@ test('a script can do what a person does', async ({ open, server, run }) => {
   const target = await run.center('target');
   const { viewer: script, state } = await server.call('join', { session });
   expect(state.phase).toBe('Running');
-  expect(state.size).toEqual({ width: 1280, height: 720 });
+  expect(state.geometry.video).toEqual({ width: 1280, height: 720 });
   expect(state.tabs).toHaveLength(1);
   const press = (pressed: boolean) => ({ PointerButton: { at: target, button: 'Left', pressed } });
   await server.call('send_input', { session, viewer: script, messages: [press(true), press(false)] });

@@ -93,6 +93,34 @@ test('End ends the session for all its viewers', async ({ open, join, server }) 
   await allGone(server, chromes);
 });
 
+test('a script that ends a session is answered when nothing of it is left', async ({ run, server }) => {
+  const session = await server.open(run.url('green.html'));
+  const chromes = server.chromes();
+  await server.call('end', { session });
+  expect(await server.sessions()).toEqual([]);
+  expect(chromes.filter(isAlive)).toEqual([]);
+  expect(server.files()).toEqual([]);
+});
+
+test('a session that no script knows ends soon after its page is closed, and survives a reload', async ({ page, admit, run, start }) => {
+  // Long enough to join again on a slow machine; the other time is longer than this test may take.
+  const server = await start({ flags: ['--grace', '300s', '--grace-closed', '8s'] });
+  await admit(page.context(), server);
+  await page.goto(server.url('/'));
+  await page.getByRole('textbox', { name: 'Address' }).fill(run.url('green.html'));
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.waitForURL(/\/s\//);
+  const session = new URL(page.url()).pathname.split('/').pop() ?? '';
+  const viewer = await new Viewer(page, server, session).watch();
+  await viewer.shows(YELLOW);
+  await page.reload();
+  await viewer.shows(YELLOW);
+  expect(await server.sessions()).toHaveLength(1);
+  const chromes = server.chromes();
+  await page.close();
+  await allGone(server, chromes);
+});
+
 test('Start again leads to a new session', async ({ open, server }) => {
   const viewer = await open();
   await viewer.button('End').click();

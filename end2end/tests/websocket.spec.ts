@@ -3,7 +3,7 @@
 import { get } from 'node:http';
 import { spread } from '../support/figures.mjs';
 import { expect, test } from '../support/fixtures';
-import { keepMediaPortShut } from '../support/instruments.mjs';
+import { hideH264, keepMediaPortShut } from '../support/instruments.mjs';
 import { clicksAndTypes } from '../support/journey';
 import type { Server } from '../support/server.mjs';
 import { GREEN, YELLOW } from '../support/viewer';
@@ -142,6 +142,25 @@ test('without WebCodecs a sentence says what is in the way, and input still work
   const [left, top] = [(box.width - 1280 * scale) / 2, (box.height - 720 * scale) / 2];
   await page.mouse.click(box.x + left + target.x * scale, box.y + top + target.y * scale);
   await run.saw('click', { target: 'target' });
+});
+
+test('a browser without H.264 in WebRTC takes the web socket at once', async ({ open, page, run }) => {
+  await page.addInitScript(hideH264);
+  const viewer = await open('recorder.html');
+  await clicksAndTypes(viewer, run, 'Without a plugin');
+  await viewer.travelsBy(SOCKET);
+  const offers = () => page.evaluate(() => window.instruments.peers.filter((peer) => peer.localDescription).length);
+  expect(await offers(), 'nothing was waited for').toBe(0);
+});
+
+test('a browser that cannot decode H.264 at all is told so in one sentence', async ({ admit, page, run, server }) => {
+  await page.addInitScript(hideH264);
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(window, 'VideoDecoder');
+  });
+  await admit(page.context());
+  await page.goto(server.url(`/s/${await server.open(run.url('recorder.html'))}`));
+  await expect(page.locator('.obstacle')).toHaveText('This browser cannot decode H.264 video, which Farpane sends.');
 });
 
 test('nonsense on the socket is survived', async ({ open, page, run }) => {

@@ -12,7 +12,7 @@ use farpane::picture::{
     rect::Rect,
     shrink::Shrink,
 };
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 
 /// A buffer as Chrome commits it.
 struct Buffer {
@@ -117,7 +117,7 @@ fn pictures(criterion: &mut Criterion) {
         let (width, height) = size.usize();
         let mut group = criterion.benchmark_group(format!("compose and convert, {label}"));
         for pattern in patterns(width, height) {
-            let latest = Mailbox::new(size);
+            let mailbox = Mailbox::new();
             let mut composer = Composer::default();
             let mut turn = 0;
             let mut draw = |damage: Rect| {
@@ -134,7 +134,7 @@ fn pictures(criterion: &mut Criterion) {
                 }));
                 let mut damaged = Damage::default();
                 damaged.add(damage);
-                latest.publish(Instant::now(), |canvas| {
+                mailbox.publish(Geometry::unscaled(size), Instant::now(), |canvas| {
                     black_box(composer.compose(canvas, &layers, &damaged))
                 });
             };

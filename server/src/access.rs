@@ -1,5 +1,5 @@
-//! Who may come in: the token, as a cookie for people and as a bearer for scripts, and the same origin for whatever changes
-//! something.
+//! Authentication, by the token as a cookie (pages) or a bearer (scripts); protection against cross-site requests and DNS
+//! rebinding.
 
 mod rules;
 
@@ -12,30 +12,32 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use subtle::ConstantTimeEq;
 
 use crate::config::Auth;
-use rules::{equal_in_constant_time, is_loopback_host, same_origin, without_token};
+use rules::{is_loopback_host, is_same_origin, without_token};
 
-/// The rules of one server.
+/// Who has access to this server.
 #[derive(Clone)]
 pub struct Access {
     auth: Arc<Auth>,
-    /// Cookies ignore ports, and several servers may share a host.
+    /// The cookie's name, with the port: browsers send a cookie to every port of its host.
     cookie: Arc<str>,
 }
 
-/// Each way to be refused, with its status and a sentence.
+/// Why a request is refused; each has a status and a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// 401
+    /// 401: no token, or a wrong one.
     NoToken,
-    /// 403: another site's page asks in this person's name.
-    OtherOrigin,
-    /// 403: a name that was made to point here (DNS rebinding).
-    OtherHost,
+    /// 403: sent by another site's page (cross-site request forgery).
+    CrossOrigin,
+    /// 403: sent to a host name that is not this machine's (DNS rebinding).
+    ForeignHost,
 }
 
 impl Access {
+    /// `port` is the one of HTTP.
     pub fn new(auth: Auth, port: u16) -> Access {
         Access {
             auth: Arc::new(auth),
@@ -43,7 +45,7 @@ impl Access {
         }
     }
 
-    /// The token, where one is needed.
+    /// The token, if one is required.
     pub fn token(&self) -> Option<&str> {
         match &*self.auth {
             Auth::Token(token) => Some(token),
@@ -51,12 +53,14 @@ impl Access {
         }
     }
 
+    /// In constant time, so that a response's delay does not reveal how much of a guess is right.
     fn is_token(&self, given: &str) -> bool {
         self.token()
-            .is_some_and(|token| equal_in_constant_time(token.as_bytes(), given.as_bytes()))
+            .is_some_and(|token| token.as_bytes().ct_eq(given.as_bytes()).into())
     }
 
-    fn knows_token(&self, headers: &HeaderMap) -> bool {
+    /// Every cookie of the name counts: another host of the same domain can set one too.
+    fn has_token(&self, headers: &HeaderMap) -> bool {
         let text = |name| {
             headers
                 .get_all(name)
@@ -86,30 +90,34 @@ impl Access {
                 .map(|authority| authority.as_str())
         });
         match &*self.auth {
-            Auth::Token(_) if !self.knows_token(headers) => return Err(Refused::NoToken),
-            Auth::None if !host.is_some_and(is_loopback_host) => return Err(Refused::OtherHost),
+            Auth::Token(_) if !self.has_token(headers) => return Err(Refused::NoToken),
+            Auth::None if !host.is_some_and(is_loopback_host) => return Err(Refused::ForeignHost),
             _ => {}
         }
-        // A web socket begins with a GET, takes input, and is open to every site's page unless its origin is looked at.
-        let changes = !matches!(*request.method(), Method::GET | Method::HEAD)
+        // The handshake of a web socket is a GET, and browsers apply no same-origin policy to it.
+        let has_effect = !matches!(*request.method(), Method::GET | Method::HEAD)
             || headers.contains_key(UPGRADE);
         let fetch_site = headers
             .get("sec-fetch-site")
             .and_then(|value| value.to_str().ok());
-        if changes && !same_origin(text(ORIGIN), fetch_site, host) {
-            return Err(Refused::OtherOrigin);
+        if has_effect && !is_same_origin(text(ORIGIN), fetch_site, host) {
+            return Err(Refused::CrossOrigin);
         }
         Ok(())
     }
 }
 
-/// The layer in front of everything but `/healthz`.
-pub async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+/// Middleware of everything but `/healthz`: refuses a request, or exchanges `?token=…` for a cookie.
+pub async fn require_access(
+    State(access): State<Access>,
+    request: Request,
+    next: Next,
+) -> Response {
     if *request.method() == Method::GET
-        && let Some((token, clean)) = without_token(request.uri())
+        && let Some((token, location)) = without_token(request.uri())
     {
         return match access.token().is_none() || access.is_token(&token) {
-            true => admit(&access, &token, &clean),
+            true => set_cookie(&access, &token, &location),
             false => refuse(Refused::NoToken, &request),
         };
     }
@@ -119,9 +127,9 @@ pub async fn guard(State(access): State<Access>, request: Request, next: Next) -
     }
 }
 
-/// The token moves from the URL into a cookie that scripts of a page cannot read.
-fn admit(access: &Access, token: &str, clean: &str) -> Response {
-    // Lax, not Strict: the link is opened from a terminal or a chat.
+/// Redirects to `location` with the token in a cookie, which a page's scripts cannot read.
+fn set_cookie(access: &Access, token: &str, location: &str) -> Response {
+    // Lax, not Strict: the URL may be opened from a chat in the browser.
     let cookie = format!("{}={token}; Path=/; HttpOnly; SameSite=Lax", access.cookie);
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
@@ -133,7 +141,7 @@ fn admit(access: &Access, token: &str, clean: &str) -> Response {
     }
     headers.insert(
         LOCATION,
-        value(clean).unwrap_or(HeaderValue::from_static("/")),
+        value(location).unwrap_or(HeaderValue::from_static("/")),
     );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
@@ -144,20 +152,20 @@ fn refuse(refused: Refused, request: &Request) -> Response {
         Refused::NoToken => (
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "Open the address with its token that the server printed when it started.",
+            "Open the URL that the server printed when it started: it contains the token.",
         ),
-        Refused::OtherOrigin => (
+        Refused::CrossOrigin => (
             StatusCode::FORBIDDEN,
             "forbidden",
-            "Another site's page asked for this, so it was refused.",
+            "The request was refused because another site's page sent it (cross-origin).",
         ),
-        Refused::OtherHost => (
+        Refused::ForeignHost => (
             StatusCode::FORBIDDEN,
             "forbidden",
-            "Without authentication this server answers to localhost only.",
+            "Without authentication, only requests to localhost are accepted.",
         ),
     };
-    tracing::debug!(kind, path = request.uri().path(), "refused");
+    tracing::debug!(kind, path = request.uri().path(), "request refused");
     if request.uri().path().starts_with("/api/") {
         let body = serde_json::json!({ "error": kind, "message": sentence });
         return (status, axum::Json(body)).into_response();
@@ -165,7 +173,39 @@ fn refuse(refused: Refused, request: &Request) -> Response {
     let page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Farpane</title>\
          <style>body{{font:1rem system-ui;margin:20vh auto;max-width:32rem;padding:0 1rem;color-scheme:light dark}}</style>\
-         <h1>Not yet</h1><p>{sentence}</p></html>"
+         <h1>No access</h1><p>{sentence}</p></html>"
     );
     (status, Html(page)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access(token: &str) -> Access {
+        Access::new(Auth::Token(token.to_owned()), 8080)
+    }
+
+    #[test]
+    fn a_token_must_be_equal_to_its_last_byte() {
+        let access = access("secret");
+        assert!(access.is_token("secret"));
+        for wrong in ["", "secre", "secreT", "secrets"] {
+            assert!(!access.is_token(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_cookie_of_the_name_counts_and_no_other() {
+        let access = access("secret");
+        let has_token = |cookies: &str| {
+            let value = HeaderValue::from_str(cookies).unwrap();
+            access.has_token(&HeaderMap::from_iter([(COOKIE, value)]))
+        };
+        assert!(has_token("a=b; farpane_8080=secret"));
+        assert!(has_token("farpane_8080=secret; farpane_8080=planted"));
+        assert!(has_token("farpane_8080=planted; farpane_8080=secret"));
+        assert!(!has_token("farpane_8081=secret"));
+        assert!(!has_token("farpane_8080=planted"));
+    }
 }

@@ -9,14 +9,17 @@ use std::time::Duration;
 pub struct Bitrate(u32);
 
 impl Bitrate {
+    /// So many bits per second.
     pub const fn bps(bits: u32) -> Bitrate {
         Bitrate(bits)
     }
 
+    /// So many times 1000 bits per second; the largest bitrate if that is too many.
     pub const fn kbps(kilobits: u32) -> Bitrate {
         Bitrate(kilobits.saturating_mul(1000))
     }
 
+    /// Bits per second.
     pub const fn as_bps(self) -> u32 {
         self.0
     }
@@ -27,6 +30,7 @@ impl Bitrate {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
+    /// This part of it, from 0 to 1.
     pub fn part(self, part: f64) -> Bitrate {
         Bitrate((f64::from(self.0) * part) as u32)
     }

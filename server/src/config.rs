@@ -1,6 +1,6 @@
-//! What was typed (flags, environment, file), then what it means, checked once.
+//! Settings as given (flags, environment, file) → a [`Config`] that is complete and free of contradictions.
 
-mod typed;
+mod settings;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -9,72 +9,83 @@ use std::time::Duration;
 use shared::api::IceServer;
 use shared::geometry::VideoSize;
 
-pub use typed::{Cli, Command, Typed};
+pub use settings::{Cli, Command, Settings};
 
 use crate::bitrate::Bitrate;
 
-/// What `farpane serve` runs with; nothing here can contradict itself any more.
+/// What `farpane serve` runs with, validated.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Of HTTP: pages, server functions and web sockets.
     pub listen: SocketAddr,
-    /// UDP and TCP port of the pictures; 0 takes a free one.
+    /// UDP and TCP port of WebRTC; 0 takes a free one.
     pub media_port: u16,
-    /// Addresses under which viewers reach this machine when they differ from its own (NAT 1:1).
+    /// Addresses under which viewers reach this machine if they differ from its own (1:1 NAT).
     pub public_ips: Vec<IpAddr>,
-    /// Handed to every viewer.
+    /// For the `RTCConfiguration` of every viewer.
     pub ice_servers: Vec<IceServer>,
-    /// `None` looks in the usual places.
+    /// Chrome's program; `None` looks at the usual paths.
     pub chrome: Option<PathBuf>,
+    /// Whether Chrome confines its renderers to its sandbox.
     pub chrome_sandbox: bool,
+    /// Who has access.
     pub auth: Auth,
+    /// At the same time; opening one more is refused.
     pub max_sessions: usize,
+    /// Of a session that was opened without a size.
     pub size: VideoSize,
-    /// The ceiling of a session's stream.
+    /// The highest bitrate of a session's stream.
     pub bitrate: Bitrate,
-    /// The stream follows what each viewer's network carries.
+    /// Whether bitrate, frame rate and resolution follow the estimated bandwidth.
     pub adapt: bool,
-    /// Pictures per second at most.
+    /// The highest frame rate, in frames per second.
     pub frame_rate: u32,
     /// How long a session lives on without a viewer.
     pub grace: Duration,
-    /// `{}` stands for the words.
+    /// The same, if its last viewer closed the page and no script ever named the session. The shorter one counts.
+    pub grace_closed: Duration,
+    /// URL of a web search; `{}` stands for the words.
     pub search_url: String,
-    /// Holds each session's private directory; `None` takes `/run/farpane` or the user's runtime directory.
+    /// Parent of each session's private directory; `None` takes `/run/farpane` or the user's runtime directory.
     pub runtime_dir: Option<PathBuf>,
-    /// The client: `pkg/farpane.{js,wasm,css}`.
+    /// Directory of the built client: `pkg/farpane.{js,wasm,css}`.
     pub site_root: PathBuf,
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub log: String,
+    /// Whether each log line is a JSON object.
     pub log_json: bool,
 }
 
-/// Who may come in.
+/// Who has access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// Who knows the token.
+    /// Requests with this token.
     Token(String),
-    /// Everybody who reaches the loopback address.
+    /// Every request to the loopback address.
     None,
 }
 
-/// What was typed cannot be meant.
+/// Why settings are not valid; each sentence names the setting and what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// The file of `--config`.
     #[error("{path} cannot be read: {source}")]
     File {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// `message` names the line and the key.
     #[error("{path} is not a valid configuration: {message}")]
     Syntax { path: PathBuf, message: String },
+    /// No authentication on an address that other machines may reach.
     #[error(
-        "--auth none lets everybody in, so it works on a loopback address only, and --listen is {0}: leave --auth away, or listen on 127.0.0.1"
+        "--auth none requires a loopback address, and --listen is {0}: remove --auth none, or set --listen 127.0.0.1:PORT"
     )]
-    OpenToTheWorld(SocketAddr),
-    #[error(
-        "the token must have at least 16 characters of [A-Za-z0-9_-]: anybody can try to guess it"
-    )]
+    AuthNoneBeyondLoopback(SocketAddr),
+    /// Short, or with characters that a URL or a cookie does not take.
+    #[error("--token must have at least 16 characters, of A-Z, a-z, 0-9, _ and - only")]
     WeakToken,
+    /// A number outside its bounds.
     #[error("--{flag} must be between {least} and {most}, and is {given}")]
     OutOfRange {
         flag: &'static str,
@@ -82,26 +93,27 @@ pub enum ConfigError {
         most: u64,
         given: u64,
     },
-    #[error("--search-url needs {{}} where the words go, and must start with https:// or http://")]
-    SearchUrl,
+    /// No `{}`, or no web address.
     #[error(
-        "{0:?} is no STUN or TURN address: write stun:HOST:PORT, or turn:USER:PASSWORD@HOST:PORT"
+        "--search-url must start with https:// or http://, and contain {{}} in place of the words"
     )]
+    SearchUrl,
+    /// No URL of RFC 7064 or RFC 7065, with TURN's credentials in front of the host.
+    #[error("--ice-server {0:?} is not valid: use stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")]
     IceServer(String),
 }
 
-impl Typed {
-    /// Fills in the defaults and refuses what contradicts itself. `random_token` is used when authentication is on and no
-    /// token was given.
-    pub fn check(self, random_token: impl FnOnce() -> String) -> Result<Config, ConfigError> {
+impl Settings {
+    /// Fills in the defaults and rejects contradictions. `random_token` is called if a token is needed and none is given.
+    pub fn validate(self, random_token: impl FnOnce() -> String) -> Result<Config, ConfigError> {
         let listen = self.listen.unwrap_or_else(|| ([127, 0, 0, 1], 8080).into());
         let auth = match (self.auth.unwrap_or_default(), self.token) {
-            (typed::AuthKind::None, _) if !listen.ip().is_loopback() => {
-                return Err(ConfigError::OpenToTheWorld(listen));
+            (settings::AuthKind::None, _) if !listen.ip().is_loopback() => {
+                return Err(ConfigError::AuthNoneBeyondLoopback(listen));
             }
-            (typed::AuthKind::None, _) => Auth::None,
-            (typed::AuthKind::Token, None) => Auth::Token(random_token()),
-            (typed::AuthKind::Token, Some(token)) => Auth::Token(strong(token)?),
+            (settings::AuthKind::None, _) => Auth::None,
+            (settings::AuthKind::Token, None) => Auth::Token(random_token()),
+            (settings::AuthKind::Token, Some(token)) => Auth::Token(strong_token(token)?),
         };
         let search_url = self
             .search_url
@@ -126,11 +138,17 @@ impl Typed {
                 as usize,
             size: self.size.unwrap_or_default(),
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),
-            adapt: self.adapt != Some(typed::Adapt::Off),
+            adapt: self.adapt != Some(settings::Adapt::Off),
             frame_rate: within("frame-rate", self.frame_rate.unwrap_or(60), 1, 60)? as u32,
             grace: Duration::from_secs(within(
                 "grace",
                 self.grace.unwrap_or(60),
+                0,
+                30 * 24 * 3600,
+            )?),
+            grace_closed: Duration::from_secs(within(
+                "grace-closed",
+                self.grace_closed.unwrap_or(20),
                 0,
                 30 * 24 * 3600,
             )?),
@@ -145,9 +163,9 @@ impl Typed {
     }
 }
 
-fn strong(token: String) -> Result<String, ConfigError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if token.len() >= 16 && token.bytes().all(plain) {
+fn strong_token(token: String) -> Result<String, ConfigError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if token.len() >= 16 && token.bytes().all(allowed) {
         Ok(token)
     } else {
         Err(ConfigError::WeakToken)
@@ -169,8 +187,8 @@ fn within(flag: &'static str, given: u64, least: u64, most: u64) -> Result<u64, 
 
 /// `stun:HOST:PORT`, `turn:USER:PASSWORD@HOST:PORT` or `turns:…`.
 fn ice_server(text: String) -> Result<IceServer, ConfigError> {
-    let wrong = || ConfigError::IceServer(text.clone());
-    let (scheme, rest) = text.split_once(':').ok_or_else(wrong)?;
+    let invalid = || ConfigError::IceServer(text.clone());
+    let (scheme, rest) = text.split_once(':').ok_or_else(invalid)?;
     match (scheme, rest.rsplit_once('@')) {
         ("stun" | "stuns", None) if !rest.is_empty() => Ok(IceServer {
             urls: vec![text.clone()],
@@ -178,14 +196,14 @@ fn ice_server(text: String) -> Result<IceServer, ConfigError> {
             credential: None,
         }),
         ("turn" | "turns", Some((login, host))) if !host.is_empty() => {
-            let (user, password) = login.split_once(':').ok_or_else(wrong)?;
+            let (user, password) = login.split_once(':').ok_or_else(invalid)?;
             Ok(IceServer {
                 urls: vec![format!("{scheme}:{host}")],
                 username: Some(user.to_owned()),
                 credential: Some(password.to_owned()),
             })
         }
-        _ => Err(wrong()),
+        _ => Err(invalid()),
     }
 }
 
@@ -196,12 +214,12 @@ mod tests {
     fn check(args: &[&str]) -> Result<Config, ConfigError> {
         let cli =
             <Cli as clap::Parser>::try_parse_from(["farpane", "serve"].iter().chain(args)).unwrap();
-        let Command::Serve(typed) = cli.command;
-        typed.check(|| "a-random-token-of-some-length".to_owned())
+        let Command::Serve(settings) = cli.command;
+        settings.validate(|| "a-random-token-of-some-length".to_owned())
     }
 
     #[test]
-    fn nothing_typed_is_loopback_with_a_token() {
+    fn without_settings_it_is_loopback_with_a_token() {
         let config = check(&[]).unwrap();
         assert!(config.listen.ip().is_loopback());
         assert!(matches!(config.auth, Auth::Token(token) if token.len() >= 16));
@@ -212,7 +230,7 @@ mod tests {
         assert!(check(&["--auth", "none"]).is_ok());
         assert!(matches!(
             check(&["--auth", "none", "--listen", "0.0.0.0:8080"]),
-            Err(ConfigError::OpenToTheWorld(_))
+            Err(ConfigError::AuthNoneBeyondLoopback(_))
         ));
     }
 
@@ -229,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn ice_servers_are_read_as_people_write_them() {
+    fn ice_servers_are_urls_with_credentials() {
         let config = check(&[
             "--ice-server",
             "stun:s:3478",

@@ -1,16 +1,16 @@
-//! Ids and tokens nobody can guess.
+//! Ids and tokens that cannot be guessed.
 
 use std::fmt::Write;
 
-/// 128 random bits: sessions and viewers stand in URLs.
+/// 128 random bits, as 32 hexadecimal digits: ids of sessions and viewers stand in URLs.
 pub fn random_id<Id: TryFrom<String>>() -> Id {
     match Id::try_from(random_hex::<16>()) {
         Ok(id) => id,
-        Err(_) => unreachable!("every kind of id takes 32 hexadecimal digits"),
+        Err(_) => unreachable!("every id type accepts 32 hexadecimal digits"),
     }
 }
 
-/// 192 random bits, for those who know it to come in.
+/// 192 random bits, as 48 hexadecimal digits: an authentication token.
 pub fn random_token() -> String {
     random_hex::<24>()
 }

@@ -1,4 +1,4 @@
-//! Pure: an input on its way through the server: taken → Chrome told → a commit answers it → encoded → sent.
+//! Pure: an input on its way through the server: received → written to Chrome → shown by a commit → encoded → sent.
 //!
 //! What is known of it travels with the picture, and with the frame, that shows it.
 
@@ -10,7 +10,9 @@ use shared::session::ViewerId;
 /// An input whose effect a viewer waits to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputTrace {
+    /// Who waits.
     pub viewer: ViewerId,
+    /// Which of that viewer's.
     pub input: InputId,
     /// Often changes nothing: a pointer that only passes, a button that goes down before the click.
     pub tentative: bool,
@@ -18,10 +20,11 @@ pub struct InputTrace {
     pub received_at: Instant,
 }
 
-/// A mark that a commit of Chrome has answered.
+/// A trace whose input a commit of Chrome shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresentedInput {
-    pub mark: InputTrace,
+    /// The input.
+    pub trace: InputTrace,
     /// When Chrome was told.
     pub seated_at: Instant,
     /// When it committed.
@@ -35,7 +38,9 @@ pub struct PresentedInput {
 pub struct EncodeTimes {
     /// What composing and converting its newest picture cost.
     pub convert: Duration,
+    /// When the encoder took the picture.
     pub encode_began: Instant,
+    /// When it had the frame.
     pub encoded_at: Instant,
 }
 
@@ -49,21 +54,21 @@ impl PresentedInput {
         epoch: Instant,
     ) -> InputPresented {
         let PresentedInput {
-            mark,
+            trace,
             seated_at,
             drawn_at,
             exact,
         } = self;
         let between = |from: Instant, to: Instant| micros(to.saturating_duration_since(from));
-        // A frame can be of a newer picture than the one that answered: then this one's waiting includes the other's
+        // A frame can be of a newer picture than the one that showed it first: then this one's waiting includes the other's
         // composing, which ends before the encoder begins.
         let converted_at = (*drawn_at + made.convert).min(made.encode_began.max(*drawn_at));
         InputPresented {
-            input: mark.input,
+            input: trace.input,
             rtp_timestamp,
             exact: *exact,
-            received_micros: clock_micros(mark.received_at, epoch),
-            seat: between(mark.received_at, *seated_at),
+            received_micros: clock_micros(trace.received_at, epoch),
+            seat: between(trace.received_at, *seated_at),
             chrome: between(*seated_at, *drawn_at),
             convert: between(*drawn_at, converted_at),
             wait: between(converted_at, made.encode_began),
@@ -84,28 +89,28 @@ fn micros(duration: Duration) -> u32 {
 }
 
 /// What one viewer has to be told of frames that it was not sent: a frame that is left out because the viewer is behind
-/// does not make its inputs' way shorter, so their marks wait for the next one.
+/// does not make its inputs' way shorter, so their traces wait for the next one.
 #[derive(Debug, Default)]
 pub struct UnsentTraces {
-    marks: Vec<PresentedInput>,
+    traces: Vec<PresentedInput>,
 }
 
 /// More inputs than this wait only for a viewer that gets no frames at all.
-const MOST_UNTOLD: usize = 64;
+const MOST_UNSENT: usize = 64;
 
 impl UnsentTraces {
-    /// A frame came, with the marks of all viewers' inputs that it shows.
-    pub fn add(&mut self, viewer: &ViewerId, marks: &[PresentedInput]) {
-        let own = marks
+    /// A frame came, with the traces of all viewers' inputs that it shows.
+    pub fn add(&mut self, viewer: &ViewerId, traces: &[PresentedInput]) {
+        let own = traces
             .iter()
-            .filter(|answered| answered.mark.viewer == *viewer);
-        let room = MOST_UNTOLD.saturating_sub(self.marks.len());
-        self.marks.extend(own.take(room).cloned());
+            .filter(|presented| presented.trace.viewer == *viewer);
+        let room = MOST_UNSENT.saturating_sub(self.traces.len());
+        self.traces.extend(own.take(room).cloned());
     }
 
     /// A frame has been sent: what is to be told of it.
     pub fn take(&mut self) -> Vec<PresentedInput> {
-        std::mem::take(&mut self.marks)
+        std::mem::take(&mut self.traces)
     }
 }
 
@@ -114,7 +119,7 @@ pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    pub fn mark(input: u32, received_at: Instant) -> InputTrace {
+    pub fn trace(input: u32, received_at: Instant) -> InputTrace {
         InputTrace {
             viewer: "someone".parse().expect("letters"),
             input: InputId(input),
@@ -138,9 +143,9 @@ pub(crate) mod tests {
             let encode_began = drawn_at + step(3);
             let encoded_at = encode_began + step(4);
             let sent_at = encoded_at + step(5);
-            let answered = PresentedInput { mark: mark(7, received_at), seated_at, drawn_at, exact: true };
+            let presented = PresentedInput { trace: trace(7, received_at), seated_at, drawn_at, exact: true };
             let made = EncodeTimes { convert: Duration::from_micros(convert), encode_began, encoded_at };
-            let told = answered.told(90, made, sent_at, epoch);
+            let told = presented.told(90, made, sent_at, epoch);
             prop_assert_eq!(told.received_micros, steps[0]);
             prop_assert_eq!(told.sent_micros(), clock_micros(sent_at, epoch));
         }
@@ -149,35 +154,35 @@ pub(crate) mod tests {
     #[test]
     fn a_viewer_is_told_of_its_own_inputs_with_the_next_frame_it_gets() {
         let now = Instant::now();
-        let answered = |input| PresentedInput {
-            mark: mark(input, now),
+        let presented = |input| PresentedInput {
+            trace: trace(input, now),
             seated_at: now,
             drawn_at: now,
             exact: true,
         };
-        let mut other = answered(9);
-        other.mark.viewer = "another".parse().expect("letters");
-        let mut untold = UnsentTraces::default();
-        let someone = answered(1).mark.viewer;
-        untold.add(&someone, &[answered(1), other]);
-        untold.add(&someone, &[answered(2)]);
-        assert_eq!(untold.take(), [answered(1), answered(2)]);
-        assert!(untold.take().is_empty());
+        let mut other = presented(9);
+        other.trace.viewer = "another".parse().expect("letters");
+        let mut unsent = UnsentTraces::default();
+        let someone = presented(1).trace.viewer;
+        unsent.add(&someone, &[presented(1), other]);
+        unsent.add(&someone, &[presented(2)]);
+        assert_eq!(unsent.take(), [presented(1), presented(2)]);
+        assert!(unsent.take().is_empty());
     }
 
     #[test]
     fn a_viewer_that_gets_no_frames_fills_no_memory() {
         let now = Instant::now();
-        let answered = PresentedInput {
-            mark: mark(1, now),
+        let presented = PresentedInput {
+            trace: trace(1, now),
             seated_at: now,
             drawn_at: now,
             exact: true,
         };
-        let mut untold = UnsentTraces::default();
+        let mut unsent = UnsentTraces::default();
         for _ in 0..1000 {
-            untold.add(&answered.mark.viewer, std::slice::from_ref(&answered));
+            unsent.add(&presented.trace.viewer, std::slice::from_ref(&presented));
         }
-        assert_eq!(untold.take().len(), MOST_UNTOLD);
+        assert_eq!(unsent.take().len(), MOST_UNSENT);
     }
 }

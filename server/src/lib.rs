@@ -1,18 +1,19 @@
 //! Farpane's server: runs Chrome, captures it and streams it as H.264 over WebRTC.
 
-// The server's life: what was typed, what is listened on.
+// Settings, startup and shutdown.
 pub mod config;
 pub mod ids;
 pub mod metrics;
 pub mod serve;
+mod sync;
 
-// A request's way: who may come in → pages and server functions → sessions → one session.
+// A request: authentication → pages and server functions → sessions → one session.
 pub mod access;
 pub mod session;
 pub mod sessions;
 pub mod web;
 
-// What a session owns: Chrome under control, and viewers' hands.
+// What a session owns: Chrome under control, and its viewers' input.
 pub mod browser;
 pub mod input;
 

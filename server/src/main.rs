@@ -1,4 +1,4 @@
-//! `farpane serve`: what was typed → a running server, until it is asked to stop.
+//! `farpane serve`: settings → a running server, until it is told to stop.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -8,19 +8,19 @@ use farpane::config::{Cli, Command, Config, ConfigError};
 use farpane::serve::{ServeError, serve};
 use tracing_subscriber::EnvFilter;
 
-/// Three or four harmless warnings for every connection.
-const NOISY: &str = "rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=error,chromiumoxide=error";
+/// These log three or four harmless warnings per connection.
+const QUIET: &str = "rtc=error,rtc_ice=error,rtc_dtls=error,rtc_sctp=error";
 
 fn main() -> ExitCode {
-    let Command::Serve(typed) = Cli::parse().command;
-    let config = typed
+    let Command::Serve(settings) = Cli::parse().command;
+    let config = settings
         .with_file()
-        .and_then(|typed| typed.check(farpane::ids::random_token));
+        .and_then(|settings| settings.validate(farpane::ids::random_token));
     let result = config.map_err(Failure::Config).and_then(run);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // The terminal may be gone; there is nobody else to tell.
+            // The terminal may be closed; there is nowhere else to report it.
             let _ = writeln!(std::io::stderr(), "farpane: {failure}");
             ExitCode::FAILURE
         }
@@ -33,14 +33,14 @@ enum Failure {
     Config(ConfigError),
     #[error("--log: {0}")]
     Log(tracing_subscriber::filter::ParseError),
-    #[error("the runtime cannot be started: {0}")]
+    #[error("the async runtime cannot be started: {0}")]
     Runtime(std::io::Error),
     #[error(transparent)]
     Serve(ServeError),
 }
 
 fn run(config: Config) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(format!("{NOISY},{}", config.log)).map_err(Failure::Log)?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log)).map_err(Failure::Log)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -54,7 +54,7 @@ fn run(config: Config) -> Result<(), Failure> {
         .map_err(Failure::Runtime)?;
     let announce = |url: &str| {
         let mut out = std::io::stdout();
-        // Whoever closed the output knows the address already.
+        // A closed stdout is no reason not to serve.
         let _ = writeln!(out, "Farpane is ready. Open {url}").and_then(|()| out.flush());
     };
     runtime

@@ -1,4 +1,4 @@
-//! The server's life: what it needs at the start, and leaving nothing behind at the end.
+//! Starts everything that the server needs, serves until a signal, and leaves nothing behind.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -16,35 +16,44 @@ use crate::sessions::Sessions;
 use crate::transport::{Hub, HubError, HubOptions};
 use crate::{metrics, web};
 
-/// Why the server does not run, each with what to do about it.
+/// Why the server does not run; most sentences say what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// There is no Chrome to start.
     #[error(transparent)]
     Chrome(#[from] LaunchError),
+    /// The runtime directory cannot be used.
     #[error(transparent)]
     ProfileDir(#[from] ProfileDirError),
+    /// Another program listens there.
     #[error("{0} is in use: stop the program that listens there, or choose another port with --listen {ip}:PORT", ip = .0.ip())]
     PortTaken(SocketAddr),
-    #[error("{address} cannot be listened on: {source}")]
+    /// Any other error of `bind`.
+    #[error("listening on {address} failed: {source}")]
     Listen {
         address: SocketAddr,
         source: std::io::Error,
     },
+    /// The media port cannot be used.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// No client at `--site-root`.
     #[error(
-        "the client is not built: {0} is missing. Build it with `cargo xtask build`, or name its place with --site-root DIR"
+        "the client is not built: {0} is missing. Build it with `cargo xtask build`, or set --site-root DIR"
     )]
     NoClient(PathBuf),
-    #[error("metrics cannot be collected: {0}")]
+    /// The metrics recorder.
+    #[error("the metrics recorder cannot be installed: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
-    #[error("signals cannot be waited for: {0}")]
+    /// The handlers of SIGTERM and SIGINT.
+    #[error("signal handlers cannot be installed: {0}")]
     Signals(std::io::Error),
-    #[error("the server failed: {0}")]
+    /// Accepting connections.
+    #[error("the HTTP server failed: {0}")]
     Http(std::io::Error),
 }
 
-/// Runs until SIGTERM or SIGINT. `announce` gets the URL to open, with its token.
+/// Runs until SIGTERM or SIGINT. `announce` is called with the URL to open, which has the token, once requests are accepted.
 pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<(), ServeError> {
     let chrome = find_chrome(config.chrome.as_deref())?;
     let script = config.site_root.join("pkg/farpane.js");
@@ -53,13 +62,16 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     }
     let runtime_dir = profile_dir::runtime_dir(config.runtime_dir.as_deref());
     profile_dir::prepare(&runtime_dir)?;
-    let swept = profile_dir::sweep(&runtime_dir)?;
-    if swept > 0 {
-        tracing::info!(swept, "what a killed server left behind was removed");
+    let removed = profile_dir::remove_stale(&runtime_dir)?;
+    if removed > 0 {
+        tracing::info!(
+            removed,
+            "removed the profile directories of a killed server"
+        );
     }
     if !config.chrome_sandbox {
         tracing::warn!(
-            "Chrome runs without its sandbox: a hostile page can reach whatever Chrome's user can"
+            "Chrome runs without its sandbox: a malicious page can do whatever Chrome's user can"
         );
     }
     let listener =
@@ -91,7 +103,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
         runtime_dir,
     });
     let listener = listener.tap_io(|connection| {
-        // A web socket's pictures leave at once. Fails only for a connection that is over.
+        // A web socket's frames are sent at once. Fails only for a connection that is closed.
         let _ = connection.set_nodelay(true);
     });
     let router = web::router(sessions.clone(), access, metrics.clone());
@@ -102,7 +114,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     announce(&url);
     let served = tokio::select! {
         served = std::future::IntoFuture::into_future(axum::serve(listener, router)) => served.map_err(ServeError::Http),
-        () = metrics::keep_small(metrics) => Ok(()),
+        () = metrics::run_upkeep(metrics) => Ok(()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
@@ -111,7 +123,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     served
 }
 
-/// An address that listens everywhere is opened here.
+/// An unspecified address (0.0.0.0) is opened as localhost.
 fn url_to_open(listen: SocketAddr, token: Option<&str>) -> String {
     let host = match listen.ip() {
         ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use client::api::{Backend, Control, Reply};
+use client::api::{Backend, Caller, Control, Reply};
 use futures::FutureExt;
 use shared::api::{Answer, Joined, Opened, SessionSummary};
 use shared::error::ApiError;
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::browser::address::{AllowedUrl, allowed};
 use crate::ids::random_id;
+use crate::session::lease::Actor;
 use crate::session::{Services, Session, gone};
 
 /// How long `updates` waits for news: shorter than the idle limit of common proxies.
@@ -26,7 +27,7 @@ const MAX_MESSAGES: usize = 500;
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Sessions {
-    surroundings: Arc<Services>,
+    services: Arc<Services>,
     running: Arc<Mutex<Running>>,
 }
 
@@ -37,19 +38,26 @@ struct Running {
 }
 
 impl Sessions {
-    pub fn new(surroundings: Services) -> Sessions {
+    pub fn new(services: Services) -> Sessions {
         Sessions {
-            surroundings: Arc::new(surroundings),
+            services: Arc::new(services),
             running: Arc::default(),
         }
     }
 
-    pub fn surroundings(&self) -> &Services {
-        &self.surroundings
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
-    pub fn start(&self, url: &str, size: Option<VideoSize>) -> Result<Opened, ApiError> {
-        let config = &self.surroundings.config;
+    /// Opens a session on what a person typed; empty is a blank page. 422 for an address that may not be opened, 503 when
+    /// there is no room.
+    pub fn start(
+        &self,
+        opened_by: &Actor,
+        url: &str,
+        size: Option<VideoSize>,
+    ) -> Result<Opened, ApiError> {
+        let config = &self.services.config;
         let url = match url.trim() {
             "" => AllowedUrl::blank(),
             url => allowed(url, &config.search_url)
@@ -60,7 +68,7 @@ impl Sessions {
         if running.closing {
             return Err(ApiError::Full("The server is being stopped.".to_owned()));
         }
-        if running.alive() >= config.max_sessions {
+        if running.alive().count() >= config.max_sessions {
             return Err(ApiError::Full(format!(
                 "All {} sessions of this server are in use: end one first, or raise --max-sessions.",
                 config.max_sessions
@@ -71,29 +79,31 @@ impl Sessions {
             id.clone(),
             url,
             size.unwrap_or(config.size),
-            self.surroundings.clone(),
+            opened_by,
+            self.services.clone(),
         );
         running.sessions.insert(id.clone(), started);
         Ok(Opened { session: id })
     }
 
-    /// A session that has not ended.
+    /// A session that has not ended; 404 for any other.
     pub fn find(&self, id: &SessionId) -> Result<Session, ApiError> {
         let mut running = self.lock();
         running.forget_ended();
         match running.sessions.get(id) {
-            Some((session, _)) => Ok(session.clone()),
-            None => Err(gone(id)),
+            Some((session, _)) if !has_ended(session) => Ok(session.clone()),
+            _ => Err(gone(id)),
         }
     }
 
-    /// The state of every session, by id.
+    /// The state of every session that has not ended, by id.
     pub fn list(&self) -> Vec<(SessionId, SessionState)> {
         let mut running = self.lock();
         running.forget_ended();
-        let state =
-            |(session, _): &(Session, _)| (session.id().clone(), session.state().borrow().clone());
-        running.sessions.values().map(state).collect()
+        let alive = running.alive();
+        alive
+            .map(|session| (session.id().clone(), session.state().borrow().clone()))
+            .collect()
     }
 
     /// Ends all sessions and waits until nothing of them is left. No new one starts from here on.
@@ -105,7 +115,7 @@ impl Sessions {
         };
         let end = ending.into_values().map(|(session, task)| async move {
             // It may be ending by itself already.
-            let _ = session.end().await;
+            let _ = session.end(Actor::Script("server".into())).await;
             drop(session);
             if let Err(error) = task.await {
                 tracing::error!(%error, "a session's task failed");
@@ -121,10 +131,10 @@ impl Sessions {
 }
 
 impl Running {
-    /// Sessions that have not ended; one that has may still be tidying up.
-    fn alive(&self) -> usize {
-        let is_alive = |(session, _): &&(Session, _)| !is_over(&session.state().borrow());
-        self.sessions.values().filter(is_alive).count()
+    /// Sessions that have not ended; something may be left of one that has.
+    fn alive(&self) -> impl Iterator<Item = &Session> {
+        let sessions = self.sessions.values().map(|(session, _)| session);
+        sessions.filter(|session| !has_ended(session))
     }
 
     fn forget_ended(&mut self) {
@@ -138,13 +148,22 @@ impl Running {
     }
 }
 
-fn is_over(state: &SessionState) -> bool {
-    matches!(state.phase, Phase::Ended { .. })
+fn has_ended(session: &Session) -> bool {
+    matches!(session.state().borrow().phase, Phase::Ended { .. })
+}
+
+/// Who acts: a viewer if it says so, or else whoever has the credential of the request.
+fn actor(caller: Caller, viewer: Option<ViewerId>) -> Actor {
+    match (viewer, caller) {
+        (Some(viewer), _) => Actor::Viewer(viewer),
+        (None, Caller::Page) => Actor::Page,
+        (None, Caller::Script(name)) => Actor::Script(name),
+    }
 }
 
 impl Backend for Sessions {
-    fn open(&self, url: String, size: Option<VideoSize>) -> Reply<Opened> {
-        let started = self.start(&url, size);
+    fn open(&self, caller: Caller, url: String, size: Option<VideoSize>) -> Reply<Opened> {
+        let started = self.start(&actor(caller, None), &url, size);
         async { started }.boxed()
     }
 
@@ -158,17 +177,13 @@ impl Backend for Sessions {
                 viewers: state.viewers,
             }
         };
-        let list = self
-            .list()
-            .into_iter()
-            .filter(|(_, state)| !is_over(state))
-            .map(summary)
-            .collect();
+        let list = self.list().into_iter().map(summary).collect();
         async { Ok(list) }.boxed()
     }
 
-    fn join(&self, session: SessionId) -> Reply<Joined> {
-        self.with(session, |session| async move { session.join().await })
+    fn join(&self, caller: Caller, session: SessionId) -> Reply<Joined> {
+        let by = actor(caller, None);
+        self.with(session, |session| async move { session.join(by).await })
     }
 
     fn offer(&self, session: SessionId, viewer: ViewerId, sdp: String) -> Reply<Answer> {
@@ -213,15 +228,22 @@ impl Backend for Sessions {
         })
     }
 
-    fn control(&self, session: SessionId, control: Control) -> Reply<()> {
-        self.with(
-            session,
-            |session| async move { session.control(control).await },
-        )
+    fn control(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        control: Control,
+    ) -> Reply<()> {
+        let actor = actor(caller, viewer);
+        self.with(session, |session| async move {
+            session.control(actor, control).await
+        })
     }
 
-    fn end(&self, session: SessionId) -> Reply<()> {
-        self.with(session, |session| async move { session.end().await })
+    fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()> {
+        let actor = actor(caller, viewer);
+        self.with(session, |session| async move { session.end(actor).await })
     }
 }
 
@@ -236,5 +258,65 @@ impl Sessions {
             Ok(session) => act(session).boxed(),
             Err(error) => async { Err(error) }.boxed(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+    use crate::transport::{Hub, HubOptions};
+    use std::os::unix::fs::PermissionsExt;
+
+    /// With a program for Chrome that starts and never says anything.
+    async fn sessions(dir: &std::path::Path) -> Sessions {
+        let chrome = dir.join("chrome");
+        std::fs::write(&chrome, "#!/bin/sh\nexec sleep 1000\n").unwrap();
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&chrome, executable.clone()).unwrap();
+        std::fs::set_permissions(dir, executable).unwrap();
+        let settings = Settings {
+            media_port: Some(0),
+            ..Settings::default()
+        };
+        let config = settings
+            .validate(|| "a-token-for-this-test".to_owned())
+            .unwrap();
+        let hub = Hub::start(HubOptions {
+            bind: config.listen.ip(),
+            port: config.media_port,
+            public_ips: Vec::new(),
+        });
+        Sessions::new(Services {
+            hub: hub.await.unwrap(),
+            chrome,
+            runtime_dir: dir.to_owned(),
+            config,
+        })
+    }
+
+    #[tokio::test]
+    async fn who_ends_a_session_is_answered_when_nothing_of_it_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = sessions(dir.path()).await;
+        let opened = sessions.start(&Actor::Page, "", None).unwrap();
+        let session = sessions.find(&opened.session).unwrap();
+        let ended = sessions.end(Caller::Page, opened.session.clone(), None);
+        assert_eq!(ended.await, Ok(()));
+        assert!(session.state().has_changed().is_err(), "its task is over");
+        assert_eq!(sessions.list(), []);
+        assert!(sessions.find(&opened.session).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_viewer_of_another_session_cannot_end_this_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let sessions = sessions(dir.path()).await;
+        let [this, other] = [(); 2].map(|()| sessions.start(&Actor::Page, "", None).unwrap());
+        let joined = sessions.join(Caller::Page, other.session).await.unwrap();
+        let refused = sessions.end(Caller::Page, this.session.clone(), Some(joined.viewer));
+        assert!(matches!(refused.await, Err(ApiError::NotFound(_))));
+        assert_eq!(sessions.list().len(), 2);
+        sessions.end_all().await;
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use farpane::display::SeatEvent;
-use shared::{geometry::PointInVideo, latency::InputId, session::Cursor};
+use shared::{geometry::PointInPage, latency::InputId, session::Cursor};
 use support::{BLUE, GREEN, RED, Screen, WHITE, near, until};
 
 // linux/input-event-codes.h
@@ -81,18 +81,18 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
     screen.wait_colour("the page", 640, 360, RED);
     // It changes nothing, and nobody waits for it any more when something changes.
     screen.key(KEY_A, true);
-    screen.mark(1);
+    screen.trace(1);
     screen.key(KEY_A, false);
     std::thread::sleep(PATIENCE_WITH_AN_INPUT);
     for (input, key, colour) in [(2, KEY_C, GREEN), (3, KEY_V, BLUE)] {
         let told = Instant::now();
         screen.key(key, true);
-        screen.mark(input);
+        screen.trace(input);
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
         let answers = screen.answers();
         let (answered, middles) = answers.last().unwrap();
-        assert_eq!(answered.mark.input, InputId(input));
+        assert_eq!(answered.trace.input, InputId(input));
         assert!(answered.exact);
         assert!(near(middles[0], colour), "{middles:?}");
         assert!(told <= answered.seated_at && answered.seated_at < answered.drawn_at);
@@ -102,7 +102,7 @@ fn a_keys_mark_arrives_with_the_picture_of_its_effect() {
     let inputs: Vec<_> = screen
         .answers()
         .iter()
-        .map(|(answered, _)| answered.mark.input.0)
+        .map(|(answered, _)| answered.trace.input.0)
         .collect();
     assert_eq!(inputs, [2, 3]);
 }
@@ -123,14 +123,14 @@ fn on_a_page_that_never_rests_the_mark_says_that_it_may_be_a_frame_early() {
             _ => (KEY_V, BLUE),
         };
         screen.key(key, true);
-        screen.mark(input);
+        screen.trace(input);
         screen.key(key, false);
         screen.wait_colour("its effect", 640, 360, colour);
         // By then nothing more is told of this one.
         screen.moves_on(12);
         let answers = screen.answers().into_iter();
         // The last one told of an input counts.
-        let mut own = answers.filter(|(answered, _)| answered.mark.input == InputId(input));
+        let mut own = answers.filter(|(answered, _)| answered.trace.input == InputId(input));
         let (answered, middles) = own.next_back().unwrap();
         assert!(!answered.exact);
         if !middles.iter().any(|middle| near(*middle, colour)) {
@@ -164,7 +164,7 @@ fn a_wheel_scrolls() {
     ));
     screen.wait_colour("the top of the page", 640, 60, RED);
     screen.send(SeatEvent::Wheel {
-        at: PointInVideo::new(640.0, 360.0),
+        at: PointInPage::new(640.0, 360.0),
         delta_x: 0.0,
         delta_y: 120.0,
         notched: true,
@@ -331,7 +331,7 @@ fn release_all_lifts_keys_and_buttons() {
     screen.key(KEY_LEFTSHIFT, true);
     screen.key(KEY_A, true);
     screen.send(SeatEvent::PointerButton {
-        at: PointInVideo::new(500.0, 500.0),
+        at: PointInPage::new(500.0, 500.0),
         button: shared::input::PointerButton::Left,
         pressed: true,
     });
@@ -350,7 +350,7 @@ fn a_drag_goes_on_outside_the_element_it_began_in() {
     for (x, y, pressed) in [(120.0, 120.0, true), (800.0, 500.0, false)] {
         screen.move_to(x, y);
         screen.send(SeatEvent::PointerButton {
-            at: PointInVideo::new(x, y),
+            at: PointInPage::new(x, y),
             button: shared::input::PointerButton::Left,
             pressed,
         });
@@ -389,7 +389,7 @@ fn an_element_can_be_dragged_and_dropped() {
     ));
     screen.wait_colour("what to drag", 150, 150, WHITE);
     let button = |x, y, pressed| SeatEvent::PointerButton {
-        at: PointInVideo::new(x, y),
+        at: PointInPage::new(x, y),
         button: shared::input::PointerButton::Left,
         pressed,
     };

@@ -42,6 +42,11 @@ const IMPURE: &[(&str, &str)] = &[
 
 /// What begins like that and is a mere value.
 const PURE_ALL_THE_SAME: &[(&str, &str)] = &[
+    ("std::process::ExitStatus", "how a process ended is none"),
+    (
+        "std::os::unix::process::ExitStatusExt",
+        "by which signal, likewise",
+    ),
     ("std::net::IpAddr", "an address is no socket"),
     ("std::net::SocketAddr", "an address is no socket"),
     (
@@ -50,30 +55,19 @@ const PURE_ALL_THE_SAME: &[(&str, &str)] = &[
     ),
 ];
 
-/// Where WebRTC's own crate is named.
-const WEBRTC: &str = "server/src/transport/webrtc";
-
 /// Foreign crates and the only files, or folders, that name them. Tests may, too.
 const DOORS: &[(&str, &[&str])] = &[
-    (
-        "rtc",
-        &[
-            WEBRTC,
-            // Its packets and protocols, until these have types of their own.
-            "server/src/congestion/loss_recovery/rtx_buffer.rs",
-            "server/src/congestion/sender_state.rs",
-            "server/src/transport/hub/sockets.rs",
-        ],
-    ),
+    ("rtc", &["server/src/transport/webrtc"]),
     ("if_addrs", &["server/src/transport/listen.rs"]),
     ("smithay", &["server/src/display"]),
-    ("chromiumoxide", &["server/src/browser"]),
+    ("chromiumoxide_cdp", &["server/src/browser"]),
+    ("chromiumoxide_types", &["server/src/browser/cdp"]),
     ("openh264_sys2", &["server/src/video/h264.rs"]),
     ("fast_image_resize", &["server/src/picture/shrink.rs"]),
     ("yuv", &["server/src/picture/convert.rs"]),
     ("leptos_axum", &["server/src/web/mod.rs"]),
     ("tower_http", &["server/src/web/mod.rs"]),
-    ("toml", &["server/src/config/typed.rs"]),
+    ("toml", &["server/src/config/settings.rs"]),
     ("postcard", &["shared/src/wire.rs"]),
     ("server_fn", &["shared/src/error.rs"]),
     ("cargo_metadata", &["xtask/src/workspace.rs"]),
@@ -129,17 +123,16 @@ fn each_foreign_crate_has_one_door() {
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
-/// Whether this path is `start`, ends with it or is something of it: `std::time::Instant::now` and `Instant::now` both
-/// name `Instant::now`, and `std::fs::read` names `std::fs`.
-fn names(path: &str, start: &str) -> bool {
-    let first_of_one_word = || !start.contains("::") && start.starts_with(char::is_lowercase);
-    let path: Vec<_> = path.split("::").collect();
-    let start_words: Vec<_> = start.split("::").collect();
-    match first_of_one_word() || start.starts_with("std::") || start.starts_with("crate::") {
-        true => path.starts_with(&start_words),
-        false => path
-            .windows(start_words.len())
-            .any(|part| part == start_words),
+/// Whether this path is `what` or leads into it: `std::fs::read` is in `std::fs`, and `rtc::sdp` in `rtc`. What is no module
+/// is found wherever it is: `std::time::Instant::now` and `Instant::now` both are `Instant::now`.
+fn names(path: &str, what: &str) -> bool {
+    if what.starts_with(char::is_uppercase) {
+        return format!("::{path}::").contains(&format!("::{what}::"));
+    }
+    match path.strip_prefix(what) {
+        // A crate is followed by something of it; a lone word is a name like any other.
+        Some(rest) => rest.starts_with("::") || rest.is_empty() && what.contains("::"),
+        None => false,
     }
 }
 
@@ -230,11 +223,16 @@ impl Walk {
         while let Some(token) = tokens.next() {
             match token {
                 TokenTree::Ident(word) => {
+                    let is_used = path == "use";
                     if !path.ends_with("::") && path != before {
                         self.paths
                             .insert(std::mem::replace(&mut path, before.to_owned()));
                     }
                     path.push_str(&word.to_string());
+                    if is_used {
+                        // `use rtc as other` names it as well.
+                        self.paths.insert(format!("{path}::self"));
+                    }
                 }
                 TokenTree::Punct(colon)
                     if colon.as_char() == ':'
@@ -296,17 +294,17 @@ fn is_for_tests(attribute: &TokenStream) -> bool {
 fn every_way_to_name_a_path_is_seen() {
     let code = r#"
         use std::{fs::{self, File}, time::Instant};
-        use rtc::sdp as description;
+        use rtc as webrtc;
         #[cfg(test)]
         mod tests;
         #[cfg(test)]
         fn only_for_tests() -> std::net::TcpStream { todo!() }
         /// `std::env` in words
-        fn f<T: tokio::Read>() { let at = Instant::now(); web_sys::window("std::thread") }
+        fn f<T: tokio::Read>() { let smithay = Instant::now(); web_sys::window("std::thread") }
     "#;
     let mut walk = Walk::default();
     walk.stream(code.parse().unwrap(), "");
-    let seen = |start: &str| walk.paths.iter().any(|path| names(path, start));
+    let seen = |what: &str| walk.paths.iter().any(|path| names(path, what));
     for start in [
         "std::fs",
         "std::time",
@@ -317,7 +315,7 @@ fn every_way_to_name_a_path_is_seen() {
     ] {
         assert!(seen(start), "{start} in {:?}", walk.paths);
     }
-    for start in ["std::net", "std::env", "std::thread", "window"] {
+    for start in ["std::net", "std::env", "std::thread", "smithay"] {
         assert!(!seen(start), "{start} in {:?}", walk.paths);
     }
     assert_eq!(walk.test_modules, ["tests"]);

@@ -1,45 +1,56 @@
-//! What a server function takes and gives; the functions themselves are in the client's `api`.
+//! Arguments and results of the server functions, which are in the client's `api`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::session::{SessionId, SessionState, ViewerId};
 
-/// A running session.
+/// Result of `open`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
+    /// The new session's id; its page is `/s/{id}`.
     pub session: SessionId,
 }
 
-/// One line of the home page's list.
+/// An item of `sessions`' result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionSummary {
+    /// Its id.
     pub session: SessionId,
+    /// Of the active tab.
     pub title: String,
+    /// Of the active tab.
     pub url: String,
+    /// How many watch.
     pub viewers: u32,
 }
 
-/// What a viewer needs before it can connect.
+/// Result of `join`: what a viewer needs to connect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
+    /// The new viewer's id.
     pub viewer: ViewerId,
     /// For `RTCConfiguration.iceServers`.
     pub ice_servers: Vec<IceServer>,
+    /// The session's present state.
     pub state: SessionState,
 }
 
 /// `RTCIceServer`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
+    /// `stun:` or `turn:` URLs.
     pub urls: Vec<String>,
+    /// For TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// The password, for TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
 }
 
-/// The server's complete answer: all its candidates are in it.
+/// Result of `offer`: an SDP answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
+    /// With all of the server's candidates: no trickle ICE.
     pub sdp: String,
 }

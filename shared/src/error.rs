@@ -1,4 +1,4 @@
-//! Why a server function refused, in a sentence for the person who asked.
+//! Errors of server functions, each with a sentence for whoever called.
 
 use serde::{Deserialize, Serialize};
 use server_fn::{
@@ -6,35 +6,35 @@ use server_fn::{
     error::{FromServerFnError, ServerFnErrorErr},
 };
 
-/// Each kind has its HTTP status; the sentence says what to do.
+/// Each kind has an HTTP status; the sentence says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "error", content = "message", rename_all = "snake_case")]
 pub enum ApiError {
-    /// 400: what was sent cannot be understood.
+    /// 400: the request is malformed.
     #[error("{0}")]
     BadRequest(String),
-    /// 401: the link's token is missing or no longer valid.
+    /// 401: the token is missing or wrong.
     #[error("{0}")]
     Unauthorized(String),
-    /// 403: another site's page asked, or the server was reached under a name that is not its own.
+    /// 403: a cross-origin request, or a host name that is not the server's.
     #[error("{0}")]
     Forbidden(String),
     /// 404: no such session, viewer or tab.
     #[error("{0}")]
     NotFound(String),
-    /// 409: not possible in the session's present state.
+    /// 409: impossible in the session's present state.
     #[error("{0}")]
     Conflict(String),
-    /// 422: the address is not one that Farpane opens.
+    /// 422: the address is not allowed.
     #[error("{0}")]
     RefusedAddress(String),
-    /// 503: no room for another session.
+    /// 503: the maximum number of sessions is open.
     #[error("{0}")]
     Full(String),
-    /// 500: the server failed; its log has the cause.
+    /// 500: the server failed; the cause is in its log.
     #[error("{0}")]
     Internal(String),
-    /// The request did not reach the server or its answer did not come back.
+    /// Made by the client: the request did not reach the server, or the response did not arrive.
     #[error("{0}")]
     Unreachable(String),
 }

@@ -1,18 +1,24 @@
-//! What a person does: buttons, keys and their modifiers, in the DOM's words.
+//! Input events in the DOM's terms: buttons, keys and their modifiers.
 
 use serde::{Deserialize, Serialize};
 
 /// `MouseEvent.button`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PointerButton {
+    /// 0, the main button.
     Left,
+    /// 1, the wheel.
     Middle,
+    /// 2, the secondary button.
     Right,
+    /// 3
     Back,
+    /// 4
     Forward,
 }
 
 impl PointerButton {
+    /// `MouseEvent.button`; `None` for a button that the DOM does not name.
     pub fn from_dom(button: i16) -> Option<Self> {
         Some(match button {
             0 => PointerButton::Left,
@@ -25,14 +31,19 @@ impl PointerButton {
     }
 }
 
-/// The modifiers that were down, as the viewer's own browser says.
+/// The state of the modifiers at an event: `getModifierState` and the like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Modifiers {
+    /// `shiftKey`
     pub shift: bool,
+    /// `ctrlKey`
     pub ctrl: bool,
+    /// `altKey`
     pub alt: bool,
+    /// `metaKey`: Windows or ⌘.
     pub meta: bool,
+    /// `getModifierState("CapsLock")`
     pub caps_lock: bool,
     /// `getModifierState("AltGraph")`: the third level of many layouts, not a shortcut.
     pub alt_graph: bool,
@@ -41,11 +52,14 @@ pub struct Modifiers {
 /// One `keydown` or `keyup`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {
-    /// `KeyboardEvent.code`: the key's place, such as `KeyZ`.
+    /// `KeyboardEvent.code`: the key's position, such as `KeyZ`.
     pub code: String,
-    /// `KeyboardEvent.key`: what the viewer's layout makes of it, such as `y` or `Enter`.
+    /// `KeyboardEvent.key`: its value in the viewer's layout, such as `y` or `Enter`.
     pub key: String,
+    /// `keydown` rather than `keyup`.
     pub pressed: bool,
+    /// `KeyboardEvent.repeat`: the key is held.
     pub repeat: bool,
+    /// At that moment.
     pub modifiers: Modifiers,
 }

@@ -24,6 +24,7 @@ pub enum Stage {
     Convert,
     /// Until the encoder is free.
     Wait,
+    /// Encoding the frame.
     Encode,
     /// Until the last packet has left the server.
     Send,
@@ -31,12 +32,14 @@ pub enum Stage {
     Network,
     /// Waiting in the viewer's browser, before and after its decoder.
     Buffer,
+    /// Decoding the frame.
     Decode,
     /// From the frame's hand-over to the browser's compositor until the page is told that it is shown.
     Present,
 }
 
 impl Stage {
+    /// How many stages there are.
     pub const COUNT: usize = 12;
 
     /// In the order of the way.
@@ -80,10 +83,12 @@ impl Stage {
 pub struct Stages([Option<u32>; Stage::COUNT]);
 
 impl Stages {
+    /// In microseconds; `None` where it cannot be known.
     pub fn get(&self, stage: Stage) -> Option<u32> {
         self.0[stage as usize]
     }
 
+    /// In microseconds; `None` where it cannot be known.
     pub fn set(&mut self, stage: Stage, micros: Option<u32>) {
         self.0[stage as usize] = micros;
     }
@@ -99,6 +104,7 @@ impl Stages {
 pub struct Measurement {
     /// Microseconds from the input event's `timeStamp` to the callback that says that the picture is shown.
     pub total: u32,
+    /// Its parts, as far as they are known.
     pub stages: Stages,
 }
 
@@ -126,6 +132,7 @@ impl Measurement {
 /// followed it so soon may not have shown it yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputPresented {
+    /// Which input.
     pub input: InputId,
     /// 1/90000 s. The first frame on the screen with this timestamp or a later one shows the input.
     pub rtp_timestamp: u32,
@@ -133,12 +140,17 @@ pub struct InputPresented {
     pub exact: bool,
     /// When the session took the input; microseconds of the server's clock, as in `Pong`.
     pub received_micros: u64,
-    /// The stages after that, in microseconds.
+    /// [`Stage::Seat`], like the stages after it in microseconds.
     pub seat: u32,
+    /// [`Stage::Chrome`]
     pub chrome: u32,
+    /// [`Stage::Convert`]
     pub convert: u32,
+    /// [`Stage::Wait`]
     pub wait: u32,
+    /// [`Stage::Encode`]
     pub encode: u32,
+    /// [`Stage::Send`]
     pub send: u32,
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::PointInVideo;
+use crate::geometry::AimedPoint;
 use crate::input::{Key, PointerButton};
 use crate::latency::{InputId, InputPresented, Measurement};
 use crate::session::{Cursor, SessionState};
@@ -24,6 +24,7 @@ pub struct Stamped {
     /// When it was sent, in microseconds of the server's clock (as in [`ServerMessage::Pong`]): the latest moment that
     /// can be, as far as the viewer knows that clock. Without it nobody can tell how old it is.
     pub sent_micros: Option<u64>,
+    /// What is to be done.
     pub message: ClientMessage,
 }
 
@@ -34,48 +35,36 @@ pub const MOST_MEASUREMENTS: usize = 128;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClientMessage {
     /// `sequence` grows with every move of this viewer, so that a late one is dropped.
-    PointerMove {
-        sequence: u32,
-        at: PointInVideo,
-    },
+    PointerMove { sequence: u32, at: AimedPoint },
     /// A button carries its point: it must not depend on a lost move.
     PointerButton {
-        at: PointInVideo,
+        at: AimedPoint,
         button: PointerButton,
         pressed: bool,
     },
     /// `WheelEvent` in CSS pixels of the remote page; positive is down and right.
     Wheel {
-        at: PointInVideo,
+        at: AimedPoint,
         delta_x: f32,
         delta_y: f32,
         /// A notched wheel rather than a touchpad: sent on as whole notches too.
         notched: bool,
     },
+    /// A key was pressed, is held or was released.
     Key(Key),
     /// Text that arrives as a whole: dead keys, IME, emoji picker, paste.
-    Text {
-        text: String,
-    },
+    Text { text: String },
     /// `KeyboardEvent.code` of all keys the viewer holds, every second while any is held: a lost `keyup` cannot stick.
-    HeldKeys {
-        codes: Vec<String>,
-    },
+    HeldKeys { codes: Vec<String> },
     /// The viewer's page lost focus: lift every key and button this viewer holds.
     ReleaseAll,
     /// Answered by [`ServerMessage::Pong`] with the same number.
-    Ping {
-        number: u32,
-    },
+    Ping { number: u32 },
     /// What the last second's inputs took to be seen, at most [`MOST_MEASUREMENTS`].
-    LatencyReport {
-        measurements: Vec<Measurement>,
-    },
+    LatencyReport { measurements: Vec<Measurement> },
     /// Pictures are there so long before the refresh of this viewer's screen that shows them, in microseconds beyond what
     /// is needed; negative: too short a time. The session's leader alone is listened to, and Chrome draws so much later.
-    VsyncOffset {
-        micros: i32,
-    },
+    VsyncOffset { micros: i32 },
     /// What this viewer sees is late: whatever waits for it is dropped, and a keyframe follows.
     SkipToLive,
 }
@@ -109,10 +98,15 @@ impl ClientMessage {
 /// Server → viewer, on [`channel::CONTROL`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ServerMessage {
+    /// The session has changed.
     State(Box<SessionState>),
+    /// The pointer has another shape.
     Cursor(Cursor),
+    /// Once a second.
     Statistics(ServerStatistics),
+    /// Answers [`ClientMessage::Ping`].
     Pong {
+        /// The ping's.
         number: u32,
         /// When it was answered: microseconds of the server's own clock, which began at some moment and never jumps.
         server_micros: u64,
@@ -123,9 +117,7 @@ pub enum ServerMessage {
     /// The frame that is on its way shows an input of this viewer.
     InputPresented(InputPresented),
     /// The viewer sent something that could not be done; a sentence for the person.
-    Refused {
-        reason: String,
-    },
+    Refused { reason: String },
 }
 
 /// What the server knows about the last second of this session's stream; once a second while a viewer watches.
@@ -133,11 +125,13 @@ pub enum ServerMessage {
 pub struct ServerStatistics {
     /// Frames encoded in that second.
     pub frames: u32,
+    /// Keyframes among them.
     pub keyframes: u32,
     /// H.264 bytes in that second.
     pub bytes: u64,
-    /// Means over those frames, in milliseconds; 0 when there was none.
+    /// Mean time to compose and convert a picture, in milliseconds; 0 when there was none.
     pub convert_millis: f32,
+    /// Mean time to encode a frame, in milliseconds; 0 when there was none.
     pub encode_millis: f32,
     /// Pictures Chrome drew in that second that a newer one replaced before they were encoded.
     pub replaced: u32,

@@ -1,24 +1,25 @@
-//! What a session is, seen from outside: its id, its phase, its tabs.
+//! A session as viewers and scripts see it: its id, its phase, its tabs.
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::VideoSize;
+use crate::geometry::Geometry;
 
-/// Names one session; unguessable, because it stands in a URL. 1 to 40 characters of `[a-z0-9]`.
+/// Id of a session; cannot be guessed, because it stands in a URL. 1 to 40 characters of `[A-Za-z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SessionId(String);
 
-/// Names one viewer of a session; chosen by the server when the viewer joins. Same alphabet as [`SessionId`].
+/// Id of a viewer of a session; assigned by the server when the viewer joins. Same alphabet as [`SessionId`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ViewerId(String);
 
-/// Names one page target of Chrome (CDP `TargetID`). Same alphabet, upper case allowed.
+/// Id of a tab: CDP `Target.TargetID`. Same alphabet as [`SessionId`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TabId(String);
 
+/// A text is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id has 1 to 40 letters and digits, nothing else")]
 pub struct BadId;
@@ -26,6 +27,7 @@ pub struct BadId;
 macro_rules! id {
     ($name:ident) => {
         impl $name {
+            /// The id's text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -65,81 +67,104 @@ id!(SessionId);
 id!(ViewerId);
 id!(TabId);
 
-/// Where a session is in its life.
+/// State of a session's Chrome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
     /// Chrome has been started and has not drawn yet.
     Starting,
+    /// Chrome is shown.
     Running,
-    /// Chrome is gone; the session and its URL remain, and `restart` starts it again.
+    /// Chrome has exited; the session and its URL remain, and `restart` starts it again.
     Stopped {
         /// A sentence for the viewer.
         reason: String,
     },
-    /// Over for good.
+    /// The session has ended.
     Ended {
         /// A sentence for the viewer.
         reason: String,
     },
 }
 
-/// One page target.
+/// One tab: a page target of Chrome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tab {
+    /// Its target's id.
     pub id: TabId,
+    /// `document.title`, or the URL of a page without one.
     pub title: String,
-    /// The real URL, as Chrome reports it.
+    /// As Chrome reports it.
     pub url: String,
+    /// Whether its main frame is loading.
     pub loading: bool,
+    /// Whether `back` leads anywhere.
     pub can_go_back: bool,
+    /// Whether `forward` leads anywhere.
     pub can_go_forward: bool,
-    /// Something is wrong with this page, and the viewer can act on it.
+    /// What is wrong with this page, if anything; the viewer can reload or close it.
     pub trouble: Option<Trouble>,
 }
 
+/// What is wrong with a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trouble {
-    /// Its renderer died ("Aw, Snap!"); reload brings it back.
+    /// Its renderer process crashed; `reload` starts another.
     Crashed,
-    /// It has not answered for some seconds; it can be reloaded or closed.
+    /// Its main thread has been busy for some seconds; it can be reloaded or closed.
     Unresponsive,
 }
 
 /// An `alert`, `confirm`, `prompt` or `beforeunload` of the active tab, waiting for an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dialog {
+    /// The tab that it blocks.
     pub tab: TabId,
+    /// Which function or event opened it.
     pub kind: DialogKind,
-    /// The page's own words; show them as text, never as markup.
+    /// The page's own text; to be shown as text, never as markup.
     pub message: String,
+    /// What a `prompt` suggests.
     pub default_text: String,
 }
 
+/// CDP `Page.DialogType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DialogKind {
+    /// `window.alert`: it can only be closed.
     Alert,
+    /// `window.confirm`
     Confirm,
+    /// `window.prompt`: the answer has a text.
     Prompt,
+    /// `beforeunload`: whether to leave the page.
     BeforeUnload,
 }
 
-/// All that a viewer shows around the picture.
+/// What a viewer shows around the video.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionState {
     /// Grows with every change, never repeats within a session.
     pub version: u64,
+    /// State of its Chrome.
     pub phase: Phase,
-    pub size: VideoSize,
+    /// Of the newest picture: what viewers fit it to, and what their pointers' places are told in.
+    pub geometry: Geometry,
+    /// Oldest first.
     pub tabs: Vec<Tab>,
+    /// The tab in front.
     pub active: Option<TabId>,
+    /// Of the active tab.
     pub dialog: Option<Dialog>,
-    /// The latest thing worth telling, e.g. "The page asked for a file: uploads are not supported yet."
+    /// The latest message to the viewers, such as that a download was refused.
     pub notice: Option<String>,
+    /// The pointer's present shape.
     pub cursor: Cursor,
+    /// How many watch.
     pub viewers: u32,
 }
 
 impl SessionState {
+    /// The tab in front.
     pub fn active_tab(&self) -> Option<&Tab> {
         let active = self.active.as_ref()?;
         self.tabs.iter().find(|tab| tab.id == *active)
@@ -151,11 +176,15 @@ impl SessionState {
 pub enum Cursor {
     /// A CSS `cursor` keyword such as `text` or `ew-resize`; `none` hides it. Lower-case letters and `-` only.
     Named(String),
-    /// The page's own picture.
+    /// The page's own image.
     Image {
+        /// In pixels.
         width: u16,
+        /// In pixels.
         height: u16,
+        /// Where it points, in pixels from its left.
         hotspot_x: u16,
+        /// Where it points, in pixels from its top.
         hotspot_y: u16,
         /// Straight (not premultiplied) RGBA, row by row, `width * height * 4` bytes.
         rgba: Vec<u8>,

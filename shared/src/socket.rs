@@ -21,6 +21,7 @@ const KEYFRAME_NEEDED: u8 = 2;
 pub enum FromServer<'a> {
     /// A `ServerMessage`.
     Message(&'a [u8]),
+    /// An access unit of the video.
     Frame(FrameOnSocket<'a>),
 }
 
@@ -29,7 +30,7 @@ pub enum FromServer<'a> {
 pub struct FrameOnSocket<'a> {
     /// It can be decoded without any frame before it.
     pub keyframe: bool,
-    /// 1/90000 s; names the frame, as in `Marked`.
+    /// 1/90000 s; names the frame, as in `InputPresented`.
     pub timestamp: u32,
     /// H.264 in Annex B.
     pub access_unit: &'a [u8],
@@ -47,6 +48,7 @@ pub enum FromViewer<'a> {
 }
 
 impl FromServer<'_> {
+    /// One binary message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             FromServer::Message(message) => [&[MESSAGE], *message].concat(),
@@ -77,6 +79,7 @@ impl FromServer<'_> {
 }
 
 impl FromViewer<'_> {
+    /// One binary message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
             FromViewer::Message(message) => [&[MESSAGE], *message].concat(),

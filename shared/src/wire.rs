@@ -4,28 +4,35 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::message::{ServerMessage, Stamped};
 
-/// Grows when a message changes its shape. Server and client are shipped together, so a mismatch means a stale page.
-pub const VERSION: u8 = 3;
+/// Changes when a message's encoding does. Server and client are built together: a mismatch means a stale page.
+pub const VERSION: u8 = 4;
 
-/// A viewer's message is small; the longest is pasted text.
+/// In bytes. The longest message of a viewer is pasted text.
 pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
 
+/// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
+    /// Not even a version.
     #[error("the message is empty")]
     Empty,
+    /// Beyond [`MAX_CLIENT_MESSAGE`].
     #[error("the message is longer than {MAX_CLIENT_MESSAGE} bytes")]
     TooLong,
-    #[error("the message has version {0}, this side speaks {VERSION}: reload the page")]
+    /// From a page of another build.
+    #[error("the message has version {0}, and {VERSION} is expected: reload the page")]
     OtherVersion(u8),
-    #[error("the message cannot be read")]
+    /// The version is right, the rest is not postcard or no known message.
+    #[error("the message cannot be decoded")]
     Malformed,
 }
 
+/// Viewer → server.
 pub fn encode_client(message: &Stamped) -> Vec<u8> {
     encode(message)
 }
 
+/// Server → viewer.
 pub fn encode_server(message: &ServerMessage) -> Vec<u8> {
     encode(message)
 }
@@ -62,14 +69,17 @@ fn decode<M: DeserializeOwned + for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::PointInVideo;
+    use crate::geometry::AimedPoint;
     use crate::input::{Key, Modifiers, PointerButton};
     use crate::latency::{InputId, Measurement, Stages};
     use crate::message::ClientMessage;
     use proptest::prelude::*;
 
     fn client_message() -> impl Strategy<Value = ClientMessage> {
-        let point = || (-1e4..1e4f32, -1e4..1e4f32).prop_map(|(x, y)| PointInVideo::new(x, y));
+        let point = || {
+            let parts = (-1e4..1e4f32, -1e4..1e4f32, any::<Option<u16>>());
+            parts.prop_map(|(x, y, epoch)| AimedPoint { x, y, epoch })
+        };
         prop_oneof![
             (any::<u32>(), point())
                 .prop_map(|(sequence, at)| ClientMessage::PointerMove { sequence, at }),

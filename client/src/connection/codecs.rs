@@ -1,9 +1,12 @@
 //! The one door to WebCodecs: H.264 access units → pictures on a canvas. `web_sys` has it only behind a flag.
 
-use js_sys::{Function, Object, Reflect, Uint8Array};
+use js_sys::{Function, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::CanvasRenderingContext2d;
 
+use super::codec_support::CODEC;
+use super::fallback::SocketDecoder;
 use crate::dom::window;
 
 #[wasm_bindgen]
@@ -12,6 +15,8 @@ extern "C" {
 
     #[wasm_bindgen(constructor, catch)]
     fn new(init: &Object) -> Result<VideoDecoder, JsValue>;
+    #[wasm_bindgen(catch, static_method_of = VideoDecoder, js_name = isConfigSupported)]
+    fn is_config_supported(config: &Object) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn configure(this: &VideoDecoder, config: &Object) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -43,15 +48,36 @@ extern "C" {
     pub fn close(this: &VideoFrame);
 
     #[wasm_bindgen(extends = CanvasRenderingContext2d)]
-    pub type Brush;
+    pub type FrameContext;
 
     #[wasm_bindgen(method, catch, js_name = drawImage)]
-    pub fn draw_frame(this: &Brush, frame: &VideoFrame, x: f64, y: f64) -> Result<(), JsValue>;
+    pub fn draw_frame(
+        this: &FrameContext,
+        frame: &VideoFrame,
+        x: f64,
+        y: f64,
+    ) -> Result<(), JsValue>;
 }
 
-/// Old browsers lack it, and so does every page that is neither from HTTPS nor from this machine.
-pub fn is_there() -> bool {
-    Reflect::has(&window(), &"VideoDecoder".into()) == Ok(true)
+/// Whether the server's pictures can be decoded here. Old browsers have no WebCodecs, and neither has any page that is
+/// neither from HTTPS nor from this machine.
+pub async fn probe() -> SocketDecoder {
+    if Reflect::has(&window(), &"VideoDecoder".into()) != Ok(true) {
+        return SocketDecoder::Unable;
+    }
+    let asked = config(CODEC).and_then(|config| VideoDecoder::is_config_supported(&config));
+    let Ok(asked) = asked else {
+        // It cannot be asked; then it is tried.
+        return SocketDecoder::Able;
+    };
+    let supported = match JsFuture::from(asked).await {
+        Ok(answer) => Reflect::get(&answer, &"supported".into()),
+        Err(refused) => Err(refused),
+    };
+    match supported.is_ok_and(|supported| supported.is_truthy()) {
+        true => SocketDecoder::Able,
+        false => SocketDecoder::Unable,
+    }
 }
 
 /// Tells each picture that is decoded, and what makes it give up.
@@ -62,11 +88,7 @@ pub fn decoder(on_frame: &Function, on_error: &Function) -> Result<VideoDecoder,
 impl VideoDecoder {
     /// For Annex B of this codec, each picture as soon as it can be.
     pub fn expect(&self, codec: &str) -> Result<(), JsValue> {
-        self.configure(&object(&[
-            ("codec", &codec.into()),
-            ("optimizeForLatency", &true.into()),
-            ("hardwareAcceleration", &"no-preference".into()),
-        ])?)
+        self.configure(&config(codec)?)
     }
 
     /// `timestamp` names the picture that comes of it.
@@ -78,6 +100,14 @@ impl VideoDecoder {
             ("data", &Uint8Array::from(access_unit)),
         ])?)?)
     }
+}
+
+fn config(codec: &str) -> Result<Object, JsValue> {
+    object(&[
+        ("codec", &codec.into()),
+        ("optimizeForLatency", &true.into()),
+        ("hardwareAcceleration", &"no-preference".into()),
+    ])
 }
 
 fn object(fields: &[(&str, &JsValue)]) -> Result<Object, JsValue> {

@@ -5,7 +5,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::HtmlVideoElement;
 
 use crate::dom::now;
-use crate::stats::way::Shown;
+use crate::stats::input_trace::PresentedFrame;
 
 #[wasm_bindgen]
 extern "C" {
@@ -46,7 +46,7 @@ pub fn on_next_picture(video: &HtmlVideoElement, shown: impl FnOnce() + 'static)
 /// `false`, and no call ever, where the browser cannot tell at all.
 pub fn on_next_frame(
     video: &HtmlVideoElement,
-    shown: impl FnOnce(Option<Shown>) + 'static,
+    shown: impl FnOnce(Option<PresentedFrame>) + 'static,
 ) -> bool {
     let callback = Closure::once_into_js(move |refresh: f64, metadata: JsValue| {
         shown(read(metadata.unchecked_ref(), refresh, now()));
@@ -59,8 +59,8 @@ fn ask(video: &HtmlVideoElement, callback: &js_sys::Function) -> bool {
     video.request_video_frame_callback(callback).is_ok()
 }
 
-fn read(metadata: &Metadata, refresh: f64, told: f64) -> Option<Shown> {
-    Some(Shown {
+fn read(metadata: &Metadata, refresh: f64, told: f64) -> Option<PresentedFrame> {
+    Some(PresentedFrame {
         rtp_timestamp: metadata.rtp_timestamp()? as u32,
         received: metadata.receive_time(),
         decode: metadata

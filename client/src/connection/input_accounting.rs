@@ -1,4 +1,4 @@
-//! Pure: which of a person's deeds were not carried out: what was refused here, lost on the way, or came too late.
+//! Pure: which of a person's inputs were not carried out: what was refused here, lost on the way, or came too late.
 //!
 //! The server counts what it takes, and says so with each pong. What was sent on the reliable channel before the ping has
 //! then arrived, or never will.
@@ -10,24 +10,24 @@ const MOST: usize = 16;
 
 #[derive(Debug, Default)]
 pub struct InputAccounting {
-    /// Deeds on their way to the server, ever, with the present seat.
+    /// Inputs on their way to the server, ever, with the present membership.
     sent: u32,
     /// Number of a ping, and what had been sent before it.
     asked: VecDeque<(u32, u32)>,
-    taken: u32,
+    accepted: u32,
     /// Of `sent` that did not arrive, as of the newest answer.
     lost: u32,
-    /// With former seats, or refused here.
+    /// With former memberships, or refused here.
     earlier: u32,
 }
 
 impl InputAccounting {
-    /// A deed is on its way.
+    /// An input is on its way.
     pub fn sent(&mut self) {
         self.sent = self.sent.wrapping_add(1);
     }
 
-    /// A deed was not sent at all.
+    /// An input was not sent at all.
     pub fn refused(&mut self) {
         self.earlier = self.earlier.saturating_add(1);
     }
@@ -40,15 +40,15 @@ impl InputAccounting {
         }
     }
 
-    /// The server has taken so many by then.
-    pub fn answered(&mut self, number: u32, taken: u32) {
-        self.taken = taken;
+    /// The server has accepted so many by then.
+    pub fn answered(&mut self, number: u32, accepted: u32) {
+        self.accepted = accepted;
         let place = self.asked.iter().position(|(asked, _)| *asked == number);
         if let Some(place) = place {
             let (_, sent) = self.asked[place];
             self.asked.drain(..=place);
             // More than that is what came after the ping.
-            self.lost = (sent.wrapping_sub(taken) as i32).max(0).unsigned_abs();
+            self.lost = (sent.wrapping_sub(accepted) as i32).max(0).unsigned_abs();
         }
     }
 
@@ -57,9 +57,9 @@ impl InputAccounting {
         self.asked.clear();
     }
 
-    /// The server has forgotten this viewer: what it had not taken is lost, and both count from 0.
-    pub fn new_seat(&mut self) {
-        let open = (self.sent.wrapping_sub(self.taken) as i32)
+    /// The server has forgotten this viewer: what it had not accepted is lost, and both count from 0.
+    pub fn new_membership(&mut self) {
+        let open = (self.sent.wrapping_sub(self.accepted) as i32)
             .max(0)
             .unsigned_abs();
         *self = InputAccounting {
@@ -68,7 +68,7 @@ impl InputAccounting {
         };
     }
 
-    /// Deeds that were not carried out, as far as is known.
+    /// Inputs that were not carried out, as far as is known.
     pub fn missing(&self) -> u32 {
         self.earlier.saturating_add(self.lost)
     }
@@ -80,53 +80,53 @@ mod tests {
 
     #[test]
     fn what_the_server_took_is_not_missing() {
-        let mut ledger = InputAccounting::default();
+        let mut accounting = InputAccounting::default();
         for _ in 0..3 {
-            ledger.sent();
+            accounting.sent();
         }
-        ledger.asked(7);
-        ledger.sent();
-        ledger.answered(7, 3);
-        assert_eq!(ledger.missing(), 0);
-        ledger.asked(8);
-        ledger.answered(8, 4);
-        assert_eq!(ledger.missing(), 0);
+        accounting.asked(7);
+        accounting.sent();
+        accounting.answered(7, 3);
+        assert_eq!(accounting.missing(), 0);
+        accounting.asked(8);
+        accounting.answered(8, 4);
+        assert_eq!(accounting.missing(), 0);
     }
 
     #[test]
     fn what_was_lost_with_a_peer_is_known_after_the_next_pong() {
-        let mut ledger = InputAccounting::default();
-        ledger.sent();
-        ledger.asked(1);
-        ledger.answered(1, 1);
-        ledger.sent();
-        ledger.sent();
-        ledger.asked(2);
-        ledger.forget_pings();
-        ledger.refused();
-        assert_eq!(ledger.missing(), 1, "the others may still arrive");
-        ledger.asked(3);
-        ledger.answered(3, 1);
-        assert_eq!(ledger.missing(), 3);
-        ledger.sent();
-        ledger.asked(4);
-        ledger.answered(4, 2);
-        assert_eq!(ledger.missing(), 3, "they are not counted twice");
+        let mut accounting = InputAccounting::default();
+        accounting.sent();
+        accounting.asked(1);
+        accounting.answered(1, 1);
+        accounting.sent();
+        accounting.sent();
+        accounting.asked(2);
+        accounting.forget_pings();
+        accounting.refused();
+        assert_eq!(accounting.missing(), 1, "the others may still arrive");
+        accounting.asked(3);
+        accounting.answered(3, 1);
+        assert_eq!(accounting.missing(), 3);
+        accounting.sent();
+        accounting.asked(4);
+        accounting.answered(4, 2);
+        assert_eq!(accounting.missing(), 3, "they are not counted twice");
     }
 
     #[test]
-    fn a_new_seat_counts_from_zero() {
-        let mut ledger = InputAccounting::default();
+    fn a_new_membership_counts_from_zero() {
+        let mut accounting = InputAccounting::default();
         for _ in 0..5 {
-            ledger.sent();
+            accounting.sent();
         }
-        ledger.asked(1);
-        ledger.answered(1, 4);
-        ledger.new_seat();
-        assert_eq!(ledger.missing(), 1);
-        ledger.sent();
-        ledger.asked(2);
-        ledger.answered(2, 1);
-        assert_eq!(ledger.missing(), 1);
+        accounting.asked(1);
+        accounting.answered(1, 4);
+        accounting.new_membership();
+        assert_eq!(accounting.missing(), 1);
+        accounting.sent();
+        accounting.asked(2);
+        accounting.answered(2, 1);
+        assert_eq!(accounting.missing(), 1);
     }
 }

@@ -132,57 +132,57 @@ mod tests {
     use proptest::prelude::*;
 
     /// Ticks until it falls silent; the time from the last word until then.
-    fn silent_after(pulse: &mut Liveness, from: f64) -> Option<f64> {
+    fn silent_after(liveness: &mut Liveness, from: f64) -> Option<f64> {
         (1..100).find_map(|tick| {
             let now = from + f64::from(tick) * TICK_MILLIS;
-            pulse.tick(now).fell_silent.then_some(now - from)
+            liveness.tick(now).fell_silent.then_some(now - from)
         })
     }
 
     #[test]
     fn a_dead_way_is_noticed_within_little_more_than_a_second() {
-        let mut pulse = Liveness::default();
-        pulse.heard(0.0);
-        let after = silent_after(&mut pulse, 0.0).expect("nothing answers");
+        let mut liveness = Liveness::default();
+        liveness.heard(0.0);
+        let after = silent_after(&mut liveness, 0.0).expect("nothing answers");
         assert!((1000.0..=1400.0).contains(&after), "{after}");
-        assert!(pulse.is_silent());
-        assert!(pulse.heard(3000.0), "and it is noticed when it is back");
-        assert!(!pulse.is_silent());
+        assert!(liveness.is_silent());
+        assert!(liveness.heard(3000.0), "and it is noticed when it is back");
+        assert!(!liveness.is_silent());
     }
 
     #[test]
     fn a_slow_way_has_more_time() {
-        let mut pulse = Liveness::default();
-        pulse.heard(0.0);
-        pulse.answered_within(600.0);
-        let after = silent_after(&mut pulse, 0.0).expect("nothing answers");
+        let mut liveness = Liveness::default();
+        liveness.heard(0.0);
+        liveness.answered_within(600.0);
+        let after = silent_after(&mut liveness, 0.0).expect("nothing answers");
         assert!((2200.0..=2600.0).contains(&after), "{after}");
     }
 
     #[test]
     fn any_packet_is_a_sign_of_life() {
-        let mut pulse = Liveness::default();
-        pulse.heard(0.0);
+        let mut liveness = Liveness::default();
+        liveness.heard(0.0);
         for tick in 1..200 {
             let now = f64::from(tick) * TICK_MILLIS;
-            let beat = pulse.tick(now);
+            let beat = liveness.tick(now);
             assert!(!beat.fell_silent, "at {now}");
             if beat.count {
                 // No answer comes, but acknowledgements do.
-                pulse.counted(f64::from(tick), now);
+                liveness.counted(f64::from(tick), now);
             }
         }
     }
 
     #[test]
     fn packets_from_before_the_silence_are_none() {
-        let mut pulse = Liveness::default();
-        pulse.heard(0.0);
+        let mut liveness = Liveness::default();
+        liveness.heard(0.0);
         let after = (1..20).find_map(|tick| {
             let now = f64::from(tick) * TICK_MILLIS;
-            let beat = pulse.tick(now);
+            let beat = liveness.tick(now);
             if beat.count {
-                pulse.counted(700.0, now);
+                liveness.counted(700.0, now);
             }
             beat.fell_silent.then_some(now)
         });
@@ -191,29 +191,29 @@ mod tests {
 
     #[test]
     fn a_network_that_changed_has_less_time() {
-        let mut pulse = Liveness::default();
-        pulse.heard(0.0);
-        pulse.tick(200.0);
-        pulse.doubt(210.0);
-        let after = silent_after(&mut pulse, 210.0).expect("nothing answers");
+        let mut liveness = Liveness::default();
+        liveness.heard(0.0);
+        liveness.tick(200.0);
+        liveness.doubt(210.0);
+        let after = silent_after(&mut liveness, 210.0).expect("nothing answers");
         assert!(after <= 1000.0, "{after}");
     }
 
     #[test]
     fn a_sleeper_is_no_dead_way() {
-        let mut pulse = Liveness::default();
-        pulse.heard(0.0);
-        pulse.tick(100.0);
-        let beat = pulse.tick(60_000.0);
+        let mut liveness = Liveness::default();
+        liveness.heard(0.0);
+        liveness.tick(100.0);
+        let beat = liveness.tick(60_000.0);
         assert!(beat.slept && beat.ask && !beat.fell_silent);
-        pulse.heard(60_020.0);
-        assert!(!pulse.tick(60_200.0).fell_silent);
+        liveness.heard(60_020.0);
+        assert!(!liveness.tick(60_200.0).fell_silent);
     }
 
     #[test]
     fn nothing_is_expected_of_a_peer_that_never_spoke() {
-        let mut pulse = Liveness::default();
-        assert_eq!(silent_after(&mut pulse, 0.0), None);
+        let mut liveness = Liveness::default();
+        assert_eq!(silent_after(&mut liveness, 0.0), None);
     }
 
     proptest! {
@@ -223,20 +223,20 @@ mod tests {
             gaps in proptest::collection::vec(150.0..1100.0f64, 1..100),
             round_trip in 0.0..900.0f64,
         ) {
-            let mut pulse = Liveness::default();
-            pulse.heard(0.0);
-            pulse.answered_within(round_trip);
+            let mut liveness = Liveness::default();
+            liveness.heard(0.0);
+            liveness.answered_within(round_trip);
             let (mut now, mut answers) = (0.0, Vec::new());
             for gap in gaps {
                 now += gap;
                 answers.retain(|at: &f64| {
                     if *at <= now {
-                        pulse.heard(*at);
-                        pulse.answered_within(round_trip);
+                        liveness.heard(*at);
+                        liveness.answered_within(round_trip);
                     }
                     *at > now
                 });
-                let beat = pulse.tick(now);
+                let beat = liveness.tick(now);
                 prop_assert!(!beat.fell_silent, "at {}", now);
                 if beat.ask {
                     answers.push(now + round_trip);

@@ -1,399 +1,630 @@
-//! A viewer's way to its session: join → offer → answer → pictures and messages; lost → a fresh peer.
+//! A viewer's connection to its session: join → offer → answer → pictures and messages; lost → a fresh peer.
 //!
-//! What goes out is in [`outbound`], what comes in in [`inbound`].
+//! What is to be done is decided by the [`machine`]; [`Connection`] carries it out.
 
 // What the components see of it.
 pub mod view_state;
+// What is to be done: one machine, and the policies that are its parts.
+mod events;
+mod machine;
+// ◦ when to try again, by which way
+mod backoff;
+mod codec_support;
+mod fallback;
+mod long_poll;
+mod reachability;
+// ◦ is it still live, and what waits
+mod liveness;
+pub mod stall_detector;
+mod stats_poller;
+// ◦ what the person did: in order, and counted
+mod input_accounting;
+mod outbox;
 // One peer's life.
-pub(crate) mod frames;
 mod peer;
 // Where WebRTC finds no way: a web socket.
 mod codecs;
 mod socket;
-mod websocket_fallback;
-// What goes either way.
-mod inbound;
-mod outbound;
-mod outbox;
-// When to try again.
-mod backoff;
-// Is it still live, and what to do when it is not.
-mod input_accounting;
-mod liveness;
-mod recovery;
-pub mod stall_detector;
-// What is seen of it, and when pictures are best drawn.
+// Which frames are on the screen, and when the next ones are best drawn.
 mod frame_observer;
+pub(crate) mod frames;
 mod vsync_phase;
 
 use std::cell::{Cell, RefCell};
-use std::pin::pin;
-use std::rc::Rc;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
 use std::time::Duration;
 
-use futures::channel::mpsc::{self, UnboundedReceiver};
-use futures::channel::oneshot;
-use futures::future::{Either, FutureExt, LocalBoxFuture, join, pending, select};
-use futures::stream::StreamExt;
+use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use shared::api::IceServer;
-use shared::error::ApiError;
-use shared::message::ClientMessage;
+use shared::message::{ClientMessage, MOST_MEASUREMENTS, ServerMessage, Stamped};
 use shared::session::{SessionId, ViewerId};
 use wasm_bindgen::JsValue;
-use web_sys::{HtmlCanvasElement, HtmlVideoElement, MediaStream, RtcPeerConnectionState};
+use web_sys::{
+    Blob, BlobPropertyBag, Event as DomEvent, HtmlCanvasElement, HtmlVideoElement, MediaStream,
+    MediaStreamTrack, VisibilityState,
+};
 
 use crate::api;
-use crate::dom::{now, said, sleep};
+use crate::dom::{Alarm, Listener, answers, listen, now, said, window};
+use crate::stats::input_trace::InputKind;
 use crate::stats::meter::Meter;
 use crate::stats::reading::Reading;
-use crate::stats::report;
-use backoff::Backoff;
+use crate::stats::rtc_stats;
+use events::{Action, Admission, Delivery, Event, Member, PeerEvent, SocketEvent, Visibility};
 use frame_observer::FrameObserver;
-use outbound::beacon;
-use outbox::Outbox;
-use peer::{Peer, PeerEvent};
-use recovery::{Health, Listeners};
-use view_state::{Link, ViewState};
-use websocket_fallback::{WEB_RTC_AGAIN, WebSocketFallback};
+use machine::{End, Machine, State, Via};
+use peer::{Peer, PeerCallbacks};
+use socket::{Socket, SocketCallbacks};
+use stats_poller::Purpose;
+use view_state::ViewState;
 
-/// ICE over TCP takes half a second; what is not there after this will not come.
-const CONNECTED_WITHIN: Duration = Duration::from_secs(10);
-/// What an offer may take; the server needs some milliseconds.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// A peer that is connected shows its first picture within some milliseconds, unless nobody looks at the page.
-const FIRST_SHOWN_WITHIN: Duration = Duration::from_secs(2);
-/// ICE often finds its way back by itself; longer, and a fresh peer is faster. Only without a control channel: with one
-/// the server is asked.
-const BACK_WITHIN: Duration = Duration::from_secs(2);
-/// Neither WebRTC nor a web socket brings any.
-const NO_PICTURES: &str = "No pictures arrive: the server's media port may be blocked on the way, and over the web alone they need WebCodecs, which this browser lacks or keeps for pages from HTTPS.";
-/// After so many attempts the person is told what may be in the way.
-const PATIENT_ATTEMPTS: u32 = 1;
-
-/// Who this viewer is to the server.
-#[derive(Clone)]
-struct Seat {
-    viewer: ViewerId,
-    ice_servers: Vec<IceServer>,
-}
+/// Moves that have not left yet, in bytes: more would only be late ones, and the next is never far.
+const WAITING_MOVES: u32 = 1024;
 
 pub struct Connection {
-    watch: ViewState,
+    view: ViewState,
     session: SessionId,
+    machine: RefCell<Machine>,
+    /// What happened while something else is carried out, in order.
+    events: RefCell<VecDeque<Event>>,
+    is_performing: Cell<bool>,
+    /// The one timer, and for when it is set: the machine's next deadline, or an earlier moment.
+    alarm: Alarm,
+    alarm_at: Cell<Option<f64>>,
+    peer: RefCell<Option<Rc<Peer>>>,
+    socket: RefCell<Option<Rc<Socket>>>,
     video: HtmlVideoElement,
+    canvas: HtmlCanvasElement,
     /// One for all peers: the last picture stays until the next peer's first.
     stream: MediaStream,
-    seat: RefCell<Option<Seat>>,
-    peer: RefCell<Option<Rc<Peer>>>,
-    /// Pictures and messages over a web socket, while there is no peer.
-    spare: WebSocketFallback,
-    outbox: RefCell<Outbox>,
     /// What inputs take to be seen.
     meter: Rc<Meter>,
-    health: Health,
-    sight: FrameObserver,
-    vigil: RefCell<Option<Listeners>>,
-    /// Whoever waits for the next attempt.
-    resting: RefCell<Option<oneshot::Sender<()>>>,
-    polling: Cell<bool>,
-    closed: Cell<bool>,
+    frames: Rc<FrameObserver>,
+    /// At the last sample of the statistics.
+    sampled: RefCell<Option<Reading>>,
+    listeners: RefCell<Vec<Listener>>,
 }
 
 impl Connection {
     /// Starts at once and keeps trying until [`Connection::close`] or the session's end.
     /// Pictures are shown by `video`, or by `canvas`, which lies over it and is hidden meanwhile.
     pub fn open(
-        watch: ViewState,
+        view: ViewState,
         video: HtmlVideoElement,
         canvas: HtmlCanvasElement,
     ) -> Result<Rc<Connection>, JsValue> {
-        let connection = Rc::new(Connection {
-            session: watch.session(),
-            watch,
-            stream: MediaStream::new()?,
-            meter: Meter::new(video.clone()),
-            video,
-            seat: RefCell::default(),
-            peer: RefCell::default(),
-            spare: WebSocketFallback::new(canvas),
-            outbox: RefCell::default(),
-            health: Health::default(),
-            sight: FrameObserver::default(),
-            vigil: RefCell::default(),
-            resting: RefCell::default(),
-            polling: Cell::new(false),
-            closed: Cell::new(false),
+        let stream = MediaStream::new()?;
+        let meter = Meter::new(video.clone());
+        let connection = Rc::new_cyclic(|weak: &Weak<Connection>| {
+            let alarmed = weak.clone();
+            let alarm = Alarm::new(move || {
+                if let Some(connection) = alarmed.upgrade() {
+                    connection.alarm_at.set(None);
+                    connection.on(Event::Timer);
+                }
+            });
+            let mentioning = weak.clone();
+            let vsync_offset = move |micros| {
+                if let Some(connection) = mentioning.upgrade() {
+                    connection.mention(ClientMessage::VsyncOffset { micros });
+                }
+            };
+            Connection {
+                session: view.session(),
+                view,
+                machine: RefCell::new(Machine::new(visibility(), now())),
+                events: RefCell::default(),
+                is_performing: Cell::new(false),
+                alarm,
+                alarm_at: Cell::new(None),
+                peer: RefCell::default(),
+                socket: RefCell::default(),
+                frames: FrameObserver::new(video.clone(), meter.clone(), vsync_offset),
+                video,
+                canvas,
+                stream,
+                meter,
+                sampled: RefCell::default(),
+                listeners: RefCell::default(),
+            }
         });
-        *connection.vigil.borrow_mut() = Some(connection.keep_vigil());
-        spawn_local(connection.clone().run());
+        *connection.listeners.borrow_mut() = connection.listen();
+        connection.expect(async { Event::SocketDecoder(codecs::probe().await) });
+        connection.on(Event::Timer);
         Ok(connection)
     }
 
-    /// The counters of the way that shows pictures, if there is one.
-    pub async fn reading(&self) -> Option<Reading> {
-        if let (Some(socket), true) = (self.spare.socket(), self.spare.shows()) {
-            return Some(Reading {
+    /// Says goodbye and lets go of the peer.
+    pub fn close(self: &Rc<Self>) {
+        self.on(Event::Left);
+    }
+
+    /// Sends now, in the caller's own turn: a DOM handler's message leaves before the handler returns.
+    pub fn send(self: &Rc<Self>, message: ClientMessage) {
+        self.send_stamped(Stamped {
+            input: None,
+            sent_micros: self.meter.server_micros(now()),
+            message,
+        });
+    }
+
+    /// Sends what the person did with this event, and measures when that is seen.
+    pub fn act(self: &Rc<Self>, kind: InputKind, event: &DomEvent, message: ClientMessage) {
+        let happened = event.time_stamp();
+        let input = self.meter.name(kind, happened);
+        // Before it is sent: afterwards the server may have it already.
+        let dispatched = now();
+        let direct = self.send_stamped(Stamped {
+            input,
+            sent_micros: self.meter.server_micros(dispatched),
+            message,
+        });
+        if let (Some(input), true) = (input, direct) {
+            self.meter.sent(input, happened, dispatched);
+        }
+    }
+
+    // Events in, actions out.
+
+    fn on(self: &Rc<Self>, event: Event) {
+        self.events.borrow_mut().push_back(event);
+        if self.is_performing.replace(true) {
+            return;
+        }
+        loop {
+            let next = self.events.borrow_mut().pop_front();
+            let Some(event) = next else {
+                break;
+            };
+            let actions = self.machine.borrow_mut().on(event, now());
+            for action in actions {
+                self.perform(action);
+            }
+        }
+        self.is_performing.set(false);
+        self.publish();
+        self.set_alarm();
+    }
+
+    /// What comes of it is an event; without the connection nobody needs to know.
+    fn teller<T: 'static>(
+        self: &Rc<Self>,
+        event: impl Fn(T) -> Event + 'static,
+    ) -> impl Fn(T) + 'static {
+        let weak = Rc::downgrade(self);
+        move |told| {
+            if let Some(connection) = weak.upgrade() {
+                connection.on(event(told));
+            }
+        }
+    }
+
+    /// What is awaited ends in an event.
+    fn expect(self: &Rc<Self>, event: impl Future<Output = Event> + 'static) {
+        self.expect_boxed(Box::pin(event));
+    }
+
+    /// Compiled once, and not for each that is awaited.
+    fn expect_boxed(self: &Rc<Self>, event: Pin<Box<dyn Future<Output = Event>>>) {
+        let this = self.clone();
+        spawn_local(async move { this.on(event.await) });
+    }
+
+    /// No later than the machine's deadline; when it is earlier, the machine has nothing to do and it is set anew.
+    fn set_alarm(&self) {
+        let Some(deadline) = self.machine.borrow().deadline() else {
+            return self.alarm.clear();
+        };
+        if self.alarm_at.get().is_none_or(|at| at > deadline) {
+            let millis = (deadline - now()).max(0.0).ceil();
+            self.alarm.set(Duration::from_millis(millis as u64));
+            self.alarm_at.set(Some(deadline));
+        }
+    }
+
+    /// The one place where what is shown of the connection is written.
+    fn publish(&self) {
+        let machine = self.machine.borrow();
+        match machine.state() {
+            // The components are going, too.
+            State::Over(End::Left) => return,
+            State::Live { via } => {
+                // Otherwise the last picture stays.
+                let hidden = *via != Via::Socket;
+                if self.canvas.hidden() != hidden {
+                    self.canvas.set_hidden(hidden);
+                }
+            }
+            _ => {}
+        }
+        self.view.publish(machine.view());
+    }
+
+    fn perform(self: &Rc<Self>, action: Action) {
+        match action {
+            Action::Join => self.join(),
+            Action::Leave(viewer) => self.leave(&viewer),
+            Action::CreatePeer { attempt } => self.create_peer(attempt),
+            Action::ClosePeer => {
+                if let Some(peer) = self.peer.take() {
+                    peer.close();
+                    drop_later(peer);
+                }
+            }
+            Action::SendOffer { attempt } => self.send_offer(attempt),
+            Action::AcceptAnswer { sdp } => self.accept_answer(sdp),
+            Action::OpenSocket { number } => self.open_socket(number),
+            Action::CloseSocket => drop_later(self.socket.take()),
+            Action::AwaitPicture => self.await_picture(),
+            Action::ObserveFrames => self.frames.observe(),
+            Action::ForgetFrames => self.frames.forget(),
+            Action::PollStats(purpose) => self.poll_stats(purpose),
+            Action::Send(message) => self.send(message),
+            Action::Ping { number } => {
+                self.meter.ping(number);
+                self.mention(ClientMessage::Ping { number });
+            }
+            Action::Probe { number } => {
+                self.meter.probe(number);
+                if let Some(peer) = &*self.peer.borrow() {
+                    peer.probe(number);
+                }
+            }
+            Action::Post(batch) => self.post(batch),
+            Action::LongPoll { membership, after } => self.long_poll(membership, after),
+            Action::AskReachable {
+                question,
+                within_millis,
+            } => self.expect(async move {
+                let within = Duration::from_millis(within_millis as u64);
+                Event::Reachable {
+                    question,
+                    reachable: answers("/healthz", within).await,
+                }
+            }),
+            Action::Sample => self.sample(),
+            Action::ForgetInputs => self.meter.forget(),
+            Action::ForgetClock => self.meter.forget_clock(),
+            Action::Show(state) => self.view.show_state(*state),
+        }
+    }
+
+    fn listen(self: &Rc<Self>) -> Vec<Listener> {
+        let changed = || self.teller(|_: DomEvent| Event::SurroundingsChanged(visibility()));
+        let window = window();
+        let mut listeners = vec![
+            listen(&window, "online", changed()),
+            listen(&window, "offline", changed()),
+        ];
+        if let Some(document) = window.document() {
+            listeners.push(listen(&document, "resume", changed()));
+            listeners.push(listen(&document, "visibilitychange", changed()));
+        }
+        listeners
+    }
+
+    // Membership.
+
+    fn join(self: &Rc<Self>) {
+        let session = self.session.clone();
+        self.expect(async move {
+            match api::join(session).await {
+                Ok(joined) => Event::Joined {
+                    member: Member {
+                        viewer: joined.viewer,
+                        ice_servers: joined.ice_servers,
+                    },
+                    state: Box::new(joined.state),
+                },
+                Err(refused) => Event::JoinRefused(refused),
+            }
+        });
+    }
+
+    fn leave(&self, viewer: &ViewerId) {
+        let leave = serde_json::json!({ "session": self.session, "viewer": viewer });
+        beacon("/api/leave", &leave.to_string());
+    }
+
+    fn member(&self) -> Option<Member> {
+        self.machine.borrow().member().cloned()
+    }
+
+    fn long_poll(self: &Rc<Self>, membership: u32, after: u64) {
+        let Some(member) = self.member() else {
+            return;
+        };
+        let session = self.session.clone();
+        self.expect(async move {
+            let outcome = api::updates(session, member.viewer, after).await;
+            Event::LongPolled {
+                membership,
+                outcome: outcome.map(Box::new),
+            }
+        });
+    }
+
+    // A peer.
+
+    fn create_peer(self: &Rc<Self>, attempt: u32) {
+        let shown = Rc::downgrade(self);
+        let message = Rc::downgrade(self);
+        let callbacks = PeerCallbacks {
+            event: Rc::new(self.teller(move |event| Event::Peer { attempt, event })),
+            track: Box::new(move |track| {
+                if let Some(connection) = shown.upgrade() {
+                    connection.show(&track);
+                }
+            }),
+            message: Box::new(move |said| {
+                if let Some(connection) = message.upgrade() {
+                    connection.take_message(said);
+                }
+            }),
+        };
+        match Peer::new(callbacks) {
+            Ok(peer) => {
+                let peer = Rc::new(peer);
+                *self.peer.borrow_mut() = Some(peer.clone());
+                self.expect(async move {
+                    let event = match peer.prepare().await {
+                        Ok(takes_h264) => PeerEvent::OfferReady { takes_h264 },
+                        Err(thrown) => not_possible(&thrown),
+                    };
+                    Event::Peer { attempt, event }
+                });
+            }
+            Err(thrown) => self.on(Event::Peer {
+                attempt,
+                event: not_possible(&thrown),
+            }),
+        }
+    }
+
+    fn send_offer(self: &Rc<Self>, attempt: u32) {
+        let (Some(peer), Some(member)) = (self.peer.borrow().clone(), self.member()) else {
+            return;
+        };
+        let session = self.session.clone();
+        self.expect(async move {
+            let event = match peer.begin(&member.ice_servers).await {
+                Ok(sdp) => {
+                    let answer = api::offer(session, member.viewer, sdp).await;
+                    PeerEvent::Answered(answer.map(|answer| answer.sdp))
+                }
+                Err(thrown) => not_possible(&thrown),
+            };
+            Event::Peer { attempt, event }
+        });
+    }
+
+    fn accept_answer(self: &Rc<Self>, sdp: String) {
+        let Some(peer) = self.peer.borrow().clone() else {
+            return;
+        };
+        spawn_local(async move {
+            if let Err(thrown) = peer.accept(&sdp).await {
+                peer.tell(not_possible(&thrown));
+            }
+        });
+    }
+
+    fn show(self: &Rc<Self>, track: &MediaStreamTrack) {
+        for old in self.stream.get_tracks().iter() {
+            self.stream.remove_track(&MediaStreamTrack::from(old));
+        }
+        self.stream.add_track(track);
+        // The element may have shown another session before.
+        if self.video.src_object().as_ref() != Some(&self.stream) {
+            self.video.set_src_object(Some(&self.stream));
+        }
+        // Muted video may always play; where it may not, the first click starts it.
+        let _ = self.video.play();
+        self.await_picture();
+    }
+
+    fn await_picture(&self) {
+        if let Some(peer) = self.peer.borrow().clone() {
+            frames::on_next_picture(&self.video, move || peer.tell(PeerEvent::Shown));
+        }
+    }
+
+    fn poll_stats(self: &Rc<Self>, purpose: Purpose) {
+        let Some(peer) = self.peer.borrow().clone() else {
+            return;
+        };
+        let frames = self.frames.clone();
+        spawn_local(async move {
+            let event = match peer.report().await {
+                Ok(told) => PeerEvent::Reported {
+                    reading: Box::new(rtc_stats::read(&told)),
+                    frames: match purpose {
+                        Purpose::Look => frames.take(),
+                        Purpose::Count => Default::default(),
+                    },
+                },
+                Err(_) => PeerEvent::ReportFailed,
+            };
+            peer.tell(event);
+        });
+    }
+
+    // A web socket.
+
+    fn open_socket(self: &Rc<Self>, number: u32) {
+        let (message, shown) = (Rc::downgrade(self), Rc::downgrade(self));
+        let callbacks = SocketCallbacks {
+            event: Box::new(self.teller(move |event| Event::Socket { number, event })),
+            message: Box::new(move |said| {
+                if let Some(connection) = message.upgrade() {
+                    connection.take_message(said);
+                }
+            }),
+            shown: Box::new(move |frame| {
+                if let Some(connection) = shown.upgrade() {
+                    connection.meter.shown(frame);
+                }
+            }),
+        };
+        let opened = self.member().and_then(|member| {
+            let canvas = self.canvas.clone();
+            Socket::open(&self.session, &member.viewer, canvas, callbacks).ok()
+        });
+        match opened {
+            Some(socket) => *self.socket.borrow_mut() = Some(socket),
+            None => self.on(Event::Socket {
+                number,
+                event: SocketEvent::Closed,
+            }),
+        }
+    }
+
+    // Messages.
+
+    fn take_message(self: &Rc<Self>, message: ServerMessage) {
+        match message {
+            ServerMessage::State(state) => self.on(Event::State(state)),
+            ServerMessage::InputPresented(presented) => self.meter.presented(presented),
+            ServerMessage::Pong {
+                number,
+                server_micros,
+                accepted,
+            } => self.on(Event::Pong {
+                number,
+                accepted,
+                round_trip_millis: self.meter.pong(number, server_micros),
+            }),
+            other => self.view.take_message(other),
+        }
+    }
+
+    /// `false` if no channel took it: then it waits for a server function, if it may, and is not measured.
+    fn send_stamped(self: &Rc<Self>, stamped: Stamped) -> bool {
+        let admission = self.machine.borrow_mut().admit(&stamped.message);
+        match admission {
+            Admission::Refused => {
+                self.publish();
+                return false;
+            }
+            Admission::Channel if self.send_directly(&stamped) => return true,
+            Admission::Channel | Admission::Queue => {}
+        }
+        let batch = self.machine.borrow_mut().enqueue(stamped.message);
+        if let Some(batch) = batch {
+            self.post(batch);
+        }
+        false
+    }
+
+    fn send_directly(&self, stamped: &Stamped) -> bool {
+        let (peer, socket) = (self.peer.borrow(), self.socket.borrow());
+        peer.as_ref().is_some_and(|peer| peer.send(stamped))
+            || socket.as_ref().is_some_and(|socket| socket.send(stamped))
+    }
+
+    /// What may as well be lost, for it is about this very moment.
+    fn mention(&self, message: ClientMessage) {
+        self.send_directly(&Stamped {
+            input: None,
+            sent_micros: None,
+            message,
+        });
+    }
+
+    fn post(self: &Rc<Self>, batch: Vec<ClientMessage>) {
+        let Some(member) = self.member() else {
+            return;
+        };
+        let this = self.clone();
+        spawn_local(async move {
+            let sent = api::send_input(this.session.clone(), member.viewer, batch);
+            let delivery = match sent.await {
+                Ok(replies) => {
+                    for reply in replies {
+                        this.take_message(reply);
+                    }
+                    Delivery::Arrived
+                }
+                Err(_) => Delivery::Failed,
+            };
+            this.on(Event::Posted(delivery));
+        });
+    }
+
+    // Statistics.
+
+    /// A second is over: shows what it was like, and tells the server what its inputs took to be seen.
+    fn sample(&self) {
+        let second = self.meter.take_second();
+        if !second.inputs.is_empty() {
+            let measurements = second.inputs.iter().map(|input| input.measurement);
+            let measurements = measurements.take(MOST_MEASUREMENTS).collect();
+            self.mention(ClientMessage::LatencyReport { measurements });
+        }
+        self.view.latency.update(|latency| {
+            latency.push(second.inputs, second.offset, second.is_blind);
+        });
+        let Some(reading) = self.reading() else {
+            return;
+        };
+        let before = self.sampled.replace(Some(reading.clone()));
+        let server = self.view.server.try_update_value(Option::take).flatten();
+        if let Some(sample) = before.and_then(|before| reading.since(&before, server)) {
+            self.view.history.update(|history| history.push(sample));
+        }
+    }
+
+    /// The counters of what shows pictures, if anything does.
+    fn reading(&self) -> Option<Reading> {
+        let machine = self.machine.borrow();
+        let is_by_socket = *machine.state() == State::Live { via: Via::Socket };
+        match &*self.socket.borrow() {
+            Some(socket) if is_by_socket => Some(Reading {
                 current_round_trip_time: self.meter.round_trip().map(|millis| millis / 1000.0),
                 ..socket.reading()
-            });
-        }
-        let peer = self.peer.borrow().clone()?;
-        peer.report().await.ok().map(|told| report::read(&told))
-    }
-
-    /// Says goodbye and lets go of the peer.
-    pub fn close(&self) {
-        if self.closed.replace(true) {
-            return;
-        }
-        self.vigil.take();
-        self.hurry();
-        self.end_spare();
-        self.drop_peer();
-        if let Some(seat) = self.seat.borrow_mut().take() {
-            let leave = serde_json::json!({ "session": self.session, "viewer": seat.viewer });
-            beacon("/api/leave", &leave.to_string());
-        }
-    }
-
-    async fn run(self: Rc<Self>) {
-        let mut backoff = Backoff::default();
-        while !self.closed.get() {
-            let outcome = self.live(&mut backoff).await;
-            self.drop_peer();
-            if self.closed.get() {
-                break;
-            }
-            match outcome {
-                Ok(()) => {}
-                // `NotFound` comes from joining only: there is no such session.
-                Err(refused @ (ApiError::NotFound(_) | ApiError::Unauthorized(_))) => {
-                    self.watch.link.set(Link::Over {
-                        reason: refused.to_string(),
-                    });
-                    return self.close();
-                }
-                Err(refused) => self.trouble(&backoff, &refused.to_string()),
-            }
-            self.poll();
-            let pause = backoff.next_delay();
-            let pause = if self.spare.shows() {
-                WEB_RTC_AGAIN
-            } else {
-                pause
-            };
-            self.rest(pause).await;
-        }
-    }
-
-    /// Waits before the next attempt, unless something happens that makes it likely to succeed.
-    async fn rest(&self, pause: Duration) {
-        let (hurry, hurried) = oneshot::channel();
-        *self.resting.borrow_mut() = Some(hurry);
-        // Another one who rests has taken its place: that is as good a reason.
-        let _ = select(pin!(sleep(pause)), hurried).await;
-    }
-
-    fn hurry(&self) {
-        if let Some(resting) = self.resting.borrow_mut().take() {
-            // It may just have woken by itself.
-            let _ = resting.send(());
-        }
-    }
-
-    /// One peer, from its offer to its loss.
-    async fn live(self: &Rc<Self>, backoff: &mut Backoff) -> Result<(), ApiError> {
-        let (events, arriving) = mpsc::unbounded();
-        let peer = Peer::new(events, self.arrivals())
-            .map(Rc::new)
-            .map_err(not_possible)?;
-        *self.peer.borrow_mut() = Some(peer.clone());
-        if !self.spare.shows() {
-            self.meter.forget();
-        }
-        self.forget_health();
-        self.want_spare();
-
-        let (seat, offer) = join(self.take_seat(), peer.prepare()).await;
-        let (seat, offer) = (seat?, offer.map_err(not_possible)?);
-        // The state is worth showing (Chrome starts, Chrome is gone) before any channel is open.
-        self.poll();
-        let sdp = (peer.begin(offer, &seat.ice_servers).await).map_err(not_possible)?;
-        match within(
-            ANSWER_WITHIN,
-            api::offer(self.session.clone(), seat.viewer, sdp),
-        )
-        .await
-        {
-            Ok(answer) => peer.accept(&answer.sdp).await.map_err(not_possible)?,
-            Err(ApiError::NotFound(_)) => {
-                self.forget_seat();
-                return Ok(());
-            }
-            Err(refused) => return Err(refused),
-        }
-        self.follow(&peer, arriving, backoff).await;
-        Ok(())
-    }
-
-    /// Shows how the peer fares, until it is lost.
-    async fn follow(
-        self: &Rc<Self>,
-        peer: &Rc<Peer>,
-        mut arriving: UnboundedReceiver<PeerEvent>,
-        backoff: &mut Backoff,
-    ) {
-        let mut shown = false;
-        let mut deadline: LocalBoxFuture<'static, ()> = sleep(CONNECTED_WITHIN).boxed_local();
-        loop {
-            let event = match select(arriving.next(), &mut deadline).await {
-                Either::Left((Some(event), _)) => event,
-                Either::Left((None, _)) => return,
-                Either::Right(_) if peer.is_connected() && !shown => {
-                    // Whatever became of the first keyframe, one is needed here.
-                    if recovery::is_visible() {
-                        self.send(ClientMessage::SkipToLive);
-                    }
-                    deadline = first_picture(shown);
-                    continue;
-                }
-                Either::Right(_) => {
-                    let sentence = match codecs::is_there() {
-                        true => {
-                            "No pictures arrive: the server's media port may be blocked on the way."
-                        }
-                        false => NO_PICTURES,
-                    };
-                    self.trouble(backoff, sentence);
-                    return;
-                }
-            };
-            match event {
-                PeerEvent::State(RtcPeerConnectionState::Connected) => {
-                    deadline = first_picture(shown);
-                    if shown {
-                        self.resume(peer);
-                    }
-                }
-                PeerEvent::Shown => {
-                    if !self.health.pulse.borrow().is_silent() {
-                        if !std::mem::replace(&mut shown, true) && peer.is_connected() {
-                            deadline = first_picture(shown);
-                        }
-                        backoff.reset();
-                        self.end_spare();
-                        self.watch.obstacle.set(None);
-                        self.watch.link.set(Link::Connected);
-                        self.live_again();
-                        self.tell_missing();
-                    }
-                }
-                PeerEvent::Silent => {
-                    self.lost();
-                    self.find_way_back(peer);
-                }
-                PeerEvent::Heard => self.resume(peer),
-                PeerEvent::Replace => {
-                    self.lost();
-                    return;
-                }
-                PeerEvent::State(RtcPeerConnectionState::Disconnected) => {
-                    self.health.pulse.borrow_mut().doubt(now());
-                    if !peer.is_open() {
-                        // Nobody can be asked: ICE alone knows.
-                        self.lost();
-                        deadline = sleep(BACK_WITHIN).boxed_local();
-                    }
-                }
-                PeerEvent::State(
-                    RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed,
-                )
-                | PeerEvent::ControlClosed => {
-                    self.lost();
-                    return;
-                }
-                PeerEvent::ControlOpened => {
-                    self.heard();
-                    self.ping();
-                }
-                PeerEvent::State(_) => {}
-            }
-        }
-    }
-
-    /// Joins once; a fresh peer keeps the seat.
-    async fn take_seat(self: &Rc<Self>) -> Result<Seat, ApiError> {
-        if let Some(seat) = self.seat.borrow().clone() {
-            return Ok(seat);
-        }
-        let joined = api::join(self.session.clone()).await?;
-        let seat = Seat {
-            viewer: joined.viewer,
-            ice_servers: joined.ice_servers,
-        };
-        *self.seat.borrow_mut() = Some(seat.clone());
-        self.health.ledger.borrow_mut().new_seat();
-        self.take_state(joined.state);
-        Ok(seat)
-    }
-
-    /// The server has forgotten this viewer, or the session: a fresh start, which joins again, tells which.
-    fn forget_seat(&self) {
-        *self.seat.borrow_mut() = None;
-        self.drop_peer();
-    }
-
-    /// Before the first picture it is still connecting.
-    fn lost(&self) {
-        if self.spare.shows() {
-            return;
-        }
-        if self.watch.link.try_get_untracked() == Some(Link::Connected) {
-            self.interrupted();
-            self.watch.link.set(Link::Reconnecting);
-        }
-    }
-
-    fn trouble(&self, backoff: &Backoff, sentence: &str) {
-        self.lost();
-        if backoff.attempts() >= PATIENT_ATTEMPTS && !self.spare.shows() {
-            self.watch.obstacle.set(Some(sentence.to_owned()));
-        }
-    }
-
-    fn drop_peer(&self) {
-        if let Some(peer) = self.peer.borrow_mut().take() {
-            peer.give_up();
+            }),
+            _ => machine.reading().cloned(),
         }
     }
 }
 
-/// When a peer that is connected is to be asked for its first picture: never, once that was shown.
-fn first_picture(shown: bool) -> LocalBoxFuture<'static, ()> {
-    match shown {
-        true => pending().boxed_local(),
-        false => sleep(FIRST_SHOWN_WITHIN).boxed_local(),
+fn visibility() -> Visibility {
+    let document = window().document();
+    let is_visible =
+        document.is_some_and(|document| document.visibility_state() == VisibilityState::Visible);
+    match is_visible {
+        true => Visibility::Visible,
+        false => Visibility::Hidden,
     }
 }
 
-/// A request on a way that broke may never be answered, and nobody tells.
-async fn within<T>(
-    limit: Duration,
-    asked: impl Future<Output = Result<T, ApiError>>,
-) -> Result<T, ApiError> {
-    match select(pin!(asked), pin!(sleep(limit))).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(_) => Err(ApiError::Unreachable(
-            "The server does not answer.".to_owned(),
-        )),
+/// It may be one of its own callbacks that is running.
+fn drop_later<T: 'static>(owned: T) {
+    spawn_local(async move { drop(owned) });
+}
+
+fn not_possible(thrown: &JsValue) -> PeerEvent {
+    let cause = said(thrown);
+    PeerEvent::Impossible {
+        sentence: format!(
+            "Your browser cannot connect: {}.",
+            cause.trim_end_matches('.')
+        ),
     }
 }
 
-fn not_possible(thrown: JsValue) -> ApiError {
-    ApiError::Internal(format!(
-        "Your browser cannot connect: {}.",
-        said(&thrown).trim_end_matches('.')
-    ))
+/// A request would be cut off with the page; this is not.
+fn beacon(url: &str, json: &str) {
+    let kind = BlobPropertyBag::new();
+    kind.set_type("application/json");
+    let parts = Array::of1(&JsValue::from_str(json));
+    if let Ok(body) = Blob::new_with_str_sequence_and_options(&parts, &kind) {
+        // Full queues refuse it; the server notices the closed channel all the same.
+        let _ = window()
+            .navigator()
+            .send_beacon_with_opt_blob(url, Some(&body));
+    }
 }

@@ -81,12 +81,12 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::geometry::PointInVideo;
+    use shared::geometry::{AimedPoint, PointInVideo};
 
     fn moved(sequence: u32) -> ClientMessage {
         ClientMessage::PointerMove {
             sequence,
-            at: PointInVideo::new(sequence as f32, 0.0),
+            at: PointInVideo::new(sequence as f32, 0.0).into(),
         }
     }
 
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn consecutive_wheel_turns_add_up() {
         let turn = |delta_y| ClientMessage::Wheel {
-            at: PointInVideo::default(),
+            at: AimedPoint::default(),
             delta_x: 0.0,
             delta_y,
             notched: true,

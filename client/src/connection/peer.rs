@@ -1,8 +1,8 @@
 //! One life of a WebRTC connection: offer → answer → track and two channels; ended by a loss, closed on drop.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use futures::channel::mpsc::UnboundedSender;
 use js_sys::{Array, Reflect, Uint8Array};
 use shared::api::IceServer;
 use shared::message::{ClientMessage, ServerMessage, Stamped, channel};
@@ -16,26 +16,14 @@ use web_sys::{
     RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::outbound::WAITING_MOVES;
+use super::WAITING_MOVES;
+use super::codec_support::offers_h264;
+use super::events::{Ice, PeerEvent};
 use crate::dom::{Listener, listen};
 
-/// What happens to a peer, for the connection's loop.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum PeerEvent {
-    State(RtcPeerConnectionState),
-    ControlOpened,
-    ControlClosed,
-    /// A picture of this peer was shown.
-    Shown,
-    /// Nothing comes any more, whatever is asked.
-    Silent,
-    Heard,
-    /// It is of no use any more.
-    Replace,
-}
-
-/// What must not wait for a loop's turn.
-pub struct Arrivals {
+/// What comes of a peer, at once.
+pub struct PeerCallbacks {
+    pub event: Rc<dyn Fn(PeerEvent)>,
     pub track: Box<dyn Fn(MediaStreamTrack)>,
     pub message: Box<dyn Fn(ServerMessage)>,
 }
@@ -44,12 +32,14 @@ pub struct Peer {
     connection: RtcPeerConnection,
     control: RtcDataChannel,
     moves: RtcDataChannel,
-    events: UnboundedSender<PeerEvent>,
-    listeners: Vec<Listener>,
+    /// From its making until it is sent.
+    offer: RefCell<Option<RtcSessionDescriptionInit>>,
+    event: Rc<dyn Fn(PeerEvent)>,
+    listeners: RefCell<Vec<Listener>>,
 }
 
 impl Peer {
-    pub fn new(events: UnboundedSender<PeerEvent>, arrivals: Arrivals) -> Result<Peer, JsValue> {
+    pub fn new(callbacks: PeerCallbacks) -> Result<Peer, JsValue> {
         let connection = RtcPeerConnection::new()?;
         receive_video(&connection);
 
@@ -61,31 +51,33 @@ impl Peer {
         let moves =
             connection.create_data_channel_with_data_channel_dict(channel::MOVES, &newest_only);
 
-        let mut peer = Peer {
+        let peer = Peer {
             connection,
             control,
             moves,
-            events,
-            listeners: Vec::new(),
+            offer: RefCell::default(),
+            event: callbacks.event.clone(),
+            listeners: RefCell::default(),
         };
-        peer.hear(arrivals);
+        peer.listen(callbacks);
         Ok(peer)
     }
 
-    fn hear(&mut self, arrivals: Arrivals) {
+    fn listen(&self, callbacks: PeerCallbacks) {
         let tell = |event: fn(&RtcPeerConnection) -> PeerEvent| {
-            let (events, connection) = (self.events.clone(), self.connection.clone());
-            move |_: web_sys::Event| {
-                // Nobody listens any more once the connection's loop has turned away from this peer.
-                let _ = events.unbounded_send(event(&connection));
-            }
+            let (told, connection) = (self.event.clone(), self.connection.clone());
+            move |_: web_sys::Event| told(event(&connection))
         };
-        let Arrivals { track, message } = arrivals;
-        self.listeners = vec![
+        let PeerCallbacks {
+            event,
+            track,
+            message,
+        } = callbacks;
+        *self.listeners.borrow_mut() = vec![
             listen(
                 &self.connection,
                 "connectionstatechange",
-                tell(|connection| PeerEvent::State(connection.connection_state())),
+                tell(|connection| PeerEvent::Ice(ice(connection.connection_state()))),
             ),
             listen(&self.control, "open", tell(|_| PeerEvent::ControlOpened)),
             listen(&self.control, "close", tell(|_| PeerEvent::ControlClosed)),
@@ -93,29 +85,34 @@ impl Peer {
                 show_at_once(&event.receiver());
                 track(event.track());
             }),
-            listen(&self.control, "message", move |event: MessageEvent| {
-                let bytes = Uint8Array::new(&event.data()).to_vec();
+            listen(&self.control, "message", move |came: MessageEvent| {
+                let bytes = Uint8Array::new(&came.data()).to_vec();
                 match wire::decode_server(&bytes) {
-                    Ok(decoded) => message(decoded),
+                    Ok(decoded) => {
+                        event(PeerEvent::Heard);
+                        message(decoded);
+                    }
                     Err(wrong) => leptos::logging::warn!("a message of the server: {wrong}"),
                 }
             }),
         ];
     }
 
-    /// The offer, before it is known which ICE servers to use: making it takes as long as asking for them.
-    pub async fn prepare(&self) -> Result<RtcSessionDescriptionInit, JsValue> {
+    /// Makes the offer, before it is known which ICE servers to use: that takes as long as asking for them. Says whether
+    /// it takes H.264.
+    pub async fn prepare(&self) -> Result<bool, JsValue> {
         let offer = JsFuture::from(self.connection.create_offer()).await?;
-        Ok(offer.unchecked_into())
+        let offer: RtcSessionDescriptionInit = offer.unchecked_into();
+        let takes_h264 = offer.get_sdp().is_some_and(|sdp| offers_h264(&sdp));
+        *self.offer.borrow_mut() = Some(offer);
+        Ok(takes_h264)
     }
 
     /// Starts gathering and gives the offer's SDP. The answer has all of the server's candidates, and the server
     /// learns ours from our checks: nobody waits for gathering.
-    pub async fn begin(
-        &self,
-        offer: RtcSessionDescriptionInit,
-        ice_servers: &[IceServer],
-    ) -> Result<String, JsValue> {
+    pub async fn begin(&self, ice_servers: &[IceServer]) -> Result<String, JsValue> {
+        let offer = self.offer.take();
+        let offer = offer.ok_or_else(|| JsValue::from_str("there is no offer"))?;
         if !ice_servers.is_empty() {
             self.connection
                 .set_configuration_with_configuration(&configuration(ice_servers))?;
@@ -133,11 +130,7 @@ impl Peer {
         Ok(())
     }
 
-    pub fn is_connected(&self) -> bool {
-        self.connection.connection_state() == RtcPeerConnectionState::Connected
-    }
-
-    pub fn is_open(&self) -> bool {
+    fn is_open(&self) -> bool {
         self.control.ready_state() == RtcDataChannelState::Open
     }
 
@@ -178,21 +171,29 @@ impl Peer {
         JsFuture::from(self.connection.get_stats()).await
     }
 
-    /// Makes the connection's loop turn away from this peer.
-    pub fn give_up(&self) {
-        self.events.close_channel();
+    /// What came of something that was asked of it.
+    pub fn tell(&self, event: PeerEvent) {
+        (self.event)(event);
     }
 
-    pub fn tell(self: &Rc<Self>, event: PeerEvent) {
-        // As above: nobody may be listening any more.
-        let _ = self.events.unbounded_send(event);
+    /// At once, whoever still holds it.
+    pub fn close(&self) {
+        self.connection.close();
     }
 }
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.listeners.clear();
-        self.connection.close();
+        self.close();
+    }
+}
+
+fn ice(state: RtcPeerConnectionState) -> Ice {
+    match state {
+        RtcPeerConnectionState::Connected => Ice::Connected,
+        RtcPeerConnectionState::Disconnected => Ice::Disconnected,
+        RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => Ice::Failed,
+        _ => Ice::Connecting,
     }
 }
 

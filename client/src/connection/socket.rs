@@ -13,44 +13,42 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, Event, HtmlCanvasElement, MessageEvent, WebSocket};
 
-use super::codecs::{self, Brush, VideoDecoder, VideoFrame};
-use super::outbound::WAITING_MOVES;
+use super::WAITING_MOVES;
+use super::codecs::{self, FrameContext, VideoDecoder, VideoFrame};
+use super::events::SocketEvent;
 use crate::dom::{Listener, listen, now, said, window};
+use crate::stats::input_trace::PresentedFrame;
 use crate::stats::reading::Reading;
-use crate::stats::way::Shown;
 
 /// More that wait for the decoder are older than what a keyframe would show by now.
 const MOST_UNDECODED: u32 = 8;
 /// A keyframe that was asked for and did not come by then is asked for again.
 const ASK_AGAIN_MILLIS: f64 = 1000.0;
 /// Frames whose pictures have not come out; more only of a decoder that hangs.
-const MOST_INSIDE: usize = 64;
+const MOST_IN_DECODER: usize = 64;
 
 /// What comes of it, at once.
 pub struct SocketCallbacks {
-    pub opened: Box<dyn Fn()>,
+    pub event: Box<dyn Fn(SocketEvent)>,
     pub message: Box<dyn Fn(ServerMessage)>,
     /// A picture is on the canvas; times as of a `<video>`'s frame.
-    pub shown: Box<dyn Fn(Shown)>,
-    /// No more will come.
-    pub closed: Box<dyn Fn()>,
+    pub shown: Box<dyn Fn(PresentedFrame)>,
 }
 
 pub struct Socket {
-    wire: WebSocket,
+    connection: WebSocket,
     canvas: HtmlCanvasElement,
-    brush: Brush,
-    ears: SocketCallbacks,
+    context: FrameContext,
+    callbacks: SocketCallbacks,
     listeners: RefCell<Vec<Listener>>,
     decoder: RefCell<Option<Decoder>>,
     /// Nothing but a keyframe can be decoded; since when one is asked for.
     wants_keyframe: Cell<Option<f64>>,
     /// Frames in the decoder: their timestamps, when they came, and when it began with them.
-    inside: RefCell<VecDeque<(u32, f64, f64)>>,
+    in_decoder: RefCell<VecDeque<(u32, f64, f64)>>,
     /// Pictures that the browser has not shown yet.
-    drawn: RefCell<Vec<Shown>>,
+    drawn: RefCell<Vec<PresentedFrame>>,
     reading: RefCell<Reading>,
-    heard: Cell<f64>,
 }
 
 struct Decoder {
@@ -65,7 +63,7 @@ impl Socket {
         session: &SessionId,
         viewer: &ViewerId,
         canvas: HtmlCanvasElement,
-        ears: SocketCallbacks,
+        callbacks: SocketCallbacks,
     ) -> Result<Rc<Socket>, JsValue> {
         let location = window().location();
         let scheme = match location.protocol()?.as_str() {
@@ -73,31 +71,30 @@ impl Socket {
             _ => "ws",
         };
         let (host, path) = (location.host()?, socket::PATH);
-        let wire = WebSocket::new(&format!(
+        let connection = WebSocket::new(&format!(
             "{scheme}://{host}{path}?session={}&viewer={}",
             session.as_str(),
             viewer.as_str()
         ))?;
-        wire.set_binary_type(BinaryType::Arraybuffer);
-        let brush = canvas
+        connection.set_binary_type(BinaryType::Arraybuffer);
+        let context = canvas
             .get_context("2d")?
             .ok_or_else(|| JsValue::from_str("no canvas"))?;
         let socket = Rc::new(Socket {
-            wire,
+            connection,
             canvas,
-            brush: brush.unchecked_into(),
-            ears,
+            context: context.unchecked_into(),
+            callbacks,
             listeners: RefCell::default(),
             decoder: RefCell::default(),
             wants_keyframe: Cell::new(Some(now())),
-            inside: RefCell::default(),
+            in_decoder: RefCell::default(),
             drawn: RefCell::default(),
             reading: RefCell::new(Reading {
                 protocol: Some("web socket".to_owned()),
                 decoder: Some("WebCodecs".to_owned()),
                 ..Reading::default()
             }),
-            heard: Cell::new(now()),
         });
         socket.listen();
         Ok(socket)
@@ -110,9 +107,17 @@ impl Socket {
         };
         let weak = Rc::downgrade(self);
         *self.listeners.borrow_mut() = vec![
-            listen(&self.wire, "open", on(|socket| (socket.ears.opened)())),
-            listen(&self.wire, "close", on(|socket| (socket.ears.closed)())),
-            listen(&self.wire, "message", move |event: MessageEvent| {
+            listen(
+                &self.connection,
+                "open",
+                on(|socket| socket.tell(SocketEvent::Opened)),
+            ),
+            listen(
+                &self.connection,
+                "close",
+                on(|socket| socket.tell(SocketEvent::Closed)),
+            ),
+            listen(&self.connection, "message", move |event: MessageEvent| {
                 let received = now();
                 // The server sends nothing else.
                 if let Ok(buffer) = event.data().dyn_into::<ArrayBuffer>() {
@@ -124,12 +129,12 @@ impl Socket {
     }
 
     fn take(self: &Rc<Self>, bytes: &[u8], received: f64) {
-        self.heard.set(received);
+        self.tell(SocketEvent::Heard);
         self.reading.borrow_mut().bytes_received += bytes.len() as f64;
         let wrong = match FromServer::decode(bytes) {
             Ok(FromServer::Frame(frame)) => return self.take_frame(frame, received),
             Ok(FromServer::Message(message)) => match wire::decode_server(message) {
-                Ok(message) => return (self.ears.message)(message),
+                Ok(message) => return (self.callbacks.message)(message),
                 Err(wrong) => wrong,
             },
             Err(wrong) => wrong,
@@ -139,7 +144,7 @@ impl Socket {
 
     fn take_frame(self: &Rc<Self>, frame: FrameOnSocket<'_>, received: f64) {
         // Before it is decoded: this is about the way.
-        self.say(FromViewer::Taken {
+        self.send_raw(FromViewer::Taken {
             timestamp: frame.timestamp,
         });
         self.reading.borrow_mut().frames_received += 1.0;
@@ -170,11 +175,11 @@ impl Socket {
         let Some(Decoder { decoder, .. }) = &*decoder else {
             return Err(JsValue::from_str("a keyframe without its format"));
         };
-        let mut inside = self.inside.borrow_mut();
-        if inside.len() == MOST_INSIDE {
-            inside.pop_front();
+        let mut in_decoder = self.in_decoder.borrow_mut();
+        if in_decoder.len() == MOST_IN_DECODER {
+            in_decoder.pop_front();
         }
-        inside.push_back((timestamp, received, now()));
+        in_decoder.push_back((timestamp, received, now()));
         decoder.take(access_unit, keyframe, timestamp)?;
         if keyframe {
             self.wants_keyframe.set(None);
@@ -224,11 +229,13 @@ impl Socket {
         }
         let decoded = now();
         // Throws for a frame that is closed, and this one is not.
-        let _ = self.brush.draw_frame(frame, 0.0, 0.0);
+        let _ = self.context.draw_frame(frame, 0.0, 0.0);
         let timestamp = frame.timestamp() as u32;
-        let mut inside = self.inside.borrow_mut();
-        let place = inside.iter().position(|(named, ..)| *named == timestamp);
-        let times = place.and_then(|place| inside.drain(..=place).next_back());
+        let mut in_decoder = self.in_decoder.borrow_mut();
+        let place = in_decoder
+            .iter()
+            .position(|(named, ..)| *named == timestamp);
+        let times = place.and_then(|place| in_decoder.drain(..=place).next_back());
         let decode = times.map(|(_, _, began)| decoded - began);
         {
             let mut reading = self.reading.borrow_mut();
@@ -237,7 +244,7 @@ impl Socket {
             (reading.frame_width, reading.frame_height) = (width.into(), height.into());
         }
         let mut drawn = self.drawn.borrow_mut();
-        drawn.push(Shown {
+        drawn.push(PresentedFrame {
             rtp_timestamp: timestamp,
             received: times.map(|(_, received, _)| received),
             decode,
@@ -247,7 +254,7 @@ impl Socket {
         });
         if drawn.len() == 1 {
             self.tell_when_shown();
-        } else if drawn.len() > MOST_INSIDE {
+        } else if drawn.len() > MOST_IN_DECODER {
             // A hidden page shows nothing, and is told nothing.
             drawn.truncate(1);
         }
@@ -259,12 +266,13 @@ impl Socket {
         let told: Function = Closure::once_into_js(move |refresh: f64| {
             with(&weak, |socket| {
                 for shown in socket.drawn.take() {
-                    (socket.ears.shown)(Shown {
+                    (socket.callbacks.shown)(PresentedFrame {
                         refresh,
                         told: now(),
                         ..shown
                     });
                 }
+                socket.tell(SocketEvent::Shown);
             });
         })
         .unchecked_into();
@@ -280,10 +288,10 @@ impl Socket {
     /// The next keyframe gets a fresh one.
     fn forget_decoder(&self) {
         let decoder = self.decoder.borrow_mut().take();
-        self.inside.borrow_mut().clear();
+        self.in_decoder.borrow_mut().clear();
         if self.wants_keyframe.get().is_none() {
             self.wants_keyframe.set(Some(now()));
-            self.say(FromViewer::KeyframeNeeded);
+            self.send_raw(FromViewer::KeyframeNeeded);
         }
         if let Some(decoder) = decoder {
             decoder.end();
@@ -294,30 +302,29 @@ impl Socket {
         let again = |since: f64| now() - since >= ASK_AGAIN_MILLIS;
         if self.wants_keyframe.get().is_some_and(again) {
             self.wants_keyframe.set(Some(now()));
-            self.say(FromViewer::KeyframeNeeded);
+            self.send_raw(FromViewer::KeyframeNeeded);
         }
     }
 
-    pub fn is_open(&self) -> bool {
-        self.wire.ready_state() == WebSocket::OPEN
+    fn is_open(&self) -> bool {
+        self.connection.ready_state() == WebSocket::OPEN
     }
 
-    /// When anything came last, in milliseconds of this page's clock.
-    pub fn heard(&self) -> f64 {
-        self.heard.get()
+    fn tell(&self, event: SocketEvent) {
+        (self.callbacks.event)(event);
     }
 
     /// `false` if it cannot be sent now.
     pub fn send(&self, stamped: &Stamped) -> bool {
         let is_move = matches!(stamped.message, ClientMessage::PointerMove { .. });
-        if is_move && self.is_open() && self.wire.buffered_amount() > WAITING_MOVES {
+        if is_move && self.is_open() && self.connection.buffered_amount() > WAITING_MOVES {
             return true;
         }
-        self.say(FromViewer::Message(&wire::encode_client(stamped)))
+        self.send_raw(FromViewer::Message(&wire::encode_client(stamped)))
     }
 
-    fn say(&self, said: FromViewer<'_>) -> bool {
-        self.is_open() && self.wire.send_with_u8_array(&said.encode()).is_ok()
+    fn send_raw(&self, said: FromViewer<'_>) -> bool {
+        self.is_open() && self.connection.send_with_u8_array(&said.encode()).is_ok()
     }
 
     /// As of a peer. A web socket tells nothing of losses, which TCP repairs, and has no buffer before the decoder.
@@ -350,7 +357,7 @@ impl Drop for Socket {
             decoder.end();
         }
         // Throws for no socket without a code.
-        let _ = self.wire.close();
+        let _ = self.connection.close();
     }
 }
 

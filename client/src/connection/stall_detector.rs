@@ -17,9 +17,9 @@ const UNDECODED_LIMIT: f64 = 8.0;
 const UNSHOWN_LIMIT: f64 = 5.0;
 /// A backlog that shrinks like this heals by itself.
 const SHRINKS: f64 = 0.7;
-/// What a cure needs to show its effect.
+/// What a recovery needs to show its effect.
 const EFFECT_MILLIS: f64 = 2_000.0;
-/// Cures that do not help become rare.
+/// Recoveries that do not help become rare.
 const FIRST_PAUSE_MILLIS: f64 = 10_000.0;
 const LONGEST_PAUSE_MILLIS: f64 = 160_000.0;
 /// Well for so long: the next backlog is a new one.
@@ -73,8 +73,8 @@ pub enum Recovery {
 pub struct StallDetector {
     /// What was too much at the last look, and how much.
     before: Option<(Backlog, f64)>,
-    /// The last cure, and when.
-    cured: Option<(Recovery, f64)>,
+    /// The last recovery, and when.
+    recovered: Option<(Recovery, f64)>,
     pause: f64,
     /// Since then nothing was too much.
     well_since: Option<f64>,
@@ -87,7 +87,7 @@ impl StallDetector {
         let Some((backlog, amount)) = found else {
             let since = *self.well_since.get_or_insert(look.at);
             if look.at - since >= WELL_MILLIS {
-                (self.cured, self.pause) = (None, 0.0);
+                (self.recovered, self.pause) = (None, 0.0);
             }
             return None;
         };
@@ -96,19 +96,19 @@ impl StallDetector {
         if amount < former * SHRINKS {
             return None;
         }
-        let cure = match self.cured {
+        let recovery = match self.recovered {
             None => Recovery::SkipToLive,
             Some((_, at)) if look.at - at < EFFECT_MILLIS => return None,
             Some((Recovery::SkipToLive, _)) => Recovery::FreshPeer,
             Some((Recovery::FreshPeer, at)) if look.at - at < self.pause => return None,
             Some((Recovery::FreshPeer, _)) => Recovery::SkipToLive,
         };
-        if cure == Recovery::FreshPeer {
+        if recovery == Recovery::FreshPeer {
             self.pause = (self.pause * 2.0).clamp(FIRST_PAUSE_MILLIS, LONGEST_PAUSE_MILLIS);
         }
-        self.cured = Some((cure, look.at));
+        self.recovered = Some((recovery, look.at));
         self.before = None;
-        Some((backlog, cure))
+        Some((backlog, recovery))
     }
 
     /// Another peer begins, with nothing in it.
@@ -133,15 +133,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn looks(
-        lag: &mut StallDetector,
+        stalls: &mut StallDetector,
         looks: impl IntoIterator<Item = Look>,
     ) -> Vec<(f64, Backlog, Recovery)> {
         let numbered = looks.into_iter().enumerate();
         numbered
             .filter_map(|(number, look)| {
                 let at = number as f64 * LOOK_MILLIS;
-                let (backlog, cure) = lag.look(Look { at, ..look })?;
-                Some((at, backlog, cure))
+                let (backlog, recovery) = stalls.look(Look { at, ..look })?;
+                Some((at, backlog, recovery))
             })
             .collect()
     }
@@ -158,11 +158,11 @@ mod tests {
 
     #[test]
     fn a_growing_buffer_is_cut_within_a_second() {
-        let cures = looks(
+        let recoveries = looks(
             &mut StallDetector::default(),
             [400.0, 700.0, 5.0, 5.0].map(buffer),
         );
-        assert_eq!(cures, [(500.0, Backlog::Buffer, Recovery::SkipToLive)]);
+        assert_eq!(recoveries, [(500.0, Backlog::Buffer, Recovery::SkipToLive)]);
     }
 
     #[test]
@@ -173,14 +173,24 @@ mod tests {
 
     #[test]
     fn what_does_not_help_is_followed_by_a_fresh_peer_and_becomes_rare() {
-        let cures = looks(
+        let recoveries = looks(
             &mut StallDetector::default(),
             (0..240).map(|_| buffer(900.0)),
         );
-        assert_eq!(cures[0], (500.0, Backlog::Buffer, Recovery::SkipToLive));
-        assert_eq!(cures[1], (2500.0, Backlog::Buffer, Recovery::FreshPeer));
-        assert!((cures[2].0 - cures[1].0) >= FIRST_PAUSE_MILLIS);
-        assert!(cures.len() <= 8, "{} cures in two minutes", cures.len());
+        assert_eq!(
+            recoveries[0],
+            (500.0, Backlog::Buffer, Recovery::SkipToLive)
+        );
+        assert_eq!(
+            recoveries[1],
+            (2500.0, Backlog::Buffer, Recovery::FreshPeer)
+        );
+        assert!((recoveries[2].0 - recoveries[1].0) >= FIRST_PAUSE_MILLIS);
+        assert!(
+            recoveries.len() <= 8,
+            "{} recoveries in two minutes",
+            recoveries.len()
+        );
     }
 
     #[test]
@@ -205,8 +215,8 @@ mod tests {
             (screen, Backlog::Screen),
             (age, Backlog::Age),
         ] {
-            let cures = looks(&mut StallDetector::default(), [look, look]);
-            assert_eq!(cures, [(500.0, backlog, Recovery::SkipToLive)]);
+            let recoveries = looks(&mut StallDetector::default(), [look, look]);
+            assert_eq!(recoveries, [(500.0, backlog, Recovery::SkipToLive)]);
         }
         let hidden = Look {
             shown: None,
@@ -228,8 +238,8 @@ mod tests {
         fn cures_never_come_faster_than_they_can_help(
             millis in proptest::collection::vec(0.0..2000.0f64, 0..400),
         ) {
-            let cures = looks(&mut StallDetector::default(), millis.into_iter().map(buffer));
-            for pair in cures.windows(2) {
+            let recoveries = looks(&mut StallDetector::default(), millis.into_iter().map(buffer));
+            for pair in recoveries.windows(2) {
                 prop_assert!(pair[1].0 - pair[0].0 >= EFFECT_MILLIS);
             }
         }

@@ -1,13 +1,16 @@
 //! What a viewer sees of its session: written by the connection, read by the components.
 
+use std::pin::Pin;
+
 use leptos::prelude::*;
 use shared::error::ApiError;
 use shared::message::{ServerMessage, ServerStatistics};
-use shared::session::{Cursor, SessionId, SessionState, Tab};
+use shared::session::{Cursor, SessionId, SessionState, Tab, ViewerId};
 
+use super::machine::View;
 use crate::stats::history::History;
+use crate::stats::incidents::Incidents;
 use crate::stats::latency::Latency;
-use crate::stats::repairs::Repairs;
 
 /// Where the way to the session is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Link {
 #[derive(Clone, Copy)]
 pub struct ViewState {
     pub session: StoredValue<SessionId>,
+    /// In whose name this page acts; none before it has joined.
+    pub viewer: StoredValue<Option<ViewerId>>,
     pub state: RwSignal<Option<SessionState>>,
     pub link: RwSignal<Link>,
     /// Why the link is not there yet, in a sentence.
@@ -35,7 +40,7 @@ pub struct ViewState {
     pub refusal: RwSignal<Option<String>>,
     pub history: RwSignal<History>,
     pub latency: RwSignal<Latency>,
-    pub repairs: RwSignal<Repairs>,
+    pub incidents: RwSignal<Incidents>,
     /// The server's newest second that no sample has taken yet.
     pub server: StoredValue<Option<ServerStatistics>>,
 }
@@ -44,6 +49,7 @@ impl ViewState {
     pub fn new(session: SessionId) -> Self {
         ViewState {
             session: StoredValue::new(session),
+            viewer: StoredValue::new(None),
             state: RwSignal::new(None),
             link: RwSignal::new(Link::default()),
             obstacle: RwSignal::new(None),
@@ -51,7 +57,7 @@ impl ViewState {
             refusal: RwSignal::new(None),
             history: RwSignal::new(History::default()),
             latency: RwSignal::new(Latency::default()),
-            repairs: RwSignal::new(Repairs::default()),
+            incidents: RwSignal::new(Incidents::default()),
             server: StoredValue::new(None),
         }
     }
@@ -65,30 +71,46 @@ impl ViewState {
         self.session.get_value()
     }
 
-    /// The state's version that is shown, 0 before the first.
-    pub fn version(&self) -> u64 {
-        self.state
-            .try_with_untracked(|state| state.as_ref().map_or(0, |state| state.version))
-            .unwrap_or(0)
+    /// In whose name this page acts; none before it has joined.
+    pub fn viewer(&self) -> Option<ViewerId> {
+        self.viewer.get_value()
     }
 
-    /// States come on two ways (channel, long poll): an older one is dropped.
-    pub fn take_state(&self, state: SessionState) {
-        if state.version > self.version() || self.version() == 0 {
-            self.take_cursor(state.cursor.clone());
-            self.state.set(Some(state));
+    /// What the connection has come to. The only place where these are written, and only when they change.
+    pub(super) fn publish(&self, view: View<'_>) {
+        let same = (self.viewer).try_with_value(|viewer| viewer.as_ref() == view.viewer);
+        if same == Some(false) {
+            self.viewer.set_value(view.viewer.cloned());
         }
+        let same = self.link.try_with_untracked(|link| *link == view.link);
+        if same == Some(false) {
+            self.link.set(view.link);
+        }
+        let same = (self.obstacle).try_with_untracked(|shown| shown.as_deref() == view.obstacle);
+        if same == Some(false) {
+            self.obstacle.set(view.obstacle.map(str::to_owned));
+        }
+        let same = (self.incidents).try_with_untracked(|incidents| incidents == view.incidents);
+        if same == Some(false) {
+            self.incidents.set(view.incidents.clone());
+        }
+    }
+
+    pub(super) fn show_state(&self, state: SessionState) {
+        self.take_cursor(state.cursor.clone());
+        self.state.set(Some(state));
     }
 
     /// What needs nobody but the components.
     pub fn take_message(&self, message: ServerMessage) {
         match message {
-            ServerMessage::State(state) => self.take_state(*state),
             ServerMessage::Cursor(cursor) => self.take_cursor(cursor),
             ServerMessage::Statistics(second) => self.server.set_value(Some(second)),
             ServerMessage::Refused { reason } => self.refusal.set(Some(reason)),
             // The connection's own.
-            ServerMessage::Pong { .. } | ServerMessage::InputPresented(_) => {}
+            ServerMessage::State(_)
+            | ServerMessage::Pong { .. }
+            | ServerMessage::InputPresented(_) => {}
         }
     }
 
@@ -114,6 +136,11 @@ impl ViewState {
 
     /// Asks the server; a refusal is shown.
     pub fn ask(&self, asked: impl Future<Output = Result<(), ApiError>> + 'static) {
+        self.ask_boxed(Box::pin(asked));
+    }
+
+    /// Compiled once, and not for each server function.
+    fn ask_boxed(&self, asked: Pin<Box<dyn Future<Output = Result<(), ApiError>>>>) {
         let refusal = self.refusal;
         leptos::task::spawn_local(async move {
             if let Err(refused) = asked.await {

@@ -34,7 +34,7 @@ impl VsyncPhase {
     }
 
     /// What is left over, in microseconds, once enough frames have come; begins anew then.
-    pub fn slack(&mut self) -> Option<i32> {
+    pub fn offset(&mut self) -> Option<i32> {
         if self.waits.len() < FRAMES {
             return None;
         }
@@ -52,8 +52,8 @@ impl VsyncPhase {
         later.sort_by(f64::total_cmp);
         // But for a few: what was lost and sent again comes when it can.
         let latest = later[later.len() * 3 / 4];
-        let slack = around_none(mean - LEAST_WAIT_MILLIS - latest.max(0.0));
-        (slack.abs() >= NOTICEABLE_MILLIS).then_some((slack * 1000.0) as i32)
+        let offset = around_none(mean - LEAST_WAIT_MILLIS - latest.max(0.0));
+        (offset.abs() >= NOTICEABLE_MILLIS).then_some((offset * 1000.0) as i32)
     }
 }
 
@@ -67,37 +67,37 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn slack(waits: impl IntoIterator<Item = f64>) -> Option<i32> {
-        let mut rhythm = VsyncPhase::default();
-        waits.into_iter().for_each(|wait| rhythm.waited(wait));
-        rhythm.slack()
+    fn offset(waits: impl IntoIterator<Item = f64>) -> Option<i32> {
+        let mut phase = VsyncPhase::default();
+        waits.into_iter().for_each(|wait| phase.waited(wait));
+        phase.offset()
     }
 
     #[test]
     fn what_waits_long_may_come_later() {
-        assert_eq!(slack([6.5; 8]), Some(3500));
-        assert_eq!(slack([3.2; 8]), None, "it is where it should be");
-        let too_late = slack([-1.0; 8]).unwrap();
+        assert_eq!(offset([6.5; 8]), Some(3500));
+        assert_eq!(offset([3.2; 8]), None, "it is where it should be");
+        let too_late = offset([-1.0; 8]).unwrap();
         assert!((-4100..-3900).contains(&too_late), "{too_late}");
-        assert_eq!(slack([6.5; 7]), None, "too few");
+        assert_eq!(offset([6.5; 7]), None, "too few");
     }
 
     #[test]
     fn the_shorter_way_is_asked_for() {
-        let asked = slack([15.0; 8]).unwrap();
+        let asked = offset([15.0; 8]).unwrap();
         assert!((-4800..-4500).contains(&asked), "{asked}");
     }
 
     #[test]
     fn uneven_ones_get_more_room() {
-        let uneven = slack([4.0, 8.0].repeat(5)).unwrap();
+        let uneven = offset([4.0, 8.0].repeat(5)).unwrap();
         assert!((900..1100).contains(&uneven), "{uneven}");
     }
 
     #[test]
     fn what_is_not_in_step_is_left_alone() {
         let at_any_time = (0..20).map(|frame| f64::from(frame) * INTERVAL_MILLIS / 20.0);
-        assert_eq!(slack(at_any_time), None);
+        assert_eq!(offset(at_any_time), None);
     }
 
     proptest! {
@@ -108,7 +108,7 @@ mod tests {
             for _ in 0..6 {
                 let waits = (0..10).map(|frame| wait + jitter * f64::from(frame % 5 - 2) / 2.0);
                 let waits: Vec<f64> = waits.map(|wait| wait.rem_euclid(INTERVAL_MILLIS)).collect();
-                wait -= f64::from(slack(waits).unwrap_or_default()) / 1000.0;
+                wait -= f64::from(offset(waits).unwrap_or_default()) / 1000.0;
             }
             let wait = wait.rem_euclid(INTERVAL_MILLIS);
             prop_assert!(wait - jitter > 1.0 && wait < 7.0, "{} ± {}", wait, jitter);
@@ -116,8 +116,8 @@ mod tests {
 
         #[test]
         fn no_numbers_make_it_panic(waits in prop::collection::vec(any::<f64>(), 0..20)) {
-            if let Some(slack) = slack(waits) {
-                prop_assert!(slack.abs() <= 8_400, "{}", slack);
+            if let Some(offset) = offset(waits) {
+                prop_assert!(offset.abs() <= 8_400, "{}", offset);
             }
         }
     }

@@ -10,7 +10,7 @@ use web_sys::{CompositionEvent, Event, InputEvent, KeyboardEvent};
 use crate::dom::{Listener, listen};
 use crate::input::keys::{HeldKeys, Press, Verdict};
 use crate::input::{InputTarget, focus};
-use crate::stats::way::Act;
+use crate::stats::input_trace::InputKind;
 
 #[derive(Default)]
 pub(super) struct Keyboard {
@@ -19,10 +19,10 @@ pub(super) struct Keyboard {
 
 impl Keyboard {
     /// The heartbeat: which keys are really down.
-    pub fn beat(&self, desk: &InputTarget) {
+    pub fn beat(&self, target: &InputTarget) {
         let held = self.held.borrow();
         if !held.is_empty() {
-            desk.send(ClientMessage::HeldKeys {
+            target.send(ClientMessage::HeldKeys {
                 codes: held.codes(),
             });
         }
@@ -33,7 +33,7 @@ impl Keyboard {
         self.held.borrow_mut().clear();
     }
 
-    fn act(&self, desk: &InputTarget, event: &KeyboardEvent, verdict: Verdict) {
+    fn act(&self, target: &InputTarget, event: &KeyboardEvent, verdict: Verdict) {
         match verdict {
             Verdict::Send(keys) => {
                 event.prevent_default();
@@ -42,15 +42,15 @@ impl Keyboard {
                     let is_seen = key.pressed && !is_modifier(&key.key);
                     let message = ClientMessage::Key(key);
                     match is_seen {
-                        true => desk.act(Act::Key, event, message),
-                        false => desk.send(message),
+                        true => target.act(InputKind::Key, event, message),
+                        false => target.send(message),
                     }
                 }
             }
             Verdict::Compose => {}
             Verdict::Leave => {
                 event.prevent_default();
-                if let Some(address) = &desk.address {
+                if let Some(address) = &target.address {
                     focus(address);
                 }
             }
@@ -58,26 +58,26 @@ impl Keyboard {
     }
 }
 
-pub(super) fn listeners(desk: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
+pub(super) fn listeners(target: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
     let on_key = |event, decide: fn(&mut HeldKeys, Press) -> Verdict| {
-        let (desk, keyboard) = (desk.clone(), keyboard.clone());
-        listen(&desk.field.clone(), event, move |event: KeyboardEvent| {
+        let (target, keyboard) = (target.clone(), keyboard.clone());
+        listen(&target.field.clone(), event, move |event: KeyboardEvent| {
             let verdict = decide(&mut keyboard.held.borrow_mut(), press(&event));
-            keyboard.act(&desk, &event, verdict);
+            keyboard.act(&target, &event, verdict);
         })
     };
-    let (on_input, on_composed) = (desk.clone(), desk.clone());
+    let (on_input, on_composed) = (target.clone(), target.clone());
     vec![
         on_key("keydown", HeldKeys::down),
         on_key("keyup", HeldKeys::up),
-        listen(&desk.field, "input", move |event: InputEvent| {
+        listen(&target.field, "input", move |event: InputEvent| {
             if !event.is_composing() {
                 send_text(&on_input, &event);
             }
         }),
         // Browsers differ in whether an `input` follows; whoever comes second finds the field empty.
         listen(
-            &desk.field,
+            &target.field,
             "compositionend",
             move |event: CompositionEvent| {
                 send_text(&on_composed, &event);
@@ -90,11 +90,11 @@ fn is_modifier(key: &str) -> bool {
     matches!(key, "Shift" | "Control" | "Alt" | "AltGraph" | "Meta")
 }
 
-fn send_text(desk: &InputTarget, event: &Event) {
-    let text = desk.field.value();
+fn send_text(target: &InputTarget, event: &Event) {
+    let text = target.field.value();
     if !text.is_empty() {
-        desk.field.set_value("");
-        desk.act(Act::Text, event, ClientMessage::Text { text });
+        target.field.set_value("");
+        target.act(InputKind::Text, event, ClientMessage::Text { text });
     }
 }
 

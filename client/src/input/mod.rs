@@ -16,14 +16,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use leptos::prelude::WithUntracked;
-use shared::geometry::{Fit, PointInElement, PointInVideo};
+use shared::geometry::{AimedPoint, Fit, PointInElement};
 use shared::message::ClientMessage;
 use web_sys::{Event, HtmlElement, HtmlTextAreaElement, HtmlVideoElement, MouseEvent};
 
 use crate::connection::Connection;
 use crate::connection::view_state::ViewState;
 use crate::dom::{Interval, Listener, every, listen, window};
-use crate::stats::way::Act;
+use crate::stats::input_trace::InputKind;
 use keyboard::Keyboard;
 
 /// The server lifts a key that no heartbeat mentions any more.
@@ -32,7 +32,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Where input comes from and goes to.
 struct InputTarget {
     connection: Rc<Connection>,
-    watch: ViewState,
+    view: ViewState,
     picture: HtmlVideoElement,
     /// Has the focus while the person works in the remote page.
     field: HtmlTextAreaElement,
@@ -51,14 +51,14 @@ pub struct Input {
 
 pub fn attach(
     connection: Rc<Connection>,
-    watch: ViewState,
+    view: ViewState,
     picture: HtmlVideoElement,
     field: HtmlTextAreaElement,
     address: Option<HtmlElement>,
 ) -> Input {
-    let desk = Rc::new(InputTarget {
+    let target = Rc::new(InputTarget {
         connection,
-        watch,
+        view,
         picture,
         field,
         address,
@@ -66,11 +66,11 @@ pub fn attach(
         sequence: Cell::new(0),
     });
     let keyboard = Rc::new(Keyboard::default());
-    let mut listeners = pointer::listeners(&desk);
-    listeners.push(wheel::listener(&desk));
-    listeners.extend(keyboard::listeners(&desk, &keyboard));
-    listeners.extend(releases(&desk, &keyboard));
-    let heartbeat = every(HEARTBEAT, move || keyboard.beat(&desk));
+    let mut listeners = pointer::listeners(&target);
+    listeners.push(wheel::listener(&target));
+    listeners.extend(keyboard::listeners(&target, &keyboard));
+    listeners.extend(releases(&target, &keyboard));
+    let heartbeat = every(HEARTBEAT, move || keyboard.beat(&target));
     Input {
         _listeners: listeners,
         _heartbeat: heartbeat,
@@ -78,18 +78,18 @@ pub fn attach(
 }
 
 /// When the person looks elsewhere, the `keyup` will be seen elsewhere.
-fn releases(desk: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
+fn releases(target: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
     let release = || {
-        let (desk, keyboard) = (desk.clone(), keyboard.clone());
+        let (target, keyboard) = (target.clone(), keyboard.clone());
         move |_: Event| {
             keyboard.forget();
-            desk.buttons.set(0);
-            desk.send(ClientMessage::ReleaseAll);
+            target.buttons.set(0);
+            target.send(ClientMessage::ReleaseAll);
         }
     };
     let window = window();
     let mut listeners = vec![
-        listen(&desk.field, "blur", release()),
+        listen(&target.field, "blur", release()),
         listen(&window, "blur", release()),
         listen(&window, "pagehide", release()),
     ];
@@ -106,22 +106,23 @@ impl InputTarget {
     }
 
     /// What was done with this event; how long it takes to be seen is measured.
-    fn act(&self, act: Act, event: &Event, message: ClientMessage) {
-        self.connection.act(act, event, message);
+    fn act(&self, kind: InputKind, event: &Event, message: ClientMessage) {
+        self.connection.act(kind, event, message);
     }
 
     /// `None` before anything is known of the picture, or while it has no area.
-    fn point(&self, event: &MouseEvent) -> Option<PointInVideo> {
-        let size = self
-            .watch
+    fn point(&self, event: &MouseEvent) -> Option<AimedPoint> {
+        let geometry = self
+            .view
             .state
-            .with_untracked(|state| state.as_ref().map(|state| state.size))?;
+            .with_untracked(|state| state.as_ref().map(|state| state.geometry))?;
         let place = self.picture.get_bounding_client_rect();
-        let fit = Fit::within(place.width(), place.height(), size)?;
-        Some(fit.video_from_element(PointInElement {
+        let fit = Fit::within(place.width(), place.height(), geometry.video)?;
+        let point_in_video = fit.video_from_element(PointInElement {
             x: f64::from(event.client_x()) - place.left(),
             y: f64::from(event.client_y()) - place.top(),
-        }))
+        });
+        Some(AimedPoint::new(point_in_video, Some(geometry.epoch)))
     }
 
     fn next_sequence(&self) -> u32 {

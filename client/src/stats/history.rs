@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
+use crate::stats::incidents::Incidents;
 use crate::stats::latency::{Latency, Summary};
 use crate::stats::reading::Sample;
-use crate::stats::repairs::Repairs;
 
 /// Seconds that the plots show.
 pub const LENGTH: usize = 60;
@@ -34,16 +34,16 @@ impl History {
     }
 
     /// For a bug report, together with what inputs took to be seen.
-    pub fn to_json(&self, latency: &Latency, repairs: &Repairs) -> String {
+    pub fn to_json(&self, latency: &Latency, incidents: &Incidents) -> String {
         #[derive(Serialize)]
         struct Report<'a> {
             input_to_picture: Summary,
-            repairs: &'a Repairs,
+            incidents: &'a Incidents,
             samples: &'a VecDeque<Sample>,
         }
         let report = Report {
             input_to_picture: latency.summary(),
-            repairs,
+            incidents,
             samples: &self.samples,
         };
         serde_json::to_string_pretty(&report).expect("numbers and texts have a JSON form")
@@ -80,7 +80,7 @@ mod tests {
     fn it_is_json() {
         let mut history = History::default();
         history.push(sample(1));
-        let json = history.to_json(&Latency::default(), &Repairs::default());
+        let json = history.to_json(&Latency::default(), &Incidents::default());
         assert!(json.contains("\"frames_per_second\": 0.0"));
         assert!(json.contains("\"p50_millis\": null"));
     }

@@ -1,4 +1,4 @@
-//! Inputs, the server's marks and pongs, and frames on the screen → [`way`](super::way) and [`clock`](super::clock).
+//! Inputs, what the server says of them and of its clock, and frames on the screen → [`input_trace`](super::input_trace) and [`clock`](super::clock).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,8 +10,8 @@ use web_sys::HtmlVideoElement;
 use crate::connection::frames;
 use crate::dom::now;
 use crate::stats::clock::{Clock, Offset};
+use crate::stats::input_trace::{InputKind, InputTraces, PresentedFrame};
 use crate::stats::latency::Measured;
-use crate::stats::way::{Act, Shown, Ways};
 
 /// Pings without an answer: more wait only while nothing comes back at all.
 const MOST_PINGS: usize = 16;
@@ -20,11 +20,10 @@ const DRAWN_ANEW_TICKS: i32 = 90;
 
 pub struct Meter {
     video: HtmlVideoElement,
-    ways: RefCell<Ways>,
+    traces: RefCell<InputTraces>,
     clock: RefCell<Clock>,
     /// Those that have not been answered, oldest first.
     pings: RefCell<VecDeque<Ping>>,
-    next_ping: Cell<u32>,
     round_trip: Cell<Option<f64>>,
     /// The next frame will be told.
     listens: Cell<bool>,
@@ -50,10 +49,9 @@ impl Meter {
     pub fn new(video: HtmlVideoElement) -> Rc<Meter> {
         Rc::new(Meter {
             video,
-            ways: RefCell::default(),
+            traces: RefCell::default(),
             clock: RefCell::default(),
             pings: RefCell::default(),
-            next_ping: Cell::new(0),
             round_trip: Cell::new(None),
             listens: Cell::new(false),
             is_blind: Cell::new(false),
@@ -61,25 +59,25 @@ impl Meter {
     }
 
     /// A name for an input whose event happened then, if it is to be measured.
-    pub fn name(&self, act: Act, happened: f64) -> Option<InputId> {
-        self.ways.borrow_mut().name(act, happened)
+    pub fn name(&self, kind: InputKind, happened: f64) -> Option<InputId> {
+        self.traces.borrow_mut().name(kind, happened)
     }
 
     /// It was handed to the network then.
     pub fn sent(self: &Rc<Self>, input: InputId, happened: f64, dispatched: f64) {
-        self.ways.borrow_mut().sent(input, happened, dispatched);
+        self.traces.borrow_mut().sent(input, happened, dispatched);
         self.listen();
     }
 
-    pub fn marked(&self, marked: InputPresented) {
-        self.ways.borrow_mut().marked(marked, now());
+    pub fn presented(&self, presented: InputPresented) {
+        self.traces.borrow_mut().presented(presented, now());
     }
 
     /// A frame that no `<video>` tells of is on the screen.
-    pub fn shown(&self, shown: Shown) {
-        let mut ways = self.ways.borrow_mut();
-        if ways.is_waiting() {
-            ways.shown(shown);
+    pub fn shown(&self, shown: PresentedFrame) {
+        let mut traces = self.traces.borrow_mut();
+        if traces.is_waiting() {
+            traces.shown(shown);
         }
         self.is_blind.set(false);
     }
@@ -89,20 +87,18 @@ impl Meter {
         self.round_trip.get()
     }
 
-    /// The number of a ping that is sent now.
-    pub fn ping(&self) -> u32 {
+    /// A ping with this number is sent now.
+    pub fn ping(&self, number: u32) {
         let for_clock = self.clock.borrow().wants_ping(now());
-        self.note_ping(for_clock)
+        self.note_ping(number, for_clock);
     }
 
-    /// … that is sent for another reason.
-    pub fn ping_beside(&self) -> u32 {
-        self.note_ping(false)
+    /// … for another reason.
+    pub fn probe(&self, number: u32) {
+        self.note_ping(number, false);
     }
 
-    fn note_ping(&self, for_clock: bool) -> u32 {
-        let number = self.next_ping.get();
-        self.next_ping.set(number.wrapping_add(1));
+    fn note_ping(&self, number: u32, for_clock: bool) {
         let mut pings = self.pings.borrow_mut();
         pings.push_back(Ping {
             number,
@@ -112,7 +108,6 @@ impl Meter {
         if pings.len() > MOST_PINGS {
             pings.pop_front();
         }
-        number
     }
 
     /// How long it took, in milliseconds.
@@ -141,7 +136,7 @@ impl Meter {
 
     /// How old the second of two frames was when it was shown, in milliseconds: the least that can be. `None` if it is
     /// no new drawing, but the one before made sharper or sent again.
-    pub fn age(&self, before: Shown, shown: Shown) -> Option<f64> {
+    pub fn age(&self, before: PresentedFrame, shown: PresentedFrame) -> Option<f64> {
         let ticks = shown
             .rtp_timestamp
             .wrapping_sub(before.rtp_timestamp)
@@ -165,7 +160,7 @@ impl Meter {
 
     /// Another peer begins: of what went to the former one nothing comes back.
     pub fn forget(&self) {
-        self.ways.borrow_mut().forget();
+        self.traces.borrow_mut().forget();
         self.clock.borrow_mut().forget();
         self.pings.borrow_mut().clear();
     }
@@ -174,11 +169,11 @@ impl Meter {
     pub fn take_second(&self) -> Second {
         let now = now();
         let offset = self.clock.borrow().offset(now);
-        let finished = self.ways.borrow_mut().finished(now);
-        let inputs = finished.iter().filter_map(|way| {
+        let finished = self.traces.borrow_mut().finished(now);
+        let inputs = finished.iter().filter_map(|trace| {
             Some(Measured {
-                measurement: way.measurement(offset)?,
-                exact: way.is_exact(),
+                measurement: trace.measurement(offset)?,
+                exact: trace.is_exact(),
             })
         });
         Second {
@@ -198,9 +193,9 @@ impl Meter {
             this.listens.set(false);
             this.is_blind.set(shown.is_none());
             if let Some(shown) = shown {
-                this.ways.borrow_mut().shown(shown);
+                this.traces.borrow_mut().shown(shown);
             }
-            if this.ways.borrow().is_waiting() {
+            if this.traces.borrow().is_waiting() {
                 this.listen();
             }
         });

@@ -16,7 +16,7 @@ pub struct Reading {
     pub freeze_count: f64,
     pub bytes_received: f64,
     pub packets_received: f64,
-    /// `None` where the way repairs losses by itself and tells nobody.
+    /// `None` where the transport repairs losses by itself and tells nobody.
     pub packets_lost: Option<f64>,
     pub jitter_buffer_delay: f64,
     pub jitter_buffer_emitted_count: f64,

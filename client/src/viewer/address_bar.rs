@@ -38,7 +38,7 @@ pub fn AddressBar() -> impl IntoView {
         draft.set(Draft::sent(&text, &url_now()));
         refusal.set(None);
         spawn_local(async move {
-            match api::navigate(watch.session(), text.clone()).await {
+            match api::navigate(watch.session(), watch.viewer(), text.clone()).await {
                 Ok(()) => places.focus_picture(),
                 Err(refused) => {
                     draft.set(Draft::Writing(text));

@@ -36,6 +36,7 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
         let text = field.get_untracked().map(|field| field.value());
         watch.ask(api::answer_dialog(
             watch.session(),
+            watch.viewer(),
             accept,
             text.filter(|_| accept),
         ));

@@ -18,7 +18,7 @@ pub fn Notices() -> impl IntoView {
             .filter(|notice| dismissed.get().as_ref() != Some(notice))
     };
     // Once put away, only what comes on top is told.
-    let missing = Memo::new(move |_| watch.repairs.with(|repairs| repairs.missing_inputs));
+    let missing = Memo::new(move |_| watch.incidents.with(|incidents| incidents.missing_inputs));
     let seen_missing = RwSignal::new(0);
     let missing_told = move || {
         let fresh = missing.get().saturating_sub(seen_missing.get());
@@ -72,13 +72,13 @@ fn TroubleBanner(trouble: Trouble) -> impl IntoView {
             .state
             .with_untracked(|state| state.as_ref()?.active.clone());
         if let Some(tab) = active {
-            watch.ask(api::close_tab(watch.session(), tab));
+            watch.ask(api::close_tab(watch.session(), watch.viewer(), tab));
         }
     };
     view! {
         <div class="notice trouble">
             <p>{sentence}</p>
-            <button class="primary" on:click=move |_| watch.ask(api::reload(watch.session()))>
+            <button class="primary" on:click=move |_| watch.ask(api::reload(watch.session(), watch.viewer()))>
                 "Reload"
             </button>
             <button on:click=close>"Close tab"</button>

@@ -10,8 +10,8 @@ use web_sys::{Event, PageTransitionEvent};
 use crate::connection::Connection;
 use crate::connection::view_state::{Link, ViewState};
 use crate::dom::{listen, watch_size, window};
+use crate::input;
 use crate::viewer::{Places, cursor};
-use crate::{input, stats};
 
 #[component]
 pub fn Picture() -> impl IntoView {
@@ -46,7 +46,6 @@ pub fn Picture() -> impl IntoView {
         let size = watch_size(&video, move |width, height| room.set((width, height))).ok();
         let address = places.address.get_untracked().map(Into::into);
         let hands = input::attach(connection.clone(), watch, video, field, address);
-        let samples = stats::sample(connection.clone(), watch);
         let leaving = connection.clone();
         let page = [
             listen(&window(), "pagehide", move |_: Event| leaving.close()),
@@ -58,7 +57,7 @@ pub fn Picture() -> impl IntoView {
                 }
             }),
         ];
-        let owned = SendWrapper::new((connection, hands, samples, page, size));
+        let owned = SendWrapper::new((connection, hands, page, size));
         on_cleanup(move || owned.0.close());
     });
 
@@ -97,7 +96,9 @@ pub fn Picture() -> impl IntoView {
         _ => "picture stale",
     };
     let padding = Memo::new(move |_| {
-        let size = watch.state.with(|state| Some(state.as_ref()?.size))?;
+        let size = watch
+            .state
+            .with(|state| Some(state.as_ref()?.geometry.video))?;
         let (width, height) = room.get();
         let [top, right, bottom, left] = Fit::within(width, height, size)?.padding();
         Some(format!("{top}px {right}px {bottom}px {left}px"))

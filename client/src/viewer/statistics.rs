@@ -7,8 +7,8 @@ use wasm_bindgen_futures::JsFuture;
 use crate::connection::view_state::ViewState;
 use crate::dom::{now, window};
 use crate::stats::history::LENGTH;
+use crate::stats::incidents::Incidents;
 use crate::stats::reading::Sample;
-use crate::stats::repairs::Repairs;
 use crate::stats::sparkline;
 use crate::viewer::latency::LatencySection;
 use crate::viewer::panel::Panel;
@@ -101,20 +101,20 @@ const PLOTS: [Plot; 8] = [
 pub fn Statistics(shown: RwSignal<bool>) -> impl IntoView {
     let ViewState {
         history,
-        repairs,
+        incidents,
         state,
         ..
     } = ViewState::current();
     // Told anew with each sample: how long ago it was changes.
-    let of_repairs = move |written: fn(&Repairs, f64) -> String| {
+    let of_repairs = move |written: fn(&Incidents, f64) -> String| {
         move || {
             history.track();
-            repairs.with(|repairs| written(repairs, now()))
+            incidents.with(|incidents| written(incidents, now()))
         }
     };
-    let cuts = of_repairs(Repairs::cuts_told);
-    let interruptions = of_repairs(Repairs::interruptions_told);
-    let missing = of_repairs(|repairs, _| repairs.missing_inputs.to_string());
+    let cuts = of_repairs(Incidents::skips_told);
+    let interruptions = of_repairs(Incidents::interruptions_told);
+    let missing = of_repairs(|incidents, _| incidents.missing_inputs.to_string());
     let plots = PLOTS.map(|plot| {
         let newest =
             move || history.with(|history| history.newest().and_then(plot.value).map(plot.written));
@@ -141,7 +141,7 @@ pub fn Statistics(shown: RwSignal<bool>) -> impl IntoView {
     // Smaller than the page while a narrow link asks for it.
     let resolution = move || {
         let encoded = encoded();
-        let page = state.with(|state| state.as_ref().map(|state| state.size.to_string()));
+        let page = state.with(|state| state.as_ref().map(|state| state.geometry.video.to_string()));
         match page {
             Some(page) if page != encoded && encoded != "–" => format!("{encoded} of {page}"),
             _ => encoded,
@@ -174,14 +174,14 @@ fn CopyButton() -> impl IntoView {
     let ViewState {
         history,
         latency,
-        repairs,
+        incidents,
         ..
     } = ViewState::current();
     let outcome = RwSignal::new(None::<&'static str>);
     let copy = move |_| {
-        let repairs = repairs.get_untracked();
+        let incidents = incidents.get_untracked();
         let json = latency.with_untracked(|latency| {
-            history.with_untracked(|history| history.to_json(latency, &repairs))
+            history.with_untracked(|history| history.to_json(latency, &incidents))
         });
         // Browsers have a clipboard for pages from HTTPS or the same machine only.
         if !window().is_secure_context() {

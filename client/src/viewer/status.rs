@@ -74,7 +74,7 @@ fn Remedies(remedy: Remedy) -> impl IntoView {
             }
         });
     };
-    let restart = move |_| watch.ask(api::restart(watch.session()));
+    let restart = move |_| watch.ask(api::restart(watch.session(), watch.viewer()));
     view! {
         <p class="remedies">
             {match remedy {

@@ -64,7 +64,7 @@ fn TabItem(id: TabId, tabs: Memo<Vec<Tab>>, active: Memo<Option<TabId>>) -> impl
                 class="title"
                 title=title
                 aria-selected=move || is_active().to_string()
-                on:click=move |_| watch.ask(api::activate_tab(watch.session(), id.get_value()))
+                on:click=move |_| watch.ask(api::activate_tab(watch.session(), watch.viewer(), id.get_value()))
             >
                 {title}
             </button>
@@ -72,7 +72,7 @@ fn TabItem(id: TabId, tabs: Memo<Vec<Tab>>, active: Memo<Option<TabId>>) -> impl
                 class="tool"
                 aria-label=move || format!("Close tab {}", title.get())
                 title="Close tab"
-                on:click=move |_| watch.ask(api::close_tab(watch.session(), id.get_value()))
+                on:click=move |_| watch.ask(api::close_tab(watch.session(), watch.viewer(), id.get_value()))
             >
                 <Icon path=icon::STOP />
             </button>

@@ -24,9 +24,9 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
     let no_tab = move || loading.get().is_none();
     let reload_or_stop = move |_| {
         if is_loading() {
-            watch.ask(api::stop(watch.session()));
+            watch.ask(api::stop(watch.session(), watch.viewer()));
         } else {
-            watch.ask(api::reload(watch.session()));
+            watch.ask(api::reload(watch.session(), watch.viewer()));
         }
     };
     let reload_name = move || if is_loading() { "Stop" } else { "Reload" };
@@ -40,7 +40,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                     title="Back"
                     disabled=move || !is(can_go_back)()
                     on:mousedown=keep_focus
-                    on:click=move |_| watch.ask(api::back(watch.session()))
+                    on:click=move |_| watch.ask(api::back(watch.session(), watch.viewer()))
                 >
                     <Icon path=icon::BACK />
                 </button>
@@ -50,7 +50,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                     title="Forward"
                     disabled=move || !is(can_go_forward)()
                     on:mousedown=keep_focus
-                    on:click=move |_| watch.ask(api::forward(watch.session()))
+                    on:click=move |_| watch.ask(api::forward(watch.session(), watch.viewer()))
                 >
                     <Icon path=icon::FORWARD />
                 </button>
@@ -74,7 +74,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                 title="New tab"
                 disabled=no_session
                 on:mousedown=keep_focus
-                on:click=move |_| watch.ask(api::new_tab(watch.session(), None))
+                on:click=move |_| watch.ask(api::new_tab(watch.session(), watch.viewer(), None))
             >
                 <Icon path=icon::NEW />
             </button>
@@ -94,7 +94,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                 title="End this session for all its viewers"
                 disabled=no_session
                 on:mousedown=keep_focus
-                on:click=move |_| watch.ask(api::end(watch.session()))
+                on:click=move |_| watch.ask(api::end(watch.session(), watch.viewer()))
             >
                 <Icon path=icon::END />
             </button>

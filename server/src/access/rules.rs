@@ -1,24 +1,15 @@
-//! Pure: the comparisons that decide who may come in.
+//! Pure: what a request's headers and URL say about where it comes from.
 
 use std::net::IpAddr;
 
 use axum::http::Uri;
 
-/// Takes as long for a good guess as for a bad one.
-pub fn equal_in_constant_time(secret: &[u8], given: &[u8]) -> bool {
-    let differences = secret
-        .iter()
-        .zip(given)
-        .fold(0, |seen, (a, b)| seen | (a ^ b));
-    secret.len() == given.len() && differences == 0
-}
-
-/// A request of this site's own page, or of no page at all (a script, the address bar).
-pub fn same_origin(origin: Option<&str>, fetch_site: Option<&str>, host: Option<&str>) -> bool {
+/// Sent by this site's own page, or by no page at all (a script, the address bar). `Origin`, `Sec-Fetch-Site`, `Host`.
+pub fn is_same_origin(origin: Option<&str>, fetch_site: Option<&str>, host: Option<&str>) -> bool {
     match (origin, fetch_site) {
         (Some(origin), _) => {
             let authority = origin.split_once("://").map(|(_, authority)| authority);
-            // "null" has no authority, and a missing Host equals nothing.
+            // "null" has no authority, and no origin equals a missing Host.
             authority.is_some() && authority == host
         }
         (None, Some(site)) => matches!(site, "same-origin" | "none"),
@@ -26,7 +17,7 @@ pub fn same_origin(origin: Option<&str>, fetch_site: Option<&str>, host: Option<
     }
 }
 
-/// `Host` is a name or address of this machine itself, so nobody else's DNS decided it.
+/// Whether `Host` is `localhost` or a loopback address: no foreign DNS can have resolved it.
 pub fn is_loopback_host(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -35,12 +26,12 @@ pub fn is_loopback_host(host: &str) -> bool {
     name.eq_ignore_ascii_case("localhost") || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
-/// The token in the query, and the path and query without it.
+/// The token in the query, and the path with the rest of the query; `None` without a token.
 pub fn without_token(uri: &Uri) -> Option<(String, String)> {
     let pairs = url::form_urlencoded::parse(uri.query()?.as_bytes());
     let (tokens, rest): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| name == "token");
     let token = tokens.into_iter().next()?.1.into_owned();
-    // Two slashes would make it another site's address.
+    // A redirect to `//host` leads to another site.
     let path = format!("/{}", uri.path().trim_start_matches('/'));
     if rest.is_empty() {
         return Some((token, path));
@@ -56,26 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_must_be_equal_to_its_last_byte() {
-        assert!(equal_in_constant_time(b"secret", b"secret"));
-        for wrong in ["", "secre", "secreT", "secrets"] {
-            assert!(
-                !equal_in_constant_time(b"secret", wrong.as_bytes()),
-                "{wrong}"
-            );
-        }
-    }
-
-    #[test]
     fn other_sites_are_refused_and_scripts_are_not() {
         let host = Some("127.0.0.1:8080");
-        assert!(same_origin(Some("http://127.0.0.1:8080"), None, host));
-        assert!(same_origin(None, None, host));
-        assert!(!same_origin(Some("https://evil.example"), None, host));
-        assert!(!same_origin(Some("http://127.0.0.1:9999"), None, host));
-        assert!(!same_origin(Some("null"), None, host));
-        assert!(!same_origin(Some("null"), None, None));
-        assert!(!same_origin(None, Some("cross-site"), host));
+        assert!(is_same_origin(Some("http://127.0.0.1:8080"), None, host));
+        assert!(is_same_origin(None, None, host));
+        assert!(!is_same_origin(Some("https://evil.example"), None, host));
+        assert!(!is_same_origin(Some("http://127.0.0.1:9999"), None, host));
+        assert!(!is_same_origin(Some("null"), None, host));
+        assert!(!is_same_origin(Some("null"), None, None));
+        assert!(!is_same_origin(None, Some("cross-site"), host));
     }
 
     #[test]
@@ -89,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_leaves_the_address() {
+    fn the_token_is_removed_from_the_url() {
         let split = |uri: &str| without_token(&uri.parse().unwrap());
         assert_eq!(split("/?token=t"), Some(("t".to_owned(), "/".to_owned())));
         assert_eq!(

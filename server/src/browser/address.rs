@@ -1,38 +1,44 @@
-//! Pure: what a person typed as an address → a URL that Chrome may be sent to, or why not.
+//! Pure: the text of an address bar → a URL that Chrome may navigate to, or why not.
 
 use url::{Host, Url};
 
-/// A URL that passed the rules; only this can be navigated to.
+/// An `http:` or `https:` URL, or `about:blank`: nothing else can be navigated to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedUrl(String);
 
 impl AllowedUrl {
+    /// `about:blank`
     pub fn blank() -> AllowedUrl {
         AllowedUrl("about:blank".to_owned())
     }
 
+    /// The URL.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why an address is refused.
+/// Why an address is refused, with a sentence for the viewer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedAddress {
+    /// Nothing but white space.
     #[error("Type an address or words to search for.")]
     Empty,
-    #[error("The address is longer than {MAX_LENGTH} characters.")]
+    /// Longer than [`MAX_LENGTH`].
+    #[error("The address is longer than {MAX_LENGTH} bytes.")]
     TooLong,
-    #[error("{0}: addresses are not opened here: {1}")]
+    /// That scheme, and why it is not allowed.
+    #[error("{0}: addresses are not allowed: {1}")]
     Scheme(String, &'static str),
+    /// No URL with a host.
     #[error("{0:?} is not a complete address.")]
     Malformed(String),
 }
 
-/// Chrome's own limit is 2 MB; nobody types more than this.
+/// In bytes. Chrome's own limit is 2 MB; nobody types more than this.
 pub const MAX_LENGTH: usize = 16 * 1024;
 
-/// `search_url` has `{}` where the words go.
+/// Completes an address, or makes words a search; `search_url` has `{}` where the words go.
 pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddress> {
     let typed = typed.trim();
     if typed.is_empty() {
@@ -50,9 +56,9 @@ pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddre
             _ => match refusal(&scheme) {
                 Some(why) => Err(RefusedAddress::Scheme(scheme, why)),
                 None if is_port(rest) => web(&with_scheme(typed)),
-                // "note: buy milk" is words.
+                // "note: buy milk" is a search.
                 None if typed.contains(char::is_whitespace) => Ok(search(typed, search_url)),
-                None => Err(RefusedAddress::Scheme(scheme, "only http and https are.")),
+                None => Err(RefusedAddress::Scheme(scheme, "only http: and https: are.")),
             },
         };
     }
@@ -63,8 +69,8 @@ pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddre
     }
 }
 
-/// `scheme:rest`, with the scheme in lower case. Chrome also strips tabs and line breaks inside a URL, so they do not hide
-/// one here.
+/// `scheme:rest`, with the scheme in lower case. Chrome strips tabs and line breaks inside a URL, so they are
+/// ignored here too.
 fn scheme_of(typed: &str) -> Option<(String, &str)> {
     let (scheme, rest) = typed.split_once(':')?;
     let scheme: String = scheme
@@ -80,14 +86,14 @@ fn scheme_of(typed: &str) -> Option<(String, &str)> {
 
 fn refusal(scheme: &str) -> Option<&'static str> {
     Some(match scheme {
-        "file" | "filesystem" => "they show the files of the server.",
+        "file" | "filesystem" => "they show the server's files.",
         "chrome" | "chrome-extension" | "chrome-untrusted" | "chrome-search" | "devtools"
-        | "about" => "they belong to the remote browser itself.",
+        | "about" => "they are the remote browser's own pages.",
         "view-source" => "open the page itself instead.",
-        "javascript" => "they run code in the page that is open.",
-        "data" | "blob" => "they carry a whole page inside the address.",
+        "javascript" => "they run a script in the open page.",
+        "data" | "blob" => "they contain a whole page.",
         "ftp" | "ws" | "wss" | "mailto" | "tel" | "intent" | "externalfile" | "content" => {
-            "only http and https are."
+            "only http: and https: are."
         }
         _ => return None,
     })
@@ -113,7 +119,7 @@ fn looks_like_host(typed: &str) -> bool {
         && Url::parse(&format!("http://{typed}")).is_ok()
 }
 
-/// A name on this machine or network rarely has a certificate; everything else does.
+/// A host of this machine or network rarely has a certificate; others do.
 fn with_scheme(typed: &str) -> String {
     let parsed = Url::parse(&format!("http://{typed}"));
     let local = match parsed.as_ref().map(Url::host) {

@@ -1,33 +1,37 @@
-//! Pure: the command line and the preferences that Chrome is started with, each with its reason.
+//! Pure: Chrome's command line and preferences, each with its reason.
 
 use std::path::Path;
 
 use shared::geometry::VideoSize;
 
-/// What decides the flags.
+/// What the flags depend on.
 pub struct FlagOptions<'a> {
+    /// `--user-data-dir`
     pub profile: &'a Path,
+    /// Of the window.
     pub size: VideoSize,
+    /// Whether renderers are confined to Chrome's sandbox.
     pub sandbox: bool,
-    /// `/dev/shm` is too small for pictures, as in many containers.
+    /// `/dev/shm` is too small for shared buffers, as in many containers.
     pub small_shm: bool,
 }
 
+/// Chrome's command line, without the program.
 pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
     let mut flags: Vec<String> = [
-        // We are its display; there is no GPU.
+        // The server is its display; there is no GPU.
         "--ozone-platform=wayland",
         "--disable-gpu",
-        // The whole picture is the page; tabs and the address are drawn by the viewer.
+        // The page fills the window; the viewer draws tabs and the address bar.
         "--kiosk",
-        // Control, by two pipes that nobody else can reach.
+        // CDP over two pipes, which no other process can reach.
         "--remote-debugging-pipe",
-        // A fresh profile is ready at once and asks nothing.
+        // A new profile is used at once, without dialogs.
         "--no-first-run",
         "--no-default-browser-check",
         "--password-store=basic",
         "--disable-search-engine-choice-screen",
-        // Nothing talks to the outside but the pages.
+        // Only pages use the network.
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-domain-reliability",
@@ -36,16 +40,16 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
         "--metrics-recording-only",
         "--no-pings",
         "--no-service-autorun",
-        // A viewer who looks away must not find a page that was slowed down or thrown away.
+        // Pages are neither throttled nor discarded while no viewer watches.
         "--disable-background-timer-throttling",
         "--disable-backgrounding-occluded-windows",
         "--disable-renderer-backgrounding",
-        // We show a hanging page's state ourselves.
+        // Unresponsive pages are reported by `control/responsiveness.rs`.
         "--disable-hang-monitor",
-        // Bars and bubbles that would cover the page and that no viewer can use.
+        // Bars and bubbles would cover the page, and no viewer could use them.
         "--disable-infobars",
         "--disable-session-crashed-bubble",
-        // Half of what the display says that it has: `display/beat.rs` says why.
+        // Half of the display's refresh rate: `display/frame_clock.rs` says why.
         "--enable-features=ThrottleMainFrameTo60Hz",
         "--disable-features=Translate,MediaRouter,GlobalMediaControls,DesktopPWAsRunOnOsLogin,AcceptCHFrame",
     ]
@@ -63,7 +67,7 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
     if !options.sandbox {
         flags.push("--no-sandbox".to_owned());
     }
-    // Chrome must have something to show before control is there; the real page follows at once.
+    // Until Chrome is controlled; then it navigates to the real page.
     flags.push("about:blank".to_owned());
     flags
 }
@@ -71,7 +75,7 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
 /// `Local State` of a new profile.
 pub fn local_state() -> serde_json::Value {
     serde_json::json!({
-        // The server's files are nobody's business: Chrome's own open and save dialogs stay shut.
+        // Chrome's own open and save dialogs would show the server's files.
         "select_file_dialogs": { "allowed": false },
     })
 }
@@ -79,11 +83,11 @@ pub fn local_state() -> serde_json::Value {
 /// `Default/Preferences` of a new profile.
 pub fn preferences() -> serde_json::Value {
     serde_json::json!({
-        // Passwords and cards are not kept in a profile that is thrown away.
+        // No passwords or cards in a profile that is removed with the session.
         "credentials_enable_service": false,
         "profile": { "password_manager_enabled": false },
         "autofill": { "credit_card_enabled": false, "profile_enabled": false },
-        // There is no printer, and its dialog would save to the server's disk.
+        // There is no printer, and the dialog would save to the server's disk.
         "printing": { "enabled": false },
         "translate": { "enabled": false },
     })
@@ -94,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sandbox_is_on_unless_it_was_switched_off() {
+    fn the_sandbox_is_enabled_unless_disabled() {
         let flags_with = |sandbox| {
             flags(&FlagOptions {
                 profile: Path::new("/p"),

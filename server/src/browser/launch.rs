@@ -1,4 +1,4 @@
-//! A home and a Wayland socket → a running Chrome, sandboxed and unprivileged, that dies with us.
+//! A profile directory and a Wayland socket → a running Chrome: sandboxed, unprivileged, killed when the server exits.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -10,58 +10,70 @@ use shared::geometry::VideoSize;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
+use super::cdp::Pipe;
 use super::flags::{FlagOptions, flags, local_state, preferences};
-use super::pipe::Pipe;
 use super::profile_dir::{ProfileDir, ProfileDirError};
 
-/// Chrome is there in half a second; a machine that swaps may take long.
-const START_DEADLINE: Duration = Duration::from_secs(30);
+/// Chrome responds after half a second; a machine that swaps may take long.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Room for some dozens of shared buffers; containers often give 64 MB.
-const ENOUGH_SHM: u64 = 512 * 1024 * 1024;
+/// In bytes: room for some dozens of shared buffers; containers often have 64 MB.
+const MIN_SHM: u64 = 512 * 1024 * 1024;
 
+/// How Chrome is started.
 pub struct LaunchOptions {
+    /// Its program.
     pub chrome: PathBuf,
+    /// Of its window.
     pub size: VideoSize,
+    /// Whether renderers are confined to Chrome's sandbox.
     pub sandbox: bool,
 }
 
+/// Why there is no Chrome, each with what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
+    /// None at the usual paths, and none configured.
     #[error(
-        "no Chrome or Chromium was found: install one with `apt-get install chromium`, or name it with --chrome PATH"
+        "no Chrome or Chromium was found: install one with `apt-get install chromium`, or set --chrome PATH"
     )]
     NotFound,
-    #[error("{0} is no program that can be run: check --chrome PATH")]
+    /// The configured one.
+    #[error("{0} is not an executable file: check --chrome PATH")]
     NotExecutable(PathBuf),
+    /// Its files cannot be written.
     #[error(transparent)]
     ProfileDir(#[from] ProfileDirError),
+    /// `fork`, `exec` or the pipes failed.
     #[error("{path} cannot be started: {source}")]
     Spawn {
         path: PathBuf,
         #[source]
         source: std::io::Error,
     },
+    /// The kernel or the container forbids user namespaces.
     #[error(
-        "Chrome's sandbox does not work here, user namespaces are off: switch them on with `sysctl -w kernel.unprivileged_userns_clone=1`, or, inside a container only, start with --no-sandbox"
+        "Chrome's sandbox needs user namespaces, which are disabled: enable them with `sysctl -w kernel.unprivileged_userns_clone=1`, or, if a container is the security boundary, start with --no-sandbox"
     )]
     NoSandbox,
-    #[error("Chrome ended at its start ({status}): {output}")]
+    /// `output` has the last lines of its stderr.
+    #[error("Chrome exited during startup ({status}): {output}")]
     Ended { status: String, output: String },
-    #[error("Chrome did not start within {} seconds", START_DEADLINE.as_secs())]
+    /// Within [`START_TIMEOUT`].
+    #[error("Chrome did not respond within {} seconds of its start", START_TIMEOUT.as_secs())]
     TooSlow,
 }
 
-/// A running Chrome. Dropping it kills all its processes and removes its home.
+/// A running Chrome. Dropping it kills all its processes and removes its profile directory.
 pub struct Chrome {
     child: Child,
     group: Pid,
     stderr: Lines<BufReader<ChildStderr>>,
-    // Dropped last: Chrome is dead by then.
-    _home: ProfileDir,
+    // Dropped last: it kills what is left of Chrome.
+    _profile_dir: ProfileDir,
 }
 
-/// What was configured, else the first in the usual places.
+/// The configured program, else the first of the usual paths that is one.
 pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
     let is_program = |path: &Path| {
         rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file()
@@ -85,21 +97,23 @@ pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
 }
 
 impl Chrome {
-    /// Starts Chrome with `wayland` as its only display; [`Chrome::started`] tells whether it did start.
+    /// Starts Chrome with `wayland`, a connected socket, as its only display; [`Chrome::wait_until_started`] says whether it
+    /// came up.
     pub fn launch(
         options: LaunchOptions,
-        home: ProfileDir,
+        profile_dir: ProfileDir,
         wayland: OwnedFd,
     ) -> Result<(Chrome, Pipe), LaunchError> {
         let spawn_error = |source| LaunchError::Spawn {
             path: options.chrome.clone(),
             source,
         };
-        home.write_to_profile("Local State", local_state().to_string().as_bytes())?;
-        home.write_to_profile("Default/Preferences", preferences().to_string().as_bytes())?;
+        profile_dir.write_to_profile("Local State", local_state().to_string().as_bytes())?;
+        profile_dir
+            .write_to_profile("Default/Preferences", preferences().to_string().as_bytes())?;
         let small_shm = rustix::fs::statvfs("/dev/shm")
-            .map_or(true, |shm| shm.f_bavail * shm.f_frsize < ENOUGH_SHM);
-        let profile = home.profile();
+            .map_or(true, |shm| shm.f_bavail * shm.f_frsize < MIN_SHM);
+        let profile = profile_dir.profile();
         let mut command = Command::new(&options.chrome);
         command
             .args(flags(&FlagOptions {
@@ -108,32 +122,32 @@ impl Chrome {
                 sandbox: options.sandbox,
                 small_shm,
             }))
-            // Nothing of the server's own environment is Chrome's business.
+            // The server's environment may hold secrets, such as its token.
             .env_clear()
             .envs(
                 ["PATH", "LANG", "LC_ALL", "TZ"]
                     .into_iter()
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
-            .env("HOME", home.path())
-            .env("XDG_CONFIG_HOME", home.path())
-            .env("XDG_CACHE_HOME", home.tmp())
-            .env("XDG_RUNTIME_DIR", home.run())
-            .env("TMPDIR", home.tmp())
+            .env("HOME", profile_dir.path())
+            .env("XDG_CONFIG_HOME", profile_dir.path())
+            .env("XDG_CACHE_HOME", profile_dir.tmp())
+            .env("XDG_RUNTIME_DIR", profile_dir.run())
+            .env("TMPDIR", profile_dir.tmp())
             // No session bus: Chrome would look for one, and start one.
             .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/dev/null")
             .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
-            .current_dir(home.path())
+            .current_dir(profile_dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        if let Some(uid) = home.uid() {
+        if let Some(uid) = profile_dir.uid() {
             command.uid(uid).gid(uid);
         }
         let (pipe, ends) = Pipe::new().map_err(spawn_error)?;
-        let mut put_in_place = ends.put_in_place();
+        let mut install_pipe = ends.install();
         let socket = wayland.as_raw_fd();
         // SAFETY: between fork and exec only system calls are made; the descriptors are open, `wayland` and `ends` outlive
         // the spawn.
@@ -141,9 +155,9 @@ impl Chrome {
             command.pre_exec(move || {
                 let socket = BorrowedFd::borrow_raw(socket);
                 rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty())?;
-                // `kill -9` of the server takes Chrome along. Set after the change of user, which clears it.
+                // Chrome is killed when the server is. Set after the change of user, which clears it.
                 set_parent_process_death_signal(Some(Signal::KILL))?;
-                put_in_place()
+                install_pipe()
             });
         }
         let mut child = command.spawn().map_err(spawn_error)?;
@@ -157,21 +171,24 @@ impl Chrome {
             child,
             group,
             stderr: BufReader::new(stderr).lines(),
-            _home: home,
+            _profile_dir: profile_dir,
         };
         Ok((chrome, pipe))
     }
 
-    /// Waits until Chrome `answers` its first question, or tells why it will not.
-    pub async fn started(&mut self, answers: impl Future<Output = ()>) -> Result<(), LaunchError> {
+    /// Waits until `responds` completes, or until Chrome exits or [`START_TIMEOUT`] has passed.
+    pub async fn wait_until_started(
+        &mut self,
+        responds: impl Future<Output = ()>,
+    ) -> Result<(), LaunchError> {
         tokio::select! {
-            () = answers => Ok(()),
-            why = self.failure() => Err(why),
-            () = tokio::time::sleep(START_DEADLINE) => Err(LaunchError::TooSlow),
+            () = responds => Ok(()),
+            error = self.startup_failure() => Err(error),
+            () = tokio::time::sleep(START_TIMEOUT) => Err(LaunchError::TooSlow),
         }
     }
 
-    async fn failure(&mut self) -> LaunchError {
+    async fn startup_failure(&mut self) -> LaunchError {
         let mut output = Vec::new();
         while let Ok(Some(line)) = self.stderr.next_line().await {
             if line.contains("No usable sandbox") {
@@ -191,14 +208,15 @@ impl Chrome {
         }
     }
 
-    /// Reads away what Chrome prints (its pipe must not fill) until it ends; gives how it ended.
-    pub async fn ended(&mut self) -> Option<ExitStatus> {
+    /// Waits for Chrome's exit, and drains its stderr until then: a full pipe would block it. `None` if its status cannot
+    /// be had.
+    pub async fn exited(&mut self) -> Option<ExitStatus> {
         let Chrome { child, stderr, .. } = self;
         let drain = async {
             while let Ok(Some(line)) = stderr.next_line().await {
                 tracing::trace!(target: "chrome", "{line}");
             }
-            // Its end says nothing: Chrome may live on without.
+            // A closed stderr means nothing: Chrome may run on without.
             std::future::pending::<()>().await;
         };
         tokio::select! {
@@ -211,7 +229,7 @@ impl Chrome {
 impl Drop for Chrome {
     fn drop(&mut self) {
         if self.child.id().is_some() {
-            // It may have gone by itself.
+            // It may have exited meanwhile.
             let _ = kill_process_group(self.group, Signal::KILL);
         }
     }

@@ -1,7 +1,7 @@
-//! A private directory for one Chrome, owned by a user of its own where the server may choose one; gone with the session.
+//! A private directory for one Chrome, owned by a user of its own if the server is root; removed when the session ends.
 //!
-//! A lock file, held by the server for as long as it lives, tells a directory in use from one that a killed server left
-//! behind: [`sweep`] cleans the latter at the next start.
+//! The server holds a lock file for each directory in use. A directory whose lock is free was left behind by a killed
+//! server, and [`remove_stale`] removes it at the next start.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -11,37 +11,41 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
-/// systemd's range for dynamic users: no distribution gives these to anybody.
+/// systemd's range for dynamic users: no distribution assigns these.
 const FIRST_UID: u32 = 61184;
 const LAST_UID: u32 = 65519;
 
+/// Why there is no profile directory.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileDirError {
-    #[error("{path} cannot be prepared for Chrome: {source}")]
+    /// A directory or file there cannot be created, read or given to Chrome's user.
+    #[error("{path} cannot be used for Chrome's profile: {source}")]
     Io {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
+    /// Another user could read or replace the profiles.
     #[error(
-        "{0} belongs to somebody else: remove it, or choose another place with --runtime-dir DIR"
+        "{0} is owned or writable by another user: remove it, or choose another directory with --runtime-dir DIR"
     )]
     NotOurs(PathBuf),
-    #[error("no free place for another Chrome in {0}")]
+    /// No user id is left.
+    #[error("all of the profile directories in {0} are in use")]
     Full(PathBuf),
 }
 
-/// One Chrome's directory. Dropping it kills what still runs there and removes it.
+/// One Chrome's directory. Dropping it kills every process that uses it, and removes it.
 #[derive(Debug)]
 pub struct ProfileDir {
     path: PathBuf,
     /// The user Chrome runs as, when that is not the server's own.
     uid: Option<u32>,
-    /// Holds the lock.
+    /// Locked for as long as it is open.
     _lock: File,
 }
 
-/// The directory of all homes: what was configured, else `/run/farpane` for root, else the user's runtime directory.
+/// The parent of all profile directories: the configured one, else `/run/farpane` for root, else the user's runtime directory.
 pub fn runtime_dir(configured: Option<&Path>) -> PathBuf {
     if let Some(dir) = configured {
         return dir.to_owned();
@@ -55,26 +59,26 @@ pub fn runtime_dir(configured: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Makes the directory of all homes, or refuses one that another user prepared for us.
-pub fn prepare(base: &Path) -> Result<(), ProfileDirError> {
+/// Creates the parent of all profile directories; refuses one that another user owns or can write to.
+pub fn prepare(parent: &Path) -> Result<(), ProfileDirError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o711)
-        .create(base)
-        .map_err(at(base))?;
-    let found = fs::symlink_metadata(base).map_err(at(base))?;
+        .create(parent)
+        .map_err(at(parent))?;
+    let found = fs::symlink_metadata(parent).map_err(at(parent))?;
     let writable_by_others = found.mode() & 0o022 != 0;
     if !found.is_dir() || found.uid() != geteuid().as_raw() || writable_by_others {
-        return Err(ProfileDirError::NotOurs(base.to_owned()));
+        return Err(ProfileDirError::NotOurs(parent.to_owned()));
     }
     Ok(())
 }
 
-/// Removes what killed servers left behind; gives how many homes that were.
-pub fn sweep(base: &Path) -> Result<usize, ProfileDirError> {
-    let mut swept = 0;
-    for entry in fs::read_dir(base).map_err(at(base))? {
-        let lock_path = entry.map_err(at(base))?.path();
+/// Removes the profile directories that killed servers left behind, and kills what runs there; gives how many.
+pub fn remove_stale(parent: &Path) -> Result<usize, ProfileDirError> {
+    let mut removed = 0;
+    for entry in fs::read_dir(parent).map_err(at(parent))? {
+        let lock_path = entry.map_err(at(parent))?.path();
         let (Some("lock"), Some(name)) = (
             lock_path.extension().and_then(|name| name.to_str()),
             lock_path.file_stem().and_then(|name| name.to_str()),
@@ -85,51 +89,52 @@ pub fn sweep(base: &Path) -> Result<usize, ProfileDirError> {
             continue;
         };
         let stale = ProfileDir {
-            path: base.join(name),
+            path: parent.join(name),
             uid: name.parse().ok().filter(|_| geteuid().is_root()),
             _lock: lock,
         };
         drop(stale);
-        swept += 1;
+        removed += 1;
     }
-    Ok(swept)
+    Ok(removed)
 }
 
 impl ProfileDir {
-    pub fn create(base: &Path) -> Result<ProfileDir, ProfileDirError> {
+    /// A new directory, and as root a user that nobody else has.
+    pub fn create(parent: &Path) -> Result<ProfileDir, ProfileDirError> {
         let root = geteuid().is_root();
         for number in FIRST_UID..=LAST_UID {
-            let lock_path = base.join(format!("{number}.lock"));
+            let lock_path = parent.join(format!("{number}.lock"));
             let Some(lock) = take_lock(&lock_path)? else {
                 continue;
             };
             let uid = root.then_some(number);
             if uid.is_some_and(|uid| !processes(|process| process.uid == Some(uid)).is_empty()) {
-                // Another program uses that number, so the lock is not needed: a failure only leaves an empty file.
+                // Another program runs as that user, so the lock is not needed: a failure only leaves an empty file.
                 let _ = fs::remove_file(&lock_path);
                 continue;
             }
-            let home = ProfileDir {
-                path: base.join(number.to_string()),
+            let dir = ProfileDir {
+                path: parent.join(number.to_string()),
                 uid,
                 _lock: lock,
             };
-            for dir in [
-                home.path.clone(),
-                home.profile(),
-                home.default_profile(),
-                home.run(),
-                home.tmp(),
+            for path in [
+                dir.path.clone(),
+                dir.profile(),
+                dir.default_profile(),
+                dir.run(),
+                dir.tmp(),
             ] {
                 DirBuilder::new()
                     .mode(0o700)
-                    .create(&dir)
-                    .map_err(at(&dir))?;
-                home.give(&dir)?;
+                    .create(&path)
+                    .map_err(at(&path))?;
+                dir.chown(&path)?;
             }
-            return Ok(home);
+            return Ok(dir);
         }
-        Err(ProfileDirError::Full(base.to_owned()))
+        Err(ProfileDirError::Full(parent.to_owned()))
     }
 
     /// User and group Chrome runs as, when that is not the server's own.
@@ -137,6 +142,7 @@ impl ProfileDir {
         self.uid
     }
 
+    /// `HOME`.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -160,36 +166,36 @@ impl ProfileDir {
         self.path.join("tmp")
     }
 
-    /// Writes a file that Chrome will own, `name` within the profile.
+    /// Writes a file that Chrome owns; `name` is relative to the profile.
     pub fn write_to_profile(&self, name: &str, content: &[u8]) -> Result<(), ProfileDirError> {
         let path = self.profile().join(name);
         fs::write(&path, content).map_err(at(&path))?;
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(at(&path))?;
-        self.give(&path)
+        self.chown(&path)
     }
 
-    fn give(&self, path: &Path) -> Result<(), ProfileDirError> {
+    fn chown(&self, path: &Path) -> Result<(), ProfileDirError> {
         match self.uid {
             None => Ok(()),
             Some(uid) => chown(path, Some(uid), Some(uid)).map_err(at(path)),
         }
     }
 
-    /// Kills every process of this Chrome, whatever group or namespace it moved to.
-    pub fn kill_inhabitants(&self) {
+    /// Kills every process of this Chrome, whatever process group or namespace it moved to.
+    pub fn kill_processes(&self) {
         let flag = format!("--user-data-dir={}", self.profile().display());
-        let is_ours = |process: &Process| match self.uid {
+        let is_chrome = |process: &Process| match self.uid {
             Some(uid) => process.uid == Some(uid),
             None => process.command_line.contains(&flag),
         };
-        // Killing one may let another appear: until none is left, but not for ever, a zombie stays until it is reaped.
+        // A process may fork before it is killed, so until none is left; not for ever, in case one cannot be killed.
         for _ in 0..50 {
-            let alive = processes(is_ours);
+            let alive = processes(is_chrome);
             if alive.is_empty() {
                 return;
             }
             for pid in alive {
-                // It may have gone by itself.
+                // It may have exited meanwhile.
                 let _ = kill_process(pid, Signal::KILL);
             }
             std::thread::yield_now();
@@ -199,12 +205,12 @@ impl ProfileDir {
 
 impl Drop for ProfileDir {
     fn drop(&mut self) {
-        self.kill_inhabitants();
+        self.kill_processes();
         let lock_path = self.path.with_extension("lock");
         if let Err(error) = fs::remove_dir_all(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::warn!(path = %self.path.display(), %error, "a session's directory could not be removed");
+            tracing::warn!(path = %self.path.display(), %error, "a profile directory could not be removed");
             // The lock file stays, so that the next start tries again.
             return;
         }
@@ -212,7 +218,7 @@ impl Drop for ProfileDir {
     }
 }
 
-/// `None` when another process, or another session of this one, holds it.
+/// `None` when another process, or another session of this server, holds it.
 fn take_lock(path: &Path) -> Result<Option<File>, ProfileDirError> {
     let file = File::options()
         .create(true)
@@ -221,7 +227,7 @@ fn take_lock(path: &Path) -> Result<Option<File>, ProfileDirError> {
         .open(path)
         .map_err(at(path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        // Its former owner may have unlinked it between our open and our lock.
+        // Its former owner may have unlinked it between the open and the lock.
         Ok(()) => match fs::symlink_metadata(path) {
             Ok(now) if file.metadata().is_ok_and(|ours| ours.ino() == now.ino()) => Ok(Some(file)),
             _ => Ok(None),
@@ -271,42 +277,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn homes_are_private_and_removed() {
-        let base = tempfile::tempdir().unwrap();
-        prepare(base.path()).unwrap();
+    fn directories_are_private_and_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        prepare(parent.path()).unwrap();
         let (one, two) = (
-            ProfileDir::create(base.path()).unwrap(),
-            ProfileDir::create(base.path()).unwrap(),
+            ProfileDir::create(parent.path()).unwrap(),
+            ProfileDir::create(parent.path()).unwrap(),
         );
         assert_ne!(one.path(), two.path());
         assert_eq!(fs::metadata(one.path()).unwrap().mode() & 0o777, 0o700);
         let kept = two.path().to_owned();
         drop(one);
         assert_eq!(
-            sweep(base.path()).unwrap(),
+            remove_stale(parent.path()).unwrap(),
             0,
-            "a home in use is left alone"
+            "one in use is left alone"
         );
         assert!(kept.exists());
         drop(two);
-        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }
 
     #[test]
-    fn what_a_killed_server_left_is_swept() {
-        let base = tempfile::tempdir().unwrap();
-        fs::create_dir_all(base.path().join("61190/profile")).unwrap();
-        fs::write(base.path().join("61190.lock"), "").unwrap();
-        assert_eq!(sweep(base.path()).unwrap(), 1);
-        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+    fn what_a_killed_server_left_is_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::create_dir_all(parent.path().join("61190/profile")).unwrap();
+        fs::write(parent.path().join("61190.lock"), "").unwrap();
+        assert_eq!(remove_stale(parent.path()).unwrap(), 1);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
     }
 
     #[test]
     fn a_directory_that_others_can_write_is_refused() {
-        let base = tempfile::tempdir().unwrap();
-        fs::set_permissions(base.path(), Permissions::from_mode(0o777)).unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
         assert!(matches!(
-            prepare(base.path()),
+            prepare(parent.path()),
             Err(ProfileDirError::NotOurs(_))
         ));
     }

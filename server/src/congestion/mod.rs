@@ -1,7 +1,6 @@
-//! How much a viewer's link carries, when packets leave, and what becomes of those that are lost.
+//! Congestion control and loss recovery of one viewer: the rate its path carries, when packets leave, which leave again.
 
 pub mod bandwidth;
-pub mod feedback_coverage;
 pub mod loss_recovery;
 pub mod pacer;
 pub mod sender_state;

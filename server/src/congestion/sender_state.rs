@@ -1,65 +1,44 @@
-//! Pure: what the parts of one viewer's connection know in common about its packets: what the way carries, what may have
-//! to be sent again, what was reported.
+//! Pure: feedback about one viewer's packets → what its path carries, what is sent again, and how much duplication pays.
+//!
+//! The one place where estimator, retransmission buffer and duplication meet.
 
 use std::time::{Duration, Instant};
 
-use rtc::rtp::Packet;
-
 use crate::bitrate::Bitrate;
-use crate::congestion::bandwidth::{Bandwidth, Outcome, SendBudget};
-use crate::congestion::feedback_coverage::FeedbackCoverage;
+use crate::congestion::bandwidth::{BandwidthEstimator, PacketResult, SendBudget};
 use crate::congestion::loss_recovery::duplication::Duplication;
-use crate::congestion::loss_recovery::rtx_buffer::RtxBuffer;
+use crate::congestion::loss_recovery::rtx_buffer::{MediaPacket, RtxBuffer};
 
-/// From an RTCP receiver report, about once a second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ReceptionReport {
-    /// Part of the packets since the last report that did not arrive, 0 to 1.
-    pub loss: f32,
-    /// Unknown until a sender report has been answered.
-    pub round_trip: Option<Duration>,
-    /// Which stream it is about.
-    pub ssrc: u32,
-    /// The low half of the highest sequence number that arrived.
-    pub highest: u16,
-    /// Packets that did not arrive, since the beginning.
-    pub total_lost: u32,
-}
-
-pub struct SenderState {
-    bandwidth: Bandwidth,
+/// Congestion control and loss recovery of one viewer. `P` is a packet of the media stream.
+pub struct SenderState<P> {
+    bandwidth: BandwidthEstimator,
     ceiling: Bitrate,
     adapt: bool,
-    pub repeats: RtxBuffer,
-    redundancy: Duplication,
-    pub coverage: FeedbackCoverage,
-    pub keyframe_needed: bool,
-    pub reports: Vec<ReceptionReport>,
-    /// TransportKind-wide feedback came since somebody looked.
-    pub has_news: bool,
-    /// By receiver reports, which say how long they were held; about once a second.
-    told_round_trip: Option<Duration>,
-    /// Bytes that left without waiting in the pacer.
-    pub beside: usize,
+    /// Packets that may have to be sent again.
+    pub rtx: RtxBuffer<P>,
+    duplication: Duplication,
+    has_new_feedback: bool,
+    /// From receiver reports, which say for how long they were held; about once a second.
+    rtcp_rtt: Option<Duration>,
+    unpaced_bytes: usize,
 }
 
-impl SenderState {
-    pub fn new(ceiling: Bitrate, adapt: bool, now: Instant) -> SenderState {
+impl<P: MediaPacket> SenderState<P> {
+    /// Without `adapt` the estimate is always the ceiling, and packets leave as they come.
+    pub fn new(ceiling: Bitrate, adapt: bool, now: Instant) -> SenderState<P> {
         SenderState {
-            bandwidth: Bandwidth::new(ceiling, now),
+            bandwidth: BandwidthEstimator::new(ceiling, now),
             ceiling,
             adapt,
-            repeats: RtxBuffer::new(),
-            redundancy: Duplication::default(),
-            coverage: FeedbackCoverage::default(),
-            keyframe_needed: false,
-            reports: Vec::new(),
-            has_news: false,
-            told_round_trip: None,
-            beside: 0,
+            rtx: RtxBuffer::new(),
+            duplication: Duplication::default(),
+            has_new_feedback: false,
+            rtcp_rtt: None,
+            unpaced_bytes: 0,
         }
     }
 
+    /// What the path carries.
     pub fn estimate(&self) -> Bitrate {
         match self.adapt {
             true => self.bandwidth.estimate(),
@@ -67,90 +46,112 @@ impl SenderState {
         }
     }
 
-    pub fn pace(&self, now: Instant) -> SendBudget {
+    /// How packets may leave now.
+    pub fn send_budget(&self, now: Instant) -> SendBudget {
         match self.adapt {
-            true => self.bandwidth.pace(now),
+            true => self.bandwidth.send_budget(now),
             false => SendBudget {
-                rate: Bitrate::bps(u32::MAX),
+                pacing_rate: Bitrate::bps(u32::MAX),
                 burst: usize::MAX,
-                hold: None,
-                room: usize::MAX,
+                paused_until: None,
+                available_window: usize::MAX,
             },
         }
     }
 
-    pub fn queue(&self) -> Duration {
-        self.bandwidth.queue()
+    /// One-way delay above its base.
+    pub fn queuing_delay(&self) -> Duration {
+        self.bandwidth.queuing_delay()
     }
 
-    pub fn acked(&self, now: Instant) -> Bitrate {
-        self.bandwidth.acked(now)
+    /// What arrived in the last half second.
+    pub fn acked_bitrate(&self, now: Instant) -> Bitrate {
+        self.bandwidth.acked_bitrate(now)
     }
 
-    /// Bytes of a train that should leave now. The caller sends them all at this very instant.
-    pub fn begin_train(&mut self, now: Instant) -> Option<usize> {
-        let bytes = self.adapt.then(|| self.bandwidth.train(now))??;
-        self.bandwidth.train_sent(bytes, now);
+    /// How many duplicates of each packet are sent unasked.
+    pub fn duplicates(&self) -> usize {
+        self.duplication.duplicates()
+    }
+
+    /// Bytes of a probe cluster that is due. The caller sends them all with this very `now`.
+    pub fn begin_probe(&mut self, now: Instant) -> Option<usize> {
+        let bytes = self.adapt.then(|| self.bandwidth.due_probe(now))??;
+        self.bandwidth.on_probe_sent(bytes, now);
         Some(bytes)
     }
 
-    pub fn sent(&mut self, bytes: usize, now: Instant) {
-        self.bandwidth.sent(bytes, now);
+    /// A packet of the media stream leaves for the first time. `bytes` is its size on the wire.
+    pub fn on_media_sent(&mut self, packet: P, bytes: usize, now: Instant) {
+        self.bandwidth.on_packet_sent(bytes, now);
+        let duplicates = self.duplication.times(now);
+        self.rtx.on_packet_sent(packet, now);
+        self.rtx.schedule_duplicates(duplicates);
     }
 
-    pub fn on_outcomes(&mut self, outcomes: &[Outcome], now: Instant) {
-        self.has_news = true;
-        self.bandwidth.on_outcomes(outcomes, now);
-        self.measure();
-        let is_calm = self.bandwidth.is_calm(now);
-        if is_calm {
-            self.redundancy.add(outcomes);
+    /// A retransmission, a duplicate or padding leaves, beside what the pacer lets go. `bytes` is its size on the wire.
+    pub fn on_rtx_sent(&mut self, bytes: usize, now: Instant) {
+        self.bandwidth.on_packet_sent(bytes, now);
+        self.unpaced_bytes += bytes;
+    }
+
+    /// Bytes that left beside the pacer since the last call.
+    pub fn take_unpaced_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.unpaced_bytes)
+    }
+
+    /// Transport-wide feedback came, about packets in the order in which they left.
+    pub fn on_feedback(&mut self, results: &[PacketResult], now: Instant) {
+        self.has_new_feedback = true;
+        self.bandwidth.on_feedback(results, now);
+        self.update_rtt();
+        let is_uncongested = self.bandwidth.is_uncongested(now);
+        if is_uncongested {
+            self.duplication.on_feedback(results);
         }
         if self.adapt {
-            self.redundancy
-                .decide(self.round_trip(), self.estimate(), !is_calm);
+            self.duplication
+                .update(self.rtt(), self.estimate(), !is_uncongested);
         }
     }
 
-    /// How often each packet is sent again unasked.
-    pub fn copies(&self) -> usize {
-        self.redundancy.copies()
+    /// Whether transport-wide feedback came since the last call.
+    pub fn take_has_new_feedback(&mut self) -> bool {
+        std::mem::take(&mut self.has_new_feedback)
     }
 
-    /// A packet of a frame leaves for the first time.
-    pub fn first_sent(&mut self, packet: Packet, now: Instant) {
-        let copies = self.redundancy.times(now);
-        self.repeats.sent(packet, now);
-        self.repeats.copy_last(copies);
-    }
-
-    pub fn moved(&mut self, now: Instant) {
-        self.bandwidth.moved(now);
-    }
-
-    pub fn all_landed(&mut self) {
-        self.bandwidth.all_landed();
-    }
-
-    pub fn told_round_trip(&mut self, round_trip: Duration) {
-        self.told_round_trip = Some(round_trip);
-        self.measure();
-    }
-
-    fn round_trip(&self) -> Option<Duration> {
-        let measured = self.bandwidth.round_trip().into_iter();
-        measured.chain(self.told_round_trip).min()
-    }
-
-    /// What the bandwidth's side measures includes what the browser collects before it reports.
-    fn measure(&mut self) {
-        if let Some(round_trip) = self.round_trip() {
-            self.repeats.measured(round_trip);
-        }
-    }
-
-    pub fn missed(&mut self, sequence: u16, now: Instant) {
+    /// A NACK names this sequence number of the media stream.
+    pub fn on_nack(&mut self, sequence_number: u16, now: Instant) {
         let estimate = self.estimate();
-        self.repeats.missed(sequence, estimate, now);
+        self.rtx.on_nack(sequence_number, estimate, now);
+    }
+
+    /// Round trip by RTCP (RFC 3550 §6.4.1).
+    pub fn on_rtcp_rtt(&mut self, rtt: Duration) {
+        self.rtcp_rtt = Some(rtt);
+        self.update_rtt();
+    }
+
+    /// Packets take another path now.
+    pub fn on_path_change(&mut self, now: Instant) {
+        self.bandwidth.on_path_change(now);
+    }
+
+    /// It is known without transport-wide feedback that nothing is in flight.
+    pub fn clear_in_flight(&mut self) {
+        self.bandwidth.clear_in_flight();
+    }
+
+    /// The round trip that transport-wide feedback shows includes the time for which the browser collects arrivals, so
+    /// the lesser one is closer.
+    fn rtt(&self) -> Option<Duration> {
+        let by_feedback = self.bandwidth.min_rtt().into_iter();
+        by_feedback.chain(self.rtcp_rtt).min()
+    }
+
+    fn update_rtt(&mut self) {
+        if let Some(rtt) = self.rtt() {
+            self.rtx.set_rtt(rtt);
+        }
     }
 }

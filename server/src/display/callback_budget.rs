@@ -9,23 +9,24 @@ use std::time::{Duration, Instant};
 
 use super::frame_clock::FrameClock;
 
+/// How many frame callbacks may be answered.
 pub struct CallbackBudget {
     interval: Duration,
     /// Callbacks that may be answered before the budget has earned them, and when that was worked out.
     credit: (f64, Option<Instant>),
     /// Callbacks that may still overdraw the budget because of the last input, and until when.
-    hurried: Option<(u32, Instant)>,
+    overdraft: Option<(u32, Instant)>,
 }
 
 /// The frame that was ready before the input, and the first one that can show it.
 const FRAMES_TO_SHOW_AN_INPUT: u32 = 2;
 /// An input whose effect is not drawn by then was not waiting for us.
-const HURRY: Duration = Duration::from_millis(100);
+const OVERDRAFT_LASTS: Duration = Duration::from_millis(100);
 /// Chrome's frames come in pairs now and then: a little more than the rate, so that it is the ticks that count.
 const BUDGET: f64 = 1.02;
 const MOST_CREDIT: f64 = 4.0;
 /// For inputs, the credit goes down to here: a drag across a busy page draws at most this many frames more.
-const OVERDRAFT: f64 = -4.0;
+const LEAST_CREDIT: f64 = -4.0;
 /// What Chrome needs for a frame.
 const DRAWING: Duration = Duration::from_millis(16);
 /// Chrome draws this often even while nothing can leave: the first picture after an outage must not show the page as it was
@@ -33,28 +34,29 @@ const DRAWING: Duration = Duration::from_millis(16);
 const LONGEST_HELD: Duration = Duration::from_millis(150);
 
 impl CallbackBudget {
+    /// `frame_rate`: callbacks per second.
     pub fn new(frame_rate: u32) -> CallbackBudget {
         CallbackBudget {
             interval: Duration::from_secs(1) / frame_rate.clamp(1, 1000),
             credit: (MOST_CREDIT, None),
-            hurried: None,
+            overdraft: None,
         }
     }
 
     /// A person did something that a frame may have to show.
     pub fn input(&mut self, now: Instant) {
-        self.hurried = Some((FRAMES_TO_SHOW_AN_INPUT, now + HURRY));
+        self.overdraft = Some((FRAMES_TO_SHOW_AN_INPUT, now + OVERDRAFT_LASTS));
     }
 
-    /// When waiting callbacks are to be answered: now or later. A picture that is drawn now can leave at `clear_at`, which
+    /// When waiting callbacks are to be answered: now or later. A picture that is drawn now can leave at `ready_at`, which
     /// is waited for as far as it can be.
-    pub fn due(&self, now: Instant, clear_at: Instant, beat: &FrameClock) -> Instant {
+    pub fn due(&self, now: Instant, ready_at: Instant, frame_clock: &FrameClock) -> Instant {
         let mut due = self.earned_at(now);
         if due > now {
             // What is held back comes as evenly as what is not.
-            due = beat.next_tick(due);
+            due = frame_clock.next_tick(due);
         }
-        let drawn_to_leave = clear_at.checked_sub(DRAWING).unwrap_or(clear_at);
+        let drawn_to_leave = ready_at.checked_sub(DRAWING).unwrap_or(ready_at);
         let (_, answered_at) = self.credit;
         let held = answered_at.map_or(now, |at| at + LONGEST_HELD);
         due.max(drawn_to_leave.min(held))
@@ -62,7 +64,12 @@ impl CallbackBudget {
 
     /// When the budget has earned the next answer.
     fn earned_at(&self, now: Instant) -> Instant {
-        let least = 1.0 + if self.hurries(now) { OVERDRAFT } else { 0.0 };
+        let least = 1.0
+            + if self.may_overdraw(now) {
+                LEAST_CREDIT
+            } else {
+                0.0
+            };
         let missing = (least - self.credit_at(now)).max(0.0);
         now + self.interval.mul_f64(missing / BUDGET)
     }
@@ -70,13 +77,13 @@ impl CallbackBudget {
     /// Waiting callbacks have been answered.
     pub fn answered(&mut self, now: Instant) {
         self.credit = (self.credit_at(now) - 1.0, Some(now));
-        self.hurried = self
-            .hurried
+        self.overdraft = self
+            .overdraft
             .and_then(|(frames, until)| Some((frames.checked_sub(1)?, until)));
     }
 
-    fn hurries(&self, now: Instant) -> bool {
-        self.hurried
+    fn may_overdraw(&self, now: Instant) -> bool {
+        self.overdraft
             .is_some_and(|(frames, until)| frames > 0 && now < until)
     }
 
@@ -96,22 +103,22 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     struct Page {
-        pacing: CallbackBudget,
-        beat: FrameClock,
-        clear_at: Instant,
+        budget: CallbackBudget,
+        frame_clock: FrameClock,
+        ready_at: Instant,
     }
 
     impl Page {
         fn new(start: Instant) -> Page {
             Page {
-                pacing: CallbackBudget::new(60),
-                beat: FrameClock::new(60, start),
-                clear_at: start,
+                budget: CallbackBudget::new(60),
+                frame_clock: FrameClock::new(60, start),
+                ready_at: start,
             }
         }
 
         fn due(&self, now: Instant) -> Instant {
-            self.pacing.due(now, self.clear_at, &self.beat)
+            self.budget.due(now, self.ready_at, &self.frame_clock)
         }
 
         /// Has its next frame ready `work` after the last callback, for `length`: when callbacks were answered.
@@ -120,7 +127,7 @@ mod tests {
             let mut now = start;
             while now < start + length {
                 now = self.due(now);
-                self.pacing.answered(now);
+                self.budget.answered(now);
                 answers.push(now);
                 now += work;
             }
@@ -156,7 +163,7 @@ mod tests {
         let mut page = Page::new(start);
         let answers = page.draw(start, MS, 10_000 * MS);
         assert!((600..=620).contains(&answers.len()), "{}", answers.len());
-        let is_between = |at: &&Instant| page.beat.next_tick(**at) > **at;
+        let is_between = |at: &&Instant| page.frame_clock.next_tick(**at) > **at;
         let between = answers.iter().filter(is_between).count();
         assert!(between * 20 <= answers.len(), "{between}");
     }
@@ -167,11 +174,11 @@ mod tests {
         let mut page = Page::new(start);
         let last = page.draw(start, MS, 500 * MS).pop().unwrap();
         assert!(page.due(last + MS) > last + MS);
-        page.pacing.input(last + MS);
+        page.budget.input(last + MS);
         for frame in 1..=2 {
             let now = last + frame * MS;
             assert_eq!(page.due(now), now);
-            page.pacing.answered(now);
+            page.budget.answered(now);
         }
         assert!(page.due(last + 3 * MS) > last + 3 * MS);
         assert_eq!(page.due(last + 300 * MS), last + 300 * MS);
@@ -181,8 +188,8 @@ mod tests {
     fn a_picture_is_drawn_to_leave_at_once() {
         let now = Instant::now();
         let mut page = Page::new(now);
-        page.pacing.answered(now);
-        page.clear_at = now + 100 * MS;
+        page.budget.answered(now);
+        page.ready_at = now + 100 * MS;
         assert_eq!(page.due(now + 20 * MS), now + 84 * MS);
     }
 
@@ -190,7 +197,7 @@ mod tests {
     fn a_way_that_is_blocked_is_not_waited_for_for_ever() {
         let now = Instant::now();
         let mut page = Page::new(now);
-        page.clear_at = now + 60_000 * MS;
+        page.ready_at = now + 60_000 * MS;
         let answers = page.draw(now, 5 * MS, 3000 * MS);
         assert_eq!(answers[0], now);
         assert!(are_apart(&answers, LONGEST_HELD));
@@ -205,14 +212,14 @@ mod tests {
             let mut answered = 0u32;
             for gap in gaps {
                 now += gap * MS;
-                page.pacing.input(now);
+                page.budget.input(now);
                 if page.due(now) == now {
-                    page.pacing.answered(now);
+                    page.budget.answered(now);
                     answered += 1;
                 }
             }
-            let budget = (now - start).as_secs_f64() * 60.0 * BUDGET;
-            prop_assert!(f64::from(answered) <= budget + MOST_CREDIT - OVERDRAFT + 2.0, "{} of {}", answered, budget);
+            let earned = (now - start).as_secs_f64() * 60.0 * BUDGET;
+            prop_assert!(f64::from(answered) <= earned + MOST_CREDIT - LEAST_CREDIT + 2.0, "{} of {}", answered, earned);
         }
     }
 }

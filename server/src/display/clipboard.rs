@@ -15,6 +15,7 @@ use smithay::{
 
 use super::compositor::Compositor;
 
+/// The selection's devices.
 pub struct Clipboard {
     devices: DataDeviceState,
 }

@@ -1,20 +1,19 @@
 //! What Chrome says over Wayland → surfaces with their buffers and damage. All protocol state lives here.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, Scale};
 use smithay::{
     delegate_compositor, delegate_output, delegate_presentation, delegate_shm,
-    output::{Mode, Output, PhysicalProperties, Scale, Subpixel},
+    output::{Mode, Output, PhysicalProperties, Scale as OutputScale, Subpixel},
     reexports::{
         wayland_protocols::wp::presentation_time::server::wp_presentation_feedback::Kind,
         wayland_server::{
-            Client, DisplayHandle, Resource,
-            backend::{ClientData, ClientId, DisconnectReason, ObjectId},
+            Client, DisplayHandle,
+            backend::{ClientData, ClientId, DisconnectReason},
             protocol::{wl_buffer::WlBuffer, wl_callback::WlCallback, wl_surface::WlSurface},
         },
     },
@@ -33,11 +32,23 @@ use smithay::{
 use tokio::sync::watch;
 
 use super::{
-    DisplayError, DisplayState, clipboard::Clipboard, cursor::Pointer, frame_clock::FrameClock,
-    input_attribution::InputAttribution, pixels, scene::Placed, seat::Keys, text_input::TextInputs,
+    DisplayError, DisplayState,
+    clipboard::Clipboard,
+    cursor::CursorSurface,
+    frame_clock::FrameClock,
+    input_attribution::InputAttribution,
+    pixel_space::picture_from_page,
+    scene::Scene,
+    seat::{self, DisplaySeat},
+    surfaces::Surfaces,
+    text_input::TextInputs,
     windows::Windows,
 };
-use crate::picture::{damage::Damage, rect::Rect};
+use crate::picture::{
+    compose::Composer,
+    mailbox::{Drawn, Mailbox},
+    rect::Rect,
+};
 
 /// One Chrome, one output, one seat.
 pub struct Compositor {
@@ -45,21 +56,20 @@ pub struct Compositor {
     compositor: CompositorState,
     shm: ShmState,
     pub(super) output: Output,
-    pub(super) size: VideoSize,
-    /// What each surface shows.
-    pub(super) contents: HashMap<ObjectId, Content>,
+    /// How large the page is, and how its logical pixels become those of the picture.
+    pub(super) geometry: Geometry,
+    pub(super) surfaces: Surfaces,
     pub(super) windows: Windows,
-    /// What is seen, bottom first, as of the last [`Compositor::arrange`].
-    pub(super) scene: Vec<Placed>,
-    pub(super) damage: Damage,
-    /// Inputs that no commit has answered yet.
-    pub(super) answers: InputAttribution,
+    /// What is seen, as of the last [`Compositor::arrange`].
+    pub(super) scene: Scene,
+    /// Inputs that no commit has shown yet.
+    pub(super) attribution: InputAttribution,
     /// Frame callbacks of Chrome that wait for their answer.
-    pub(super) callbacks: Vec<WlCallback>,
+    frame_callbacks: Vec<WlCallback>,
     /// What Chrome takes for the screen's refreshes.
-    pub(super) beat: FrameClock,
-    pub(super) pointer: Pointer,
-    pub(super) keys: Keys,
+    pub(super) frame_clock: FrameClock,
+    pub(super) cursor: CursorSurface,
+    pub(super) seat: DisplaySeat,
     pub(super) text_inputs: TextInputs,
     pub(super) clipboard: Clipboard,
     clock: Clock<Monotonic>,
@@ -68,22 +78,13 @@ pub struct Compositor {
     pub(super) state: watch::Sender<DisplayState>,
 }
 
-/// A surface's committed buffer. Chrome may not write into it before it is replaced, so what lies below a menu can be
-/// drawn again at any time.
-pub struct Content {
-    pub buffer: WlBuffer,
-    pub width: i32,
-    pub height: i32,
-    pub opaque: bool,
-}
-
 /// More callbacks than this wait only for a client that never draws; they are answered at once.
 const MOST_CALLBACKS: usize = 256;
 
 impl Compositor {
     pub fn new(
         handle: DisplayHandle,
-        size: VideoSize,
+        geometry: Geometry,
         frame_rate: u32,
         state: watch::Sender<DisplayState>,
     ) -> Result<Compositor, DisplayError> {
@@ -93,17 +94,16 @@ impl Compositor {
         Ok(Compositor {
             compositor: CompositorState::new::<Compositor>(&handle),
             shm: ShmState::new::<Compositor>(&handle, []),
-            output: output(&handle, size, frame_rate),
-            size,
-            contents: HashMap::new(),
+            output: output(&handle, geometry, frame_rate),
+            geometry,
+            surfaces: Surfaces::default(),
             windows: Windows::new(&handle),
-            scene: Vec::new(),
-            damage: Damage::default(),
-            answers: InputAttribution::default(),
-            callbacks: Vec::new(),
-            beat: FrameClock::new(frame_rate, epoch.0),
-            keys: Keys::new(&handle)?,
-            pointer: Pointer::new(&handle),
+            scene: Scene::default(),
+            attribution: InputAttribution::new(frame_rate),
+            frame_callbacks: Vec::new(),
+            frame_clock: FrameClock::new(frame_rate, epoch.0),
+            seat: DisplaySeat::new(&handle)?,
+            cursor: CursorSurface::new(&handle),
             text_inputs: TextInputs::new(&handle),
             clipboard: Clipboard::new(&handle),
             clock,
@@ -111,10 +111,6 @@ impl Compositor {
             handle,
             state,
         })
-    }
-
-    pub(super) fn content(&self, surface: &WlSurface) -> Option<&Content> {
-        self.contents.get(&surface.id())
     }
 
     /// Milliseconds of the monotonic clock, which is what Chrome takes event times for.
@@ -128,20 +124,66 @@ impl Compositor {
         on_clock + at.saturating_duration_since(instant)
     }
 
-    /// InputAttribution the waiting frame callbacks: Chrome draws its next frame.
+    /// Answers the waiting frame callbacks: Chrome draws its next frame.
     pub fn answer_callbacks(&mut self) {
         let time = self.now_millis();
-        for callback in self.callbacks.drain(..) {
+        for callback in self.frame_callbacks.drain(..) {
             callback.done(time);
         }
     }
 
     pub fn has_callbacks(&self) -> bool {
-        !self.callbacks.is_empty()
+        !self.frame_callbacks.is_empty()
+    }
+
+    /// Works out anew what is seen where, and hands focus to it.
+    pub fn arrange(&mut self) {
+        self.windows.tidy();
+        let windows = self.windows.shown(&self.surfaces);
+        self.scene
+            .arrange(&windows, &self.surfaces, self.geometry.scale);
+        seat::focus_keyboard(self);
+        seat::focus_pointer(self);
+    }
+
+    /// Draws what was damaged. Nothing was: nothing happens.
+    pub fn publish(&mut self, mailbox: &Mailbox, composer: &mut Composer, drawn_at: Instant) {
+        let Some((layers, damage)) = self.scene.take_damaged() else {
+            return;
+        };
+        let geometry = self.geometry;
+        let (first, resized) = {
+            let told = self.state.borrow();
+            // A black page is a picture, too, although the canvas was black before.
+            (!layers.is_empty() && !told.drawn, told.geometry != geometry)
+        };
+        let begun_before = self.frame_clock.since_last_but_one(drawn_at);
+        let attribution = &mut self.attribution;
+        mailbox.publish(geometry, drawn_at, |canvas| {
+            let changed = composer.compose(canvas, &layers, &damage);
+            let rows = if first {
+                0..canvas.size().usize().1
+            } else {
+                changed
+            };
+            // Damage that changes no pixel shows nothing.
+            let inputs = match rows.is_empty() {
+                true => Vec::new(),
+                false => attribution.committed(&damage, begun_before, drawn_at),
+            };
+            Drawn { rows, inputs }
+        });
+        if first || resized {
+            self.state.send_modify(|state| {
+                state.drawn |= first;
+                state.geometry = geometry;
+            });
+        }
     }
 
     /// Takes over what `surface` has just committed.
     fn take_commit(&mut self, surface: &WlSurface) {
+        let scale = self.geometry.scale;
         let (buffer, damage, callbacks, feedbacks) = with_states(surface, |states| {
             let feedbacks = &mut states.cached_state.get::<PresentationFeedbackCachedState>();
             let feedbacks = std::mem::take(&mut feedbacks.current().callbacks);
@@ -150,74 +192,43 @@ impl Compositor {
             let damage = attributes
                 .damage
                 .drain(..)
-                .map(rect_of)
+                .map(|damage| buffer_rect(scale, damage))
                 .fold(Rect::EMPTY, Rect::union);
             let callbacks = std::mem::take(&mut attributes.frame_callbacks);
             (attributes.buffer.take(), damage, callbacks, feedbacks)
         });
         if !feedbacks.is_empty() {
-            let tick = self.beat.tick(Instant::now());
-            let (tick, refresh) = (self.on_clock(tick), Refresh::fixed(self.beat.refresh()));
+            let tick = self.frame_clock.tick(Instant::now());
+            let (tick, refresh) = (
+                self.on_clock(tick),
+                Refresh::fixed(self.frame_clock.refresh()),
+            );
             for feedback in feedbacks {
                 feedback.presented(&self.output, tick, refresh, 0, Kind::Vsync);
             }
         }
-        self.callbacks.extend(callbacks);
-        if self.callbacks.len() > MOST_CALLBACKS {
+        self.frame_callbacks.extend(callbacks);
+        if self.frame_callbacks.len() > MOST_CALLBACKS {
             self.answer_callbacks();
         }
         match buffer {
-            Some(BufferAssignment::NewBuffer(buffer)) => self.attach(surface, buffer),
-            Some(BufferAssignment::Removed) => self.detach(surface),
+            Some(BufferAssignment::NewBuffer(buffer)) => self.surfaces.attach(surface, buffer),
+            Some(BufferAssignment::Removed) => self.surfaces.detach(surface),
             None => {}
         }
-        let (Some(content), Some(placed)) = (
-            self.content(surface),
-            self.scene.iter().find(|placed| placed.surface == *surface),
-        ) else {
-            return;
-        };
-        // Damage of a surface that appears only now is the whole of it, which `arrange` finds by itself.
-        let damage = damage.intersection(Rect::new(0, 0, content.width, content.height));
-        let damage = damage.moved(placed.rect.left, placed.rect.top);
-        self.damage.add(damage);
-    }
-
-    fn attach(&mut self, surface: &WlSurface, buffer: WlBuffer) {
-        let Some((width, height, opaque)) = pixels::describe(&buffer) else {
-            buffer.release();
-            return self.detach(surface);
-        };
-        let content = Content {
-            buffer,
-            width,
-            height,
-            opaque,
-        };
-        let id = content.buffer.id();
-        if let Some(before) = self.contents.insert(surface.id(), content)
-            && before.buffer.id() != id
-        {
-            before.buffer.release();
-        }
-    }
-
-    pub(super) fn detach(&mut self, surface: &WlSurface) {
-        if let Some(before) = self.contents.remove(&surface.id()) {
-            before.buffer.release();
-        }
+        self.scene.damage(surface, &self.surfaces, damage);
     }
 }
 
-/// At scale 1 and without transforms a pixel of the surface is a pixel of its buffer.
-fn rect_of(damage: WaylandDamage) -> Rect {
+/// Damage of a surface whose buffer is not transformed, in pixels of that buffer.
+fn buffer_rect(scale: Scale, damage: WaylandDamage) -> Rect {
     match damage {
-        WaylandDamage::Surface(rect) => Rect::new(rect.loc.x, rect.loc.y, rect.size.w, rect.size.h),
+        WaylandDamage::Surface(rect) => picture_from_page(scale, rect),
         WaylandDamage::Buffer(rect) => Rect::new(rect.loc.x, rect.loc.y, rect.size.w, rect.size.h),
     }
 }
 
-fn output(handle: &DisplayHandle, size: VideoSize, frame_rate: u32) -> Output {
+fn output(handle: &DisplayHandle, geometry: Geometry, frame_rate: u32) -> Output {
     let properties = PhysicalProperties {
         // Unknown, like a projector's: Chrome then assumes 96 dpi.
         size: (0, 0).into(),
@@ -226,11 +237,13 @@ fn output(handle: &DisplayHandle, size: VideoSize, frame_rate: u32) -> Output {
         model: "Display".to_owned(),
     };
     let output = Output::new("farpane".to_owned(), properties);
+    let Geometry { video, scale, .. } = geometry;
     let mode = Mode {
-        size: (size.width().into(), size.height().into()).into(),
+        size: (video.width().into(), video.height().into()).into(),
         refresh: i32::try_from(frame_rate.clamp(1, 1000)).unwrap_or(60) * 1000,
     };
-    output.change_current_state(Some(mode), None, Some(Scale::Integer(1)), None);
+    let scale = OutputScale::Fractional(scale.as_f64());
+    output.change_current_state(Some(mode), None, Some(scale), None);
     output.set_preferred(mode);
     output.create_global::<Compositor>(handle);
     output
@@ -250,13 +263,14 @@ impl CompositorHandler for Compositor {
 
     fn commit(&mut self, surface: &WlSurface) {
         self.take_commit(surface);
-        self.configure_new(surface);
-        self.cursor_committed(surface);
+        self.windows.configure_new(surface);
+        self.cursor
+            .committed(surface, &self.surfaces, self.geometry.scale, &self.state);
     }
 
     fn destroyed(&mut self, surface: &WlSurface) {
-        self.detach(surface);
-        self.cursor_destroyed(surface);
+        self.surfaces.detach(surface);
+        self.cursor.destroyed(surface);
     }
 }
 
@@ -283,13 +297,13 @@ delegate_output!(Compositor);
 #[derive(Default)]
 pub struct Chrome {
     compositor: CompositorClientState,
-    gone: Arc<Mutex<Option<String>>>,
+    disconnected: Arc<Mutex<Option<String>>>,
 }
 
 impl Chrome {
     /// Will hold a sentence once Chrome is gone.
-    pub fn gone(&self) -> Arc<Mutex<Option<String>>> {
-        self.gone.clone()
+    pub fn disconnected(&self) -> Arc<Mutex<Option<String>>> {
+        self.disconnected.clone()
     }
 }
 
@@ -302,6 +316,9 @@ impl ClientData for Chrome {
                 "Chrome and its display did not understand each other.".to_owned()
             }
         };
-        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+        *self
+            .disconnected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(sentence);
     }
 }

@@ -1,8 +1,8 @@
-//! The pointer's place, and the shape Chrome gives it → what the viewer's own browser shows.
+//! The shape Chrome gives the pointer → what the viewer's own browser shows.
 
 use std::sync::PoisonError;
 
-use shared::session::Cursor;
+use shared::{geometry::Scale, session::Cursor};
 use smithay::{
     delegate_cursor_shape,
     input::pointer::{CursorImageStatus, CursorImageSurfaceData},
@@ -13,80 +13,92 @@ use smithay::{
         tablet_manager::TabletSeatHandler,
     },
 };
+use tokio::sync::watch;
 
 use super::{
-    compositor::{Compositor, Content},
+    DisplayState,
+    compositor::Compositor,
+    pixel_space::pixel_from_page,
     pixels::ShmPixels,
+    surfaces::{Content, Surfaces},
 };
 use crate::picture::{compose::Pixels, rect::Rect};
 
-pub struct Pointer {
+/// The page's own picture, when that is the cursor.
+pub struct CursorSurface {
     _shapes: CursorShapeManagerState,
-    /// `None` until it has moved for the first time.
-    pub at: Option<Point<f64, Logical>>,
-    /// The page's own picture, when that is the cursor.
     surface: Option<WlSurface>,
-}
-
-impl Pointer {
-    pub fn new(handle: &DisplayHandle) -> Pointer {
-        Pointer {
-            _shapes: CursorShapeManagerState::new::<Compositor>(handle),
-            at: None,
-            surface: None,
-        }
-    }
 }
 
 /// Browsers ignore larger cursors, too.
 const LARGEST: i32 = 128;
 
-impl Compositor {
-    pub(super) fn show_cursor(&mut self, image: CursorImageStatus) {
-        self.pointer.surface = None;
+impl CursorSurface {
+    pub fn new(handle: &DisplayHandle) -> CursorSurface {
+        CursorSurface {
+            _shapes: CursorShapeManagerState::new::<Compositor>(handle),
+            surface: None,
+        }
+    }
+
+    /// Chrome gave the pointer another shape.
+    pub fn show(
+        &mut self,
+        image: CursorImageStatus,
+        surfaces: &Surfaces,
+        scale: Scale,
+        state: &watch::Sender<DisplayState>,
+    ) {
+        self.surface = None;
         match image {
-            CursorImageStatus::Hidden => self.publish_cursor(Cursor::Named("none".to_owned())),
+            CursorImageStatus::Hidden => publish(Cursor::Named("none".to_owned()), state),
             CursorImageStatus::Named(icon) => {
-                self.publish_cursor(Cursor::Named(icon.name().to_owned()));
+                publish(Cursor::Named(icon.name().to_owned()), state);
             }
             CursorImageStatus::Surface(surface) => {
-                self.pointer.surface = Some(surface.clone());
-                self.cursor_committed(&surface);
+                self.surface = Some(surface.clone());
+                self.committed(&surface, surfaces, scale, state);
             }
         }
     }
 
     /// A cursor's surface may be drawn before or after it becomes the cursor.
-    pub(super) fn cursor_committed(&mut self, surface: &WlSurface) {
-        if self.pointer.surface.as_ref() != Some(surface) {
-            return;
-        }
-        if let Some(cursor) = self.content(surface).map(|content| image(surface, content)) {
-            self.publish_cursor(cursor);
+    pub fn committed(
+        &self,
+        surface: &WlSurface,
+        surfaces: &Surfaces,
+        scale: Scale,
+        state: &watch::Sender<DisplayState>,
+    ) {
+        if self.surface.as_ref() == Some(surface)
+            && let Some(content) = surfaces.content(surface)
+        {
+            publish(image(surface, content, scale), state);
         }
     }
 
-    pub(super) fn cursor_destroyed(&mut self, surface: &WlSurface) {
-        if self.pointer.surface.as_ref() == Some(surface) {
-            self.pointer.surface = None;
+    /// A surface is gone.
+    pub fn destroyed(&mut self, surface: &WlSurface) {
+        if self.surface.as_ref() == Some(surface) {
+            self.surface = None;
         }
-    }
-
-    fn publish_cursor(&self, cursor: Cursor) {
-        self.state.send_if_modified(|state| {
-            let changed = state.cursor != cursor;
-            state.cursor = cursor;
-            changed
-        });
     }
 }
 
-fn image(surface: &WlSurface, content: &Content) -> Cursor {
-    let (width, height) = (content.width, content.height);
+fn publish(cursor: Cursor, state: &watch::Sender<DisplayState>) {
+    state.send_if_modified(|state| {
+        let changed = state.cursor != cursor;
+        state.cursor = cursor;
+        changed
+    });
+}
+
+fn image(surface: &WlSurface, content: &Content, scale: Scale) -> Cursor {
+    let (width, height) = (content.size.width(), content.size.height());
     if width > LARGEST || height > LARGEST {
         return Cursor::default();
     }
-    let hotspot = with_states(surface, |states| {
+    let hotspot: Point<i32, Logical> = with_states(surface, |states| {
         let attributes = states.data_map.get::<CursorImageSurfaceData>();
         attributes.map_or((0, 0).into(), |attributes| {
             attributes
@@ -95,6 +107,7 @@ fn image(surface: &WlSurface, content: &Content) -> Cursor {
                 .hotspot
         })
     });
+    let (hotspot_x, hotspot_y) = pixel_from_page(scale, hotspot);
     let mut rgba = Vec::new();
     ShmPixels(&content.buffer).with(&mut |pixels| {
         let Some(pixels) = pixels.part(Rect::new(0, 0, width, height)) else {
@@ -112,8 +125,8 @@ fn image(surface: &WlSurface, content: &Content) -> Cursor {
     Cursor::Image {
         width: side(width),
         height: side(height),
-        hotspot_x: side(hotspot.x.clamp(0, width - 1)),
-        hotspot_y: side(hotspot.y.clamp(0, height - 1)),
+        hotspot_x: side(hotspot_x.clamp(0, width - 1)),
+        hotspot_y: side(hotspot_y.clamp(0, height - 1)),
         rgba,
     }
 }

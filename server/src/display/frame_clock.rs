@@ -20,6 +20,7 @@ const STEP: i64 = 32;
 /// Sixty pictures a second, or nearly.
 const LONGEST_QUICK: Duration = Duration::from_millis(20);
 
+/// The ticks of a screen that Chrome believes in.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameClock {
     /// From picture to picture.
@@ -28,8 +29,8 @@ pub struct FrameClock {
     refreshes: u32,
     /// One of them.
     tick: Instant,
-    /// How much later the ticks are to be, in nanoseconds.
-    owed: i64,
+    /// How much later the ticks are still to become, in nanoseconds.
+    shift: i64,
 }
 
 impl FrameClock {
@@ -41,7 +42,7 @@ impl FrameClock {
             interval: 2 * half,
             refreshes: 1,
             tick: now,
-            owed: 0,
+            shift: 0,
         }
     }
 
@@ -62,7 +63,7 @@ impl FrameClock {
     pub fn delay(&mut self, micros: i32) {
         let interval = self.nanos();
         let later = (i64::from(micros) * 1000).rem_euclid(interval);
-        self.owed = if later > interval / 2 {
+        self.shift = if later > interval / 2 {
             later - interval
         } else {
             later
@@ -76,8 +77,8 @@ impl FrameClock {
             self.tick += self.interval * passed;
             // Over a long rest nobody draws: then any step is a small one.
             let most = (self.nanos() / STEP).saturating_mul(passed.into());
-            let step = self.owed.clamp(-most, most);
-            self.owed -= step;
+            let step = self.shift.clamp(-most, most);
+            self.shift -= step;
             let moved = Duration::from_nanos(step.unsigned_abs());
             match step >= 0 {
                 true => self.tick += moved,
@@ -128,16 +129,16 @@ mod tests {
 
     #[test]
     fn ticks_keep_their_distance() {
-        let mut beat = FrameClock::new(60, Instant::now());
-        assert_eq!(beat.refresh(), INTERVAL);
-        beat.quicken();
-        assert_eq!(beat.refresh() * 2, INTERVAL);
-        let first = beat.tick(beat.tick + Duration::from_secs(100));
+        let mut clock = FrameClock::new(60, Instant::now());
+        assert_eq!(clock.refresh(), INTERVAL);
+        clock.quicken();
+        assert_eq!(clock.refresh() * 2, INTERVAL);
+        let first = clock.tick(clock.tick + Duration::from_secs(100));
         for tick in 1..100 {
             let now = first + INTERVAL * tick + Duration::from_millis(u64::from(tick) % 16);
-            assert_eq!(beat.tick(now), first + INTERVAL * tick);
+            assert_eq!(clock.tick(now), first + INTERVAL * tick);
             assert_eq!(
-                beat.next_tick(now - Duration::from_millis(16)),
+                clock.next_tick(now - Duration::from_millis(16)),
                 first + INTERVAL * tick
             );
         }
@@ -146,35 +147,35 @@ mod tests {
     #[test]
     fn what_is_committed_was_begun_a_refresh_before_the_last() {
         let first = Instant::now();
-        let mut beat = FrameClock::new(60, first);
+        let mut clock = FrameClock::new(60, first);
         let after = |micros| first + Duration::from_micros(micros);
         let since = Duration::from_micros;
-        assert_eq!(beat.since_last_but_one(after(3500)), since(20_166));
-        beat.quicken();
-        assert_eq!(beat.since_last_but_one(after(3500)), since(11_833));
-        assert_eq!(beat.since_last_but_one(after(11_833)), since(11_833));
+        assert_eq!(clock.since_last_but_one(after(3500)), since(20_166));
+        clock.quicken();
+        assert_eq!(clock.since_last_but_one(after(3500)), since(11_833));
+        assert_eq!(clock.since_last_but_one(after(11_833)), since(11_833));
     }
 
     #[test]
     fn a_slow_screen_stays_slow() {
-        let mut beat = FrameClock::new(30, Instant::now());
-        beat.quicken();
-        assert_eq!(beat.refresh(), Duration::from_micros(33_332));
+        let mut clock = FrameClock::new(30, Instant::now());
+        clock.quicken();
+        assert_eq!(clock.refresh(), Duration::from_micros(33_332));
     }
 
     #[test]
     fn they_are_moved_little_by_little_the_shorter_way() {
         for (asked, moved) in [(3000, 3000), (-3000, -3000), (12_000, -4666)] {
             let first = Instant::now();
-            let mut beat = FrameClock::new(60, first);
-            beat.delay(asked);
+            let mut clock = FrameClock::new(60, first);
+            clock.delay(asked);
             let mut last = first;
             for tick in 1..=60u32 {
                 // Late enough that the tick has passed, wherever it was moved.
                 let now = first + INTERVAL * tick + Duration::from_millis(8);
-                let distance = (beat.tick(now) - last).as_micros().abs_diff(16_666);
+                let distance = (clock.tick(now) - last).as_micros().abs_diff(16_666);
                 assert!(distance <= 521, "{distance}");
-                last = beat.tick(now);
+                last = clock.tick(now);
             }
             let shift = (last - first).as_micros() as i64 - (INTERVAL * 60).as_micros() as i64;
             assert_eq!(shift, moved);
@@ -184,9 +185,9 @@ mod tests {
     #[test]
     fn a_page_that_rested_has_its_ticks_moved_at_once() {
         let first = Instant::now();
-        let mut beat = FrameClock::new(60, first);
-        beat.delay(5000);
-        let tick = beat.tick(first + INTERVAL * 60 + Duration::from_millis(8));
+        let mut clock = FrameClock::new(60, first);
+        clock.delay(5000);
+        let tick = clock.tick(first + INTERVAL * 60 + Duration::from_millis(8));
         assert_eq!(tick, first + INTERVAL * 60 + Duration::from_micros(5000));
     }
 
@@ -197,15 +198,15 @@ mod tests {
             steps in prop::collection::vec((0u64..100_000_000, any::<i32>()), 1..100),
         ) {
             let mut now = Instant::now();
-            let mut beat = FrameClock::new(rate, now);
+            let mut clock = FrameClock::new(rate, now);
             for (nanos, asked) in steps {
                 now += Duration::from_nanos(nanos);
-                beat.delay(asked);
-                let tick = beat.tick(now);
+                clock.delay(asked);
+                let tick = clock.tick(now);
                 prop_assert!(tick <= now);
-                prop_assert!(now - tick <= 2 * beat.refresh());
-                prop_assert!(beat.next_tick(now) >= now);
-                prop_assert!(beat.next_tick(now) - now < beat.refresh());
+                prop_assert!(now - tick <= 2 * clock.refresh());
+                prop_assert!(clock.next_tick(now) >= now);
+                prop_assert!(clock.next_tick(now) - now < clock.refresh());
             }
         }
     }

@@ -7,53 +7,51 @@ use std::{
 };
 
 use rustix::event::{EventfdFlags, eventfd};
-use shared::geometry::VideoSize;
 
 use super::SeatEvent;
 
+/// What the display's thread is to do; any thread may add to it.
 pub struct Inbox {
-    size: VideoSize,
     state: Mutex<State>,
     /// Readable while something waits.
     wake: OwnedFd,
 }
 
-/// News for [`FrameClock`](super::frame_clock::FrameClock).
+/// What the [`FrameClock`](super::frame_clock::FrameClock) is to take over.
 #[derive(Default)]
-pub struct Tempo {
-    /// How much later Chrome is to draw, in microseconds.
+pub struct ClockChange {
+    /// How much later Chrome is to draw, in microseconds; replaces what was asked before.
     pub delay: Option<i32>,
-    /// Chrome keeps its pages to half of the ticks.
-    pub quick: bool,
+    /// Chrome keeps its pages to half of the ticks: there are to be twice as many.
+    pub quicken: bool,
 }
 
 #[derive(Default)]
 struct State {
     events: VecDeque<SeatEvent>,
-    tempo: Tempo,
+    clock_change: ClockChange,
     stopped: bool,
 }
 
 /// A loop this far behind hangs: then the one thing that matters is that no key stays down.
-const AT_MOST: usize = 1024;
+const MOST_EVENTS: usize = 1024;
 
 impl Inbox {
-    pub fn new(size: VideoSize) -> std::io::Result<Inbox> {
+    pub fn new() -> std::io::Result<Inbox> {
         Ok(Inbox {
-            size,
             state: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }
 
+    /// Never blocks. A move replaces one that waits just before it.
     pub fn push(&self, event: SeatEvent) {
-        let event = clamped(event, self.size);
         let mut state = self.lock();
         if state.stopped {
             return;
         }
         let waiting = !state.events.is_empty();
-        let full = state.events.len() >= AT_MOST;
+        let full = state.events.len() >= MOST_EVENTS;
         match (state.events.back_mut(), &event) {
             (Some(last @ SeatEvent::PointerMove { .. }), SeatEvent::PointerMove { .. }) => {
                 *last = event;
@@ -71,19 +69,22 @@ impl Inbox {
     }
 
     /// Nobody is woken: it counts from Chrome's next frame on.
-    pub fn set_tempo(&self, change: impl FnOnce(&mut Tempo)) {
-        change(&mut self.lock().tempo);
+    pub fn change_clock(&self, change: impl FnOnce(&mut ClockChange)) {
+        change(&mut self.lock().clock_change);
     }
 
-    pub fn take_tempo(&self) -> Tempo {
-        std::mem::take(&mut self.lock().tempo)
+    /// What was asked since the last time.
+    pub fn take_clock_change(&self) -> ClockChange {
+        std::mem::take(&mut self.lock().clock_change)
     }
 
+    /// The loop ends; what is pushed from now on is dropped.
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.wake();
     }
 
+    /// Whether [`Inbox::stop`] was called.
     pub fn stopped(&self) -> bool {
         self.lock().stopped
     }
@@ -110,53 +111,14 @@ impl Inbox {
     }
 }
 
-fn clamped(event: SeatEvent, size: VideoSize) -> SeatEvent {
-    match event {
-        SeatEvent::PointerMove { at } => SeatEvent::PointerMove {
-            at: at.clamped(size),
-        },
-        SeatEvent::PointerButton {
-            at,
-            button,
-            pressed,
-        } => SeatEvent::PointerButton {
-            at: at.clamped(size),
-            button,
-            pressed,
-        },
-        SeatEvent::Wheel {
-            at,
-            delta_x,
-            delta_y,
-            notched,
-        } => SeatEvent::Wheel {
-            at: at.clamped(size),
-            delta_x: bounded(delta_x),
-            delta_y: bounded(delta_y),
-            notched,
-        },
-        other => other,
-    }
-}
-
-/// Wayland's fixed-point numbers end at 2²³; no page is scrolled further at once.
-fn bounded(delta: f32) -> f32 {
-    const MOST: f32 = 100_000.0;
-    if delta.is_nan() {
-        0.0
-    } else {
-        delta.clamp(-MOST, MOST)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::geometry::PointInVideo;
+    use shared::geometry::PointInPage;
 
     fn moved(x: f32) -> SeatEvent {
         SeatEvent::PointerMove {
-            at: PointInVideo::new(x, 0.0),
+            at: PointInPage::new(x, 0.0),
         }
     }
 
@@ -169,39 +131,20 @@ mod tests {
 
     #[test]
     fn moves_merge_but_never_across_another_event() {
-        let inbox = Inbox::new(VideoSize::HD).unwrap();
-        for event in [moved(1.0), moved(2.0), key(30), moved(3.0), moved(99999.0)] {
+        let inbox = Inbox::new().unwrap();
+        for event in [moved(1.0), moved(2.0), key(30), moved(3.0), moved(4.0)] {
             inbox.push(event);
         }
-        assert_eq!(inbox.take(), [moved(2.0), key(30), moved(1279.5)]);
+        assert_eq!(inbox.take(), [moved(2.0), key(30), moved(4.0)]);
         assert!(inbox.take().is_empty());
     }
 
     #[test]
     fn a_loop_that_hangs_leaves_no_key_down() {
-        let inbox = Inbox::new(VideoSize::HD).unwrap();
-        for _ in 0..=AT_MOST {
+        let inbox = Inbox::new().unwrap();
+        for _ in 0..=MOST_EVENTS {
             inbox.push(key(30));
         }
         assert_eq!(inbox.take(), [SeatEvent::ReleaseAll]);
-    }
-
-    #[test]
-    fn a_wheel_turns_by_a_finite_amount() {
-        let inbox = Inbox::new(VideoSize::HD).unwrap();
-        let at = PointInVideo::default();
-        inbox.push(SeatEvent::Wheel {
-            at,
-            delta_x: f32::NAN,
-            delta_y: f32::INFINITY,
-            notched: true,
-        });
-        let expected = SeatEvent::Wheel {
-            at,
-            delta_x: 0.0,
-            delta_y: 100_000.0,
-            notched: true,
-        };
-        assert_eq!(inbox.take(), [expected]);
     }
 }

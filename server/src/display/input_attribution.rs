@@ -4,7 +4,7 @@
 //! Chrome had not begun to draw it before. On a still page that is the first commit. While a page draws all the time
 //! Chrome begins a frame on one tick of its clock and commits it after another ([`frame_clock`](super::frame_clock)): the first commit
 //! counts if it leaves time for that, else the second. Chrome itself changes now and then how many frames it has under
-//! way, so there a mark may be one frame off, and says so.
+//! way, so there a trace may be one frame off, and says so.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,8 +12,11 @@ use std::time::{Duration, Instant};
 use crate::latency_trace::{InputTrace, PresentedInput};
 use crate::picture::{damage::Damage, rect::Rect};
 
-#[derive(Debug, Default)]
+/// Inputs that wait for a commit, and what is known of the page's pace.
+#[derive(Debug)]
 pub struct InputAttribution {
+    /// A page whose frames are closer than this together is not held back.
+    as_it_can: Duration,
     waiting: Vec<Waiting>,
     /// Oldest first, no older than [`RECENT`] and no more than [`MOST_RECENT`].
     commits: VecDeque<Instant>,
@@ -22,13 +25,13 @@ pub struct InputAttribution {
 
 #[derive(Debug)]
 struct Waiting {
-    mark: InputTrace,
+    trace: InputTrace,
     /// `None` until the display has written to Chrome.
     seated_at: Option<Instant>,
     /// The page moved by itself: Chrome may have begun the next commit before it was told.
     was_moving: bool,
     /// A commit that was perhaps begun too early has been taken for the answer.
-    answered_at: Option<Instant>,
+    presented_at: Option<Instant>,
 }
 
 /// An input without an answer by then has changed nothing.
@@ -38,8 +41,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const TENTATIVE: Duration = Duration::from_millis(40);
 /// While a page draws, its frames are closer than this together, also at the lowest frame rate.
 const FOLLOWS: Duration = Duration::from_millis(100);
-/// A page whose frames are closer than this together is not held back.
-const AS_IT_CAN: Duration = Duration::from_millis(25);
+/// Frame intervals between frames of a page that is held back.
+const HELD_BACK: f64 = 1.5;
 /// More commits in this time than inputs that could have caused them: the page moves by itself.
 const RECENT: Duration = Duration::from_millis(300);
 /// A third of a second at 90 frames a second.
@@ -51,28 +54,39 @@ const CARET_WIDTH: usize = 2;
 const CARET_HEIGHT: usize = 120;
 
 impl InputAttribution {
+    /// For pictures that come so often a second, at most.
+    pub fn new(frame_rate: u32) -> InputAttribution {
+        let interval = Duration::from_secs(1) / frame_rate.max(1);
+        InputAttribution {
+            as_it_can: interval.mul_f64(HELD_BACK).min(FOLLOWS),
+            waiting: Vec::new(),
+            commits: VecDeque::new(),
+            inputs: VecDeque::new(),
+        }
+    }
+
     /// The seat has queued an input for Chrome.
-    pub fn expect(&mut self, mark: InputTrace, now: Instant) {
+    pub fn expect(&mut self, trace: InputTrace, now: Instant) {
         self.forget_old(now);
-        // Two events of one act (a click's down and up, sent together) are answered by one commit.
+        // Two events of one act (a click's down and up, sent together) are shown by one commit.
         self.waiting.retain(|older| {
             let waited = older
                 .seated_at
                 .map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
-            !(older.mark.tentative && older.answered_at.is_none() && waited >= TENTATIVE)
+            !(older.trace.tentative && older.presented_at.is_none() && waited >= TENTATIVE)
         });
         if self.waiting.len() < MOST_WAITING {
             self.waiting.push(Waiting {
-                mark,
+                trace,
                 seated_at: None,
                 was_moving: false,
-                answered_at: None,
+                presented_at: None,
             });
         }
     }
 
     /// Everything queued has been written to Chrome.
-    pub fn told(&mut self, now: Instant) {
+    pub fn flushed(&mut self, now: Instant) {
         if self
             .waiting
             .iter()
@@ -111,32 +125,32 @@ impl InputAttribution {
         self.forget_old(now);
         // A page that is let draw more rarely begins its frames earlier.
         let gap = before.map(|before| now.saturating_duration_since(before));
-        let held_back = gap.filter(|gap| (AS_IT_CAN..FOLLOWS).contains(gap));
+        let held_back = gap.filter(|gap| (self.as_it_can..FOLLOWS).contains(gap));
         let begun_before = held_back.map_or(begun_before, |gap| begun_before.max(gap * 9 / 10));
-        let mut answered = Vec::new();
+        let mut presented = Vec::new();
         self.waiting.retain_mut(|waiting| {
             let Some(seated_at) = waiting.seated_at else {
                 return true;
             };
-            answered.push(PresentedInput {
-                mark: waiting.mark.clone(),
+            presented.push(PresentedInput {
+                trace: waiting.trace.clone(),
                 seated_at,
                 drawn_at: now,
                 exact: !waiting.was_moving,
             });
             // Perhaps too early: the next commit is looked at as well.
             let begun_early = now.saturating_duration_since(seated_at) < begun_before;
-            let again = waiting.was_moving && begun_early && waiting.answered_at.is_none();
-            waiting.answered_at = Some(now);
+            let again = waiting.was_moving && begun_early && waiting.presented_at.is_none();
+            waiting.presented_at = Some(now);
             again
         });
-        answered
+        presented
     }
 
     fn forget_old(&mut self, now: Instant) {
         self.waiting.retain(|waiting| {
             let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-            match since(waiting.answered_at) {
+            match since(waiting.presented_at) {
                 Some(age) => age < FOLLOWS,
                 None => since(waiting.seated_at).is_none_or(|age| age < PATIENCE),
             }
@@ -165,7 +179,7 @@ fn is_caret(rect: &Rect) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::latency_trace::tests::mark;
+    use crate::latency_trace::tests::trace;
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -177,35 +191,35 @@ mod tests {
         damage
     }
 
-    fn inputs(answered: &[PresentedInput]) -> Vec<u32> {
-        answered
+    fn inputs(presented: &[PresentedInput]) -> Vec<u32> {
+        presented
             .iter()
-            .map(|answered| answered.mark.input.0)
+            .map(|presented| presented.trace.input.0)
             .collect()
     }
 
-    fn press(answers: &mut InputAttribution, input: u32, tentative: bool, now: Instant) {
-        let mark = InputTrace {
+    fn press(attribution: &mut InputAttribution, input: u32, tentative: bool, now: Instant) {
+        let trace = InputTrace {
             tentative,
-            ..mark(input, now)
+            ..trace(input, now)
         };
-        answers.expect(mark, now);
-        answers.told(now);
+        attribution.expect(trace, now);
+        attribution.flushed(now);
     }
 
     #[test]
     fn on_a_still_page_the_first_commit_answers() {
         let start = Instant::now();
-        let mut answers = InputAttribution::default();
-        press(&mut answers, 1, false, start);
-        let answered = answers.committed(&damage(), BEGUN_BEFORE, start + 6 * MS);
-        assert_eq!(inputs(&answered), [1]);
+        let mut attribution = InputAttribution::new(60);
+        press(&mut attribution, 1, false, start);
+        let presented = attribution.committed(&damage(), BEGUN_BEFORE, start + 6 * MS);
+        assert_eq!(inputs(&presented), [1]);
         assert_eq!(
-            (answered[0].seated_at, answered[0].drawn_at),
+            (presented[0].seated_at, presented[0].drawn_at),
             (start, start + 6 * MS)
         );
         assert!(
-            answers
+            attribution
                 .committed(&damage(), BEGUN_BEFORE, start + 9 * MS)
                 .is_empty()
         );
@@ -214,49 +228,53 @@ mod tests {
     #[test]
     fn what_was_not_written_to_chrome_is_not_answered() {
         let start = Instant::now();
-        let mut answers = InputAttribution::default();
-        answers.expect(mark(1, start), start);
-        assert!(answers.committed(&damage(), BEGUN_BEFORE, start).is_empty());
-        answers.told(start);
+        let mut attribution = InputAttribution::new(60);
+        attribution.expect(trace(1, start), start);
+        assert!(
+            attribution
+                .committed(&damage(), BEGUN_BEFORE, start)
+                .is_empty()
+        );
+        attribution.flushed(start);
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + MS)),
             [1]
         );
     }
 
     /// A page that moves by itself for a while; gives when it last did.
-    fn moving(answers: &mut InputAttribution, start: Instant) -> Instant {
+    fn moving(attribution: &mut InputAttribution, start: Instant) -> Instant {
         for frame in 0..20 {
-            answers.committed(&damage(), BEGUN_BEFORE, start + 16 * MS * frame);
+            attribution.committed(&damage(), BEGUN_BEFORE, start + 16 * MS * frame);
         }
         start + 16 * MS * 19
     }
 
     #[test]
     fn on_a_page_that_never_rests_the_second_commit_answers_unless_the_first_is_late() {
-        let mut answers = InputAttribution::default();
-        let start = moving(&mut answers, Instant::now());
-        press(&mut answers, 1, false, start + 12 * MS);
+        let mut attribution = InputAttribution::new(60);
+        let start = moving(&mut attribution, Instant::now());
+        press(&mut attribution, 1, false, start + 12 * MS);
         // Told twice, and the second replaces the first.
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 16 * MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + 16 * MS)),
             [1]
         );
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 32 * MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + 32 * MS)),
             [1]
         );
         assert!(
-            answers
+            attribution
                 .committed(&damage(), BEGUN_BEFORE, start + 48 * MS)
                 .is_empty()
         );
-        press(&mut answers, 2, false, start + 49 * MS);
-        let late = answers.committed(&damage(), BEGUN_BEFORE, start + 65 * MS);
+        press(&mut attribution, 2, false, start + 49 * MS);
+        let late = attribution.committed(&damage(), BEGUN_BEFORE, start + 65 * MS);
         assert_eq!(inputs(&late), [2]);
         assert!(!late[0].exact);
         assert!(
-            answers
+            attribution
                 .committed(&damage(), BEGUN_BEFORE, start + 81 * MS)
                 .is_empty()
         );
@@ -264,15 +282,15 @@ mod tests {
 
     #[test]
     fn a_page_that_comes_to_rest_was_answered_by_its_first_commit() {
-        let mut answers = InputAttribution::default();
-        let start = moving(&mut answers, Instant::now());
-        press(&mut answers, 1, false, start + 12 * MS);
+        let mut attribution = InputAttribution::new(60);
+        let start = moving(&mut attribution, Instant::now());
+        press(&mut attribution, 1, false, start + 12 * MS);
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 17 * MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + 17 * MS)),
             [1]
         );
         assert!(
-            answers
+            attribution
                 .committed(&damage(), BEGUN_BEFORE, start + 400 * MS)
                 .is_empty()
         );
@@ -281,22 +299,22 @@ mod tests {
     #[test]
     fn a_held_key_moves_a_page_but_not_by_itself() {
         let start = Instant::now();
-        let mut answers = InputAttribution::default();
+        let mut attribution = InputAttribution::new(60);
         for repeat in 0..30 {
             let pressed = start + 33 * MS * repeat;
-            press(&mut answers, repeat, false, pressed);
-            let answered = answers.committed(&damage(), BEGUN_BEFORE, pressed + 6 * MS);
-            assert_eq!(inputs(&answered), [repeat]);
+            press(&mut attribution, repeat, false, pressed);
+            let presented = attribution.committed(&damage(), BEGUN_BEFORE, pressed + 6 * MS);
+            assert_eq!(inputs(&presented), [repeat]);
         }
     }
 
     #[test]
     fn an_input_that_changes_nothing_is_forgotten() {
         let start = Instant::now();
-        let mut answers = InputAttribution::default();
-        press(&mut answers, 1, false, start);
+        let mut attribution = InputAttribution::new(60);
+        press(&mut attribution, 1, false, start);
         assert!(
-            answers
+            attribution
                 .committed(&damage(), BEGUN_BEFORE, start + PATIENCE)
                 .is_empty()
         );
@@ -305,17 +323,17 @@ mod tests {
     #[test]
     fn a_blinking_caret_answers_nobody() {
         let start = Instant::now();
-        let mut answers = InputAttribution::default();
-        press(&mut answers, 1, false, start);
+        let mut attribution = InputAttribution::new(60);
+        press(&mut attribution, 1, false, start);
         let mut caret = Damage::default();
         caret.add(Rect::new(100, 100, 1, 22));
         assert!(
-            answers
+            attribution
                 .committed(&caret, BEGUN_BEFORE, start + 3 * MS)
                 .is_empty()
         );
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 9 * MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + 9 * MS)),
             [1]
         );
     }
@@ -323,18 +341,18 @@ mod tests {
     #[test]
     fn a_button_that_did_nothing_when_it_went_down_leaves_the_answer_to_its_release() {
         let start = Instant::now();
-        let mut answers = InputAttribution::default();
-        press(&mut answers, 1, true, start);
-        press(&mut answers, 2, true, start + 90 * MS);
+        let mut attribution = InputAttribution::new(60);
+        press(&mut attribution, 1, true, start);
+        press(&mut attribution, 2, true, start + 90 * MS);
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 97 * MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + 97 * MS)),
             [2]
         );
         // Sent together they are one act.
-        press(&mut answers, 3, true, start + 900 * MS);
-        press(&mut answers, 4, true, start + 901 * MS);
+        press(&mut attribution, 3, true, start + 900 * MS);
+        press(&mut attribution, 4, true, start + 901 * MS);
         assert_eq!(
-            inputs(&answers.committed(&damage(), BEGUN_BEFORE, start + 907 * MS)),
+            inputs(&attribution.committed(&damage(), BEGUN_BEFORE, start + 907 * MS)),
             [3, 4]
         );
     }
@@ -346,27 +364,27 @@ mod tests {
             events in proptest::collection::vec((0u8..4, 0u64..80, any::<bool>()), 1..200),
         ) {
             let mut now = Instant::now();
-            let mut answers = InputAttribution::default();
-            let mut answered = std::collections::HashMap::<u32, u32>::new();
+            let mut attribution = InputAttribution::new(60);
+            let mut presented = std::collections::HashMap::<u32, u32>::new();
             for (number, (event, gap, flag)) in events.into_iter().enumerate() {
                 now += MS * gap as u32;
                 match event {
                     0 | 1 => {
-                        let mark = InputTrace { tentative: flag, ..mark(number as u32, now) };
-                        answers.expect(mark, now);
+                        let trace = InputTrace { tentative: flag, ..trace(number as u32, now) };
+                        attribution.expect(trace, now);
                     }
-                    2 => answers.told(now),
-                    _ => for answer in answers.committed(&damage(), BEGUN_BEFORE, now) {
-                        prop_assert!(answer.mark.received_at <= answer.seated_at);
+                    2 => attribution.flushed(now),
+                    _ => for answer in attribution.committed(&damage(), BEGUN_BEFORE, now) {
+                        prop_assert!(answer.trace.received_at <= answer.seated_at);
                         prop_assert!(answer.seated_at <= now);
                         prop_assert!(now - answer.seated_at < PATIENCE + FOLLOWS);
-                        let times = answered.entry(answer.mark.input.0).or_default();
+                        let times = presented.entry(answer.trace.input.0).or_default();
                         *times += 1;
                         prop_assert!(*times <= 2);
                     }
                 }
-                prop_assert!(answers.waiting.len() <= MOST_WAITING);
-                prop_assert!(answers.commits.len() <= MOST_RECENT && answers.inputs.len() <= MOST_RECENT);
+                prop_assert!(attribution.waiting.len() <= MOST_WAITING);
+                prop_assert!(attribution.commits.len() <= MOST_RECENT && attribution.inputs.len() <= MOST_RECENT);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Chrome's display: a Wayland compositor without a screen. Chrome's commits → `latest`; what people do → Chrome.
+//! Chrome's display: a Wayland compositor without a screen. Chrome's commits → the mailbox; what people do → Chrome.
 
 use std::{
     os::fd::OwnedFd,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use shared::{
-    geometry::{PointInVideo, VideoSize},
+    geometry::{Geometry, LogicalSize, PointInPage},
     input::PointerButton,
     session::Cursor,
 };
@@ -24,14 +24,16 @@ use crate::{
 mod inbox;
 mod seat;
 mod text_input;
-// Pure: which commit answers which input.
+// Pure: which commit shows which input.
 mod input_attribution;
 // What Chrome shows, on its way to the picture.
 mod compositor;
 mod cursor;
+mod pixel_space;
 mod pixels;
 mod scene;
 mod stack;
+mod surfaces;
 mod windows;
 // Clipboard and drags between parts of the same Chrome.
 mod clipboard;
@@ -43,9 +45,11 @@ mod thread_loop;
 
 use inbox::Inbox;
 
+/// What a display is started with.
 #[derive(Clone, Copy, Debug)]
 pub struct DisplayOptions {
-    pub size: VideoSize,
+    /// Of the page and its picture, until the display ends.
+    pub geometry: Geometry,
     /// Chrome draws at most this often per second, a little more right after an input.
     pub frame_rate: u32,
 }
@@ -61,20 +65,20 @@ pub enum DisplayError {
     Keymap,
 }
 
-/// Something a person does. Coordinates outside the picture are moved to its edge.
+/// Something a person does. Coordinates outside the page are moved to its edge.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SeatEvent {
     PointerMove {
-        at: PointInVideo,
+        at: PointInPage,
     },
     PointerButton {
-        at: PointInVideo,
+        at: PointInPage,
         button: PointerButton,
         pressed: bool,
     },
     /// CSS pixels, positive is down and right. `notched` is a mouse wheel, else a touchpad.
     Wheel {
-        at: PointInVideo,
+        at: PointInPage,
         delta_x: f32,
         delta_y: f32,
         notched: bool,
@@ -88,13 +92,49 @@ pub enum SeatEvent {
     Text(String),
     /// Lifts all keys and buttons.
     ReleaseAll,
-    /// What came just before is an input whose answer is waited for.
+    /// What came just before is an input whose effect somebody waits to see.
     Trace(InputTrace),
 }
 
+impl SeatEvent {
+    /// The same, within the page and by finite amounts.
+    fn bounded(mut self, page: LogicalSize) -> SeatEvent {
+        match &mut self {
+            SeatEvent::PointerMove { at } | SeatEvent::PointerButton { at, .. } => {
+                *at = at.clamped(page);
+            }
+            SeatEvent::Wheel {
+                at,
+                delta_x,
+                delta_y,
+                ..
+            } => {
+                *at = at.clamped(page);
+                (*delta_x, *delta_y) = (bounded(*delta_x), bounded(*delta_y));
+            }
+            SeatEvent::Key { .. }
+            | SeatEvent::Text(_)
+            | SeatEvent::ReleaseAll
+            | SeatEvent::Trace(_) => {}
+        }
+        self
+    }
+}
+
+/// Wayland's fixed-point numbers end at 2²³; no page is scrolled further at once.
+fn bounded(delta: f32) -> f32 {
+    const MOST: f32 = 100_000.0;
+    if delta.is_nan() {
+        0.0
+    } else {
+        delta.clamp(-MOST, MOST)
+    }
+}
+
 /// What a viewer must know besides pixels.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DisplayState {
+    /// The shape Chrome gives the pointer.
     pub cursor: Cursor,
     /// The text field that has the focus, if one has.
     pub text_field: Option<TextField>,
@@ -103,8 +143,24 @@ pub struct DisplayState {
     pub windows: u64,
     /// The first picture of the page has been published.
     pub drawn: bool,
+    /// Of the newest picture.
+    pub geometry: Geometry,
     /// The display or Chrome is gone, and why, in a sentence.
     pub closed: Option<String>,
+}
+
+impl DisplayState {
+    /// Before Chrome has said anything.
+    pub(crate) fn new(geometry: Geometry) -> DisplayState {
+        DisplayState {
+            cursor: Cursor::default(),
+            text_field: None,
+            windows: 0,
+            drawn: false,
+            geometry,
+            closed: None,
+        }
+    }
 }
 
 /// A focused text field, as far as Chrome tells.
@@ -116,6 +172,7 @@ pub struct TextField {
     pub input_mode: &'static str,
     /// A password or the like.
     pub secret: bool,
+    /// Several lines of text.
     pub multiline: bool,
 }
 
@@ -127,24 +184,24 @@ pub struct Display {
 }
 
 impl Display {
-    /// Starts the thread; Chrome draws no faster than the `downlink` is ready for pictures. The descriptor is Chrome's end of the connection, for `WAYLAND_SOCKET`; close it here once
-    /// Chrome has inherited it, or the display cannot see Chrome go. Leaves `latest` open when it ends, so that a new
-    /// display can continue it.
+    /// Starts the thread; Chrome draws no faster than the `downlink` is ready for pictures. The descriptor is Chrome's end of the
+    /// connection, for `WAYLAND_SOCKET`; close it here once Chrome has inherited it, or the display cannot see Chrome go.
+    /// Leaves `mailbox` open when it ends, so that a new display can continue it.
     pub fn start(
         options: DisplayOptions,
-        latest: Arc<Mailbox>,
+        mailbox: Arc<Mailbox>,
         downlink: Arc<Downlink>,
     ) -> Result<(Display, OwnedFd), DisplayError> {
         let (ours, chromes) = UnixStream::pair()?;
-        let inbox = Arc::new(Inbox::new(options.size)?);
-        let (sender, state) = watch::channel(DisplayState::default());
+        let inbox = Arc::new(Inbox::new()?);
+        let (sender, state) = watch::channel(DisplayState::new(options.geometry));
         let (ready, started) = std::sync::mpsc::sync_channel(1);
         let thread = {
             let inbox = inbox.clone();
             thread::Builder::new()
                 .name("display".to_owned())
                 .spawn(move || {
-                    thread_loop::run(options, latest, downlink, ours, &inbox, sender, &ready)
+                    thread_loop::run(options, mailbox, downlink, ours, &inbox, sender, &ready)
                 })?
         };
         let display = Display {
@@ -167,12 +224,13 @@ impl Display {
     /// Pictures wait so long for a refresh of the viewer's screen, in microseconds: Chrome draws so much later from now
     /// on. Never blocks.
     pub fn delay(&self, micros: i32) {
-        self.inbox.set_tempo(|tempo| tempo.delay = Some(micros));
+        self.inbox
+            .change_clock(|change| change.delay = Some(micros));
     }
 
     /// Chrome keeps pages to the frame rate on a screen twice as quick, and is told that it has one from now on.
     pub fn quicken(&self) {
-        self.inbox.set_tempo(|tempo| tempo.quick = true);
+        self.inbox.change_clock(|change| change.quicken = true);
     }
 
     /// A watch, so that nothing queues up for a slow reader.
@@ -188,5 +246,42 @@ impl Drop for Display {
             // A panic has been caught inside the thread and told in `closed`.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::geometry::VideoSize;
+
+    use super::*;
+
+    fn page() -> LogicalSize {
+        Geometry::unscaled(VideoSize::HD).page
+    }
+
+    #[test]
+    fn a_pointer_outside_the_page_is_at_its_edge() {
+        let at = PointInPage::new(99_999.0, -3.0);
+        let edge = PointInPage::new(1279.5, 0.0);
+        let moved = SeatEvent::PointerMove { at }.bounded(page());
+        assert_eq!(moved, SeatEvent::PointerMove { at: edge });
+    }
+
+    #[test]
+    fn a_wheel_turns_by_a_finite_amount() {
+        let at = PointInPage::default();
+        let turned = SeatEvent::Wheel {
+            at,
+            delta_x: f32::NAN,
+            delta_y: f32::INFINITY,
+            notched: true,
+        };
+        let expected = SeatEvent::Wheel {
+            at,
+            delta_x: 0.0,
+            delta_y: 100_000.0,
+            notched: true,
+        };
+        assert_eq!(turned.bounded(page()), expected);
     }
 }

@@ -1,5 +1,6 @@
 //! The shared memory of a committed buffer → pixels to read.
 
+use shared::geometry::BufferSize;
 use smithay::{
     reexports::wayland_server::protocol::{wl_buffer::WlBuffer, wl_shm},
     wayland::shm::{BufferData, with_buffer_contents},
@@ -29,8 +30,8 @@ impl Pixels for ShmPixels<'_> {
     }
 }
 
-/// Width, height, and whether the alpha channel is to be ignored. `None` for what is not one of ours to read.
-pub fn describe(buffer: &WlBuffer) -> Option<(i32, i32, bool)> {
+/// Its size, and whether the alpha channel is to be ignored. `None` for what is not one of ours to read.
+pub fn describe(buffer: &WlBuffer) -> Option<(BufferSize, bool)> {
     with_buffer_contents(buffer, |_, length, buffer| {
         extent(&buffer, length)?;
         let opaque = match buffer.format {
@@ -38,7 +39,7 @@ pub fn describe(buffer: &WlBuffer) -> Option<(i32, i32, bool)> {
             wl_shm::Format::Xrgb8888 => true,
             _ => return None,
         };
-        Some((buffer.width, buffer.height, opaque))
+        Some((BufferSize::new(buffer.width, buffer.height)?, opaque))
     })
     .ok()
     .flatten()

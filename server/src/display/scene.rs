@@ -1,7 +1,6 @@
 //! Surfaces at their places → the picture; a point of the picture → the surface under it.
 
-use std::time::Instant;
-
+use shared::geometry::Scale;
 use smithay::{
     reexports::wayland_server::{
         Resource,
@@ -15,113 +14,137 @@ use smithay::{
     },
 };
 
-use super::{compositor::Compositor, pixels::ShmPixels, stack::exposed};
-use crate::picture::{
-    compose::{Composer, Layer},
-    mailbox::{Drawn, Mailbox},
-    rect::Rect,
+use super::{
+    pixel_space::{pixel_from_page, subpixel_from_page},
+    pixels::ShmPixels,
+    stack::exposed,
+    surfaces::Surfaces,
 };
+use crate::picture::{compose::Layer, damage::Damage, rect::Rect};
 
-/// A surface that is seen, in pixels of the picture.
-pub struct Placed {
-    pub surface: WlSurface,
-    pub rect: Rect,
+/// What is seen, and what of it has to be drawn again.
+#[derive(Default)]
+pub struct Scene {
+    /// Bottom first.
+    placed: Vec<Placed>,
+    /// In pixels of the picture.
+    damage: Damage,
+}
+
+/// A surface that is seen.
+struct Placed {
+    surface: WlSurface,
+    /// Where its own (0, 0) is in the page.
+    origin: Point<i32, Logical>,
+    /// Its buffer's pixels in the picture.
+    rect: Rect,
     buffer: WlBuffer,
     opaque: bool,
 }
 
-impl Compositor {
-    /// Works out anew what is seen where, and hands focus to it.
-    pub fn arrange(&mut self) {
-        self.windows.tidy();
+impl Scene {
+    /// These windows are seen from now on, bottom first, each with the place of its own (0, 0). What that uncovers or covers
+    /// is damaged.
+    pub fn arrange(
+        &mut self,
+        windows: &[(WlSurface, Point<i32, Logical>)],
+        surfaces: &Surfaces,
+        scale: Scale,
+    ) {
         let mut after = Vec::new();
-        for (surface, x, y) in self.shown_windows() {
-            self.place_tree(&surface, x, y, &mut after);
+        for (surface, origin) in windows {
+            place_tree(surface, *origin, surfaces, scale, &mut after);
         }
         let ids = |scene: &[Placed]| -> Vec<(ObjectId, Rect)> {
             let id = |placed: &Placed| (placed.surface.id(), placed.rect);
             scene.iter().map(id).collect()
         };
-        for rect in exposed(&ids(&self.scene), &ids(&after)) {
+        for rect in exposed(&ids(&self.placed), &ids(&after)) {
             self.damage.add(rect);
         }
-        self.scene = after;
-        self.focus_keyboard();
-        self.focus_pointer();
+        self.placed = after;
     }
 
-    /// Draws what was damaged. Nothing was: nothing happens.
-    pub fn publish(&mut self, latest: &Mailbox, composer: &mut Composer, drawn_at: Instant) {
-        if self.damage.is_empty() {
+    /// A surface has changed within `damage`, in pixels of its buffer. One that appears only now is damaged as a whole by
+    /// [`Scene::arrange`].
+    pub fn damage(&mut self, surface: &WlSurface, surfaces: &Surfaces, damage: Rect) {
+        let placed = self.placed.iter().find(|placed| placed.surface == *surface);
+        let (Some(content), Some(placed)) = (surfaces.content(surface), placed) else {
             return;
+        };
+        let buffer = Rect::new(0, 0, content.size.width(), content.size.height());
+        let damage = damage.intersection(buffer);
+        self.damage
+            .add(damage.moved(placed.rect.left, placed.rect.top));
+    }
+
+    /// What to draw, and where; `None` when nothing was damaged since it was asked last.
+    pub fn take_damaged(&mut self) -> Option<(Vec<Layer<ShmPixels<'_>>>, Damage)> {
+        if self.damage.is_empty() {
+            return None;
         }
         let damage = self.damage.take();
-        let layers: Vec<_> = self.scene.iter().map(layer).collect();
-        // A black page is a picture, too, although the canvas was black before.
-        let first = !layers.is_empty() && !self.state.borrow().drawn;
-        let begun_before = self.beat.since_last_but_one(drawn_at);
-        let answers = &mut self.answers;
-        latest.publish(drawn_at, |canvas| {
-            let changed = composer.compose(canvas, &layers, &damage);
-            let rows = if first {
-                0..canvas.size().usize().1
-            } else {
-                changed
-            };
-            // Damage that changes no pixel shows nothing.
-            let marks = match rows.is_empty() {
-                true => Vec::new(),
-                false => answers.committed(&damage, begun_before, drawn_at),
-            };
-            Drawn { rows, marks }
-        });
-        if first {
-            self.state.send_modify(|state| state.drawn = true);
-        }
+        Some((self.placed.iter().map(layer).collect(), damage))
     }
 
     /// The topmost surface that takes input at this point, and where its own (0, 0) is.
     pub fn surface_at(
         &self,
         point: Point<f64, Logical>,
+        scale: Scale,
     ) -> Option<(WlSurface, Point<f64, Logical>)> {
+        let (x, y) = subpixel_from_page(scale, point);
+        let mut from_top = self.placed.iter().rev();
         let hit =
-            self.scene.iter().rev().find(|placed| {
-                placed.rect.has_point(point.x, point.y) && takes_input(placed, point)
-            })?;
-        let origin = (f64::from(hit.rect.left), f64::from(hit.rect.top));
-        Some((hit.surface.clone(), origin.into()))
+            from_top.find(|placed| placed.rect.has_point(x, y) && takes_input(placed, point))?;
+        Some((hit.surface.clone(), hit.origin.to_f64()))
     }
 
-    /// A window's surface with its subsurfaces, some of which may lie below it.
-    fn place_tree(&self, root: &WlSurface, x: i32, y: i32, into: &mut Vec<Placed>) {
-        with_surface_tree_upward(
-            root,
-            (x, y),
-            |_, states, at| TraversalAction::DoChildren(offset(states, *at)),
-            |surface, states, at| {
-                let (x, y) = offset(states, *at);
-                if let Some(content) = self.content(surface) {
-                    into.push(Placed {
-                        surface: surface.clone(),
-                        rect: Rect::new(x, y, content.width, content.height),
-                        buffer: content.buffer.clone(),
-                        opaque: content.opaque,
-                    });
-                }
-            },
-            |_, _, _| true,
-        );
+    /// Where a surface's own (0, 0) is; `None` if it is not seen.
+    pub fn origin(&self, surface: &WlSurface) -> Option<Point<i32, Logical>> {
+        let mut placed = self.placed.iter();
+        let placed = placed.find(|placed| placed.surface == *surface)?;
+        Some(placed.origin)
     }
 }
 
-fn offset(states: &SurfaceData, (x, y): (i32, i32)) -> (i32, i32) {
+/// A window's surface with its subsurfaces, some of which may lie below it.
+fn place_tree(
+    root: &WlSurface,
+    origin: Point<i32, Logical>,
+    surfaces: &Surfaces,
+    scale: Scale,
+    into: &mut Vec<Placed>,
+) {
+    with_surface_tree_upward(
+        root,
+        origin,
+        |_, states, at| TraversalAction::DoChildren(offset(states, *at)),
+        |surface, states, at| {
+            let origin = offset(states, *at);
+            if let Some(content) = surfaces.content(surface) {
+                let (left, top) = pixel_from_page(scale, origin);
+                into.push(Placed {
+                    surface: surface.clone(),
+                    origin,
+                    rect: Rect::new(left, top, content.size.width(), content.size.height()),
+                    buffer: content.buffer.clone(),
+                    opaque: content.opaque,
+                });
+            }
+        },
+        |_, _, _| true,
+    );
+}
+
+fn offset(states: &SurfaceData, at: Point<i32, Logical>) -> Point<i32, Logical> {
     if states.role != Some(SUBSURFACE_ROLE) {
-        return (x, y);
+        return at;
     }
     let mut subsurface = states.cached_state.get::<SubsurfaceCachedState>();
     let location = subsurface.current().location;
-    (x.saturating_add(location.x), y.saturating_add(location.y))
+    let x = at.x.saturating_add(location.x);
+    (x, at.y.saturating_add(location.y)).into()
 }
 
 fn layer(placed: &Placed) -> Layer<ShmPixels<'_>> {
@@ -135,8 +158,8 @@ fn layer(placed: &Placed) -> Layer<ShmPixels<'_>> {
 fn takes_input(placed: &Placed, point: Point<f64, Logical>) -> bool {
     with_states(&placed.surface, |states| {
         let mut attributes = states.cached_state.get::<SurfaceAttributes>();
-        let x = point.x.floor() as i32 - placed.rect.left;
-        let y = point.y.floor() as i32 - placed.rect.top;
+        let x = point.x.floor() as i32 - placed.origin.x;
+        let y = point.y.floor() as i32 - placed.origin.y;
         // No region means everywhere.
         let region = attributes.current().input_region.as_ref();
         region.is_none_or(|region| region.contains((x, y)))

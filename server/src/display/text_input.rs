@@ -1,18 +1,24 @@
 //! Text that no key types → the focused text field; what Chrome tells of that field → the viewer.
 
-use smithay::reexports::{
-    wayland_protocols::wp::text_input::zv3::server::{
-        zwp_text_input_manager_v3::{self, ZwpTextInputManagerV3},
-        zwp_text_input_v3::{self, ContentHint, ContentPurpose, ZwpTextInputV3},
+use shared::geometry::Scale;
+use smithay::{
+    reexports::{
+        wayland_protocols::wp::text_input::zv3::server::{
+            zwp_text_input_manager_v3::{self, ZwpTextInputManagerV3},
+            zwp_text_input_v3::{self, ContentHint, ContentPurpose, ZwpTextInputV3},
+        },
+        wayland_server::{
+            Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
+            backend::ClientId, protocol::wl_surface::WlSurface,
+        },
     },
-    wayland_server::{
-        Client, DataInit, Dispatch, DisplayHandle, GlobalDispatch, New, Resource, WEnum,
-        backend::ClientId, protocol::wl_surface::WlSurface,
-    },
+    utils::{Logical, Rectangle},
 };
+use tokio::sync::watch;
 
-use super::{TextField, compositor::Compositor};
-use crate::picture::rect::Rect;
+use super::{
+    DisplayState, TextField, compositor::Compositor, pixel_space::picture_from_page, scene::Scene,
+};
 
 /// smithay's own text input wants another client as the input method; here the display itself is it.
 pub struct TextInputs {
@@ -31,7 +37,8 @@ struct TextInput {
 
 #[derive(Clone, Default)]
 struct Field {
-    caret: Option<Rect>,
+    /// Within the focused surface.
+    caret: Option<Rectangle<i32, Logical>>,
     hint: Option<ContentHint>,
     purpose: Option<ContentPurpose>,
 }
@@ -84,7 +91,17 @@ impl TextInputs {
         }
     }
 
-    fn field(&self) -> Option<TextField> {
+    /// Tells what is known of the focused text field, if that is news.
+    pub fn publish(&self, scene: &Scene, scale: Scale, state: &watch::Sender<DisplayState>) {
+        let field = self.field(scene, scale);
+        state.send_if_modified(|state| {
+            let changed = state.text_field != field;
+            state.text_field = field;
+            changed
+        });
+    }
+
+    fn field(&self, scene: &Scene, scale: Scale) -> Option<TextField> {
         let field = self
             .inputs
             .iter()
@@ -92,33 +109,22 @@ impl TextInputs {
         let hint = field.hint.unwrap_or(ContentHint::None);
         let purpose = field.purpose.unwrap_or(ContentPurpose::Normal);
         let secret = ContentHint::HiddenText | ContentHint::SensitiveData;
+        // Chrome tells the caret within the window, whose geometry may not begin at the picture's corner.
+        let focus = self.focus.as_ref();
+        let origin = focus.and_then(|surface| scene.origin(surface));
+        let origin = origin.unwrap_or_default();
+        let caret = field.caret.map(|caret| {
+            let x = caret.loc.x.saturating_add(origin.x);
+            let y = caret.loc.y.saturating_add(origin.y);
+            picture_from_page(scale, Rectangle::new((x, y).into(), caret.size))
+        });
         Some(TextField {
-            caret: field.caret,
+            caret,
             input_mode: input_mode(purpose),
             secret: matches!(purpose, ContentPurpose::Password | ContentPurpose::Pin)
                 || hint.intersects(secret),
             multiline: hint.contains(ContentHint::Multiline),
         })
-    }
-}
-
-impl Compositor {
-    pub(super) fn publish_text_field(&self) {
-        let mut field = self.text_inputs.field();
-        if let Some(field) = &mut field {
-            // Chrome tells the caret within the window, whose geometry may not begin at the picture's corner.
-            let focus = self.text_inputs.focus.as_ref();
-            let mut scene = self.scene.iter();
-            if let Some(placed) = scene.find(|placed| Some(&placed.surface) == focus) {
-                let at = placed.rect;
-                field.caret = field.caret.map(|caret| caret.moved(at.left, at.top));
-            }
-        }
-        self.state.send_if_modified(|state| {
-            let changed = state.text_field != field;
-            state.text_field = field;
-            changed
-        });
     }
 }
 
@@ -222,7 +228,12 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
                 y,
                 width,
                 height,
-            } => input.pending.field.caret = Some(Rect::new(x, y, width, height)),
+            } => {
+                // smithay's sizes are never negative, whatever a client says.
+                let size = (width.max(0), height.max(0));
+                let caret = Rectangle::new((x, y).into(), size.into());
+                input.pending.field.caret = Some(caret);
+            }
             zwp_text_input_v3::Request::Commit => {
                 input.serial = input.serial.wrapping_add(1);
                 let enabled = input.pending.enabled.take();
@@ -233,7 +244,9 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
                 }
                 // Until it knows that all it committed has arrived, Chrome keeps what it would tell next to itself.
                 input.resource.done(input.serial);
-                state.publish_text_field();
+                state
+                    .text_inputs
+                    .publish(&state.scene, state.geometry.scale, &state.state);
             }
             _ => {}
         }
@@ -242,7 +255,9 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
     fn destroyed(state: &mut Self, _client: ClientId, resource: &ZwpTextInputV3, _data: &()) {
         let inputs = &mut state.text_inputs.inputs;
         inputs.retain(|input| input.resource != *resource);
-        state.publish_text_field();
+        state
+            .text_inputs
+            .publish(&state.scene, state.geometry.scale, &state.state);
     }
 }
 

@@ -15,7 +15,8 @@ use super::{
     DisplayError, DisplayOptions, DisplayState,
     callback_budget::CallbackBudget,
     compositor::{Chrome, Compositor},
-    inbox::{Inbox, Tempo},
+    inbox::{ClockChange, Inbox},
+    seat,
 };
 use crate::{
     picture::{compose::Composer, mailbox::Mailbox},
@@ -24,10 +25,10 @@ use crate::{
 
 type Started = SyncSender<Result<(), DisplayError>>;
 
-/// Runs until the display is dropped or Chrome is gone, and says so in `state`.
+/// Runs until the display is dropped or Chrome is disconnected, and says so in `state`.
 pub fn run(
     options: DisplayOptions,
-    latest: Arc<Mailbox>,
+    mailbox: Arc<Mailbox>,
     downlink: Arc<Downlink>,
     stream: UnixStream,
     inbox: &Inbox,
@@ -37,7 +38,7 @@ pub fn run(
     let closing = state.clone();
     // A panic here must not take other sessions down: it ends this display, and Chrome sees the connection close.
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        match Loop::new(options, latest, downlink, stream, state) {
+        match Loop::new(options, mailbox, downlink, stream, state) {
             Ok(mut display) => {
                 let _ = started.send(Ok(()));
                 display.run(inbox)
@@ -56,36 +57,40 @@ pub fn run(
 struct Loop {
     wayland: wayland_server::Display<Compositor>,
     compositor: Compositor,
-    gone: Arc<std::sync::Mutex<Option<String>>>,
-    latest: Arc<Mailbox>,
+    disconnected: Arc<std::sync::Mutex<Option<String>>>,
+    mailbox: Arc<Mailbox>,
     downlink: Arc<Downlink>,
     composer: Composer,
-    pacing: CallbackBudget,
+    callback_budget: CallbackBudget,
 }
 
 impl Loop {
     fn new(
         options: DisplayOptions,
-        latest: Arc<Mailbox>,
+        mailbox: Arc<Mailbox>,
         downlink: Arc<Downlink>,
         stream: UnixStream,
         state: watch::Sender<DisplayState>,
     ) -> Result<Loop, DisplayError> {
         let wayland = wayland_server::Display::new()
             .map_err(|error| DisplayError::Wayland(error.to_string()))?;
-        let compositor =
-            Compositor::new(wayland.handle(), options.size, options.frame_rate, state)?;
+        let compositor = Compositor::new(
+            wayland.handle(),
+            options.geometry,
+            options.frame_rate,
+            state,
+        )?;
         let chrome = Chrome::default();
-        let gone = chrome.gone();
+        let disconnected = chrome.disconnected();
         wayland.handle().insert_client(stream, Arc::new(chrome))?;
         Ok(Loop {
             wayland,
             compositor,
-            gone,
-            latest,
+            disconnected,
+            mailbox,
             downlink,
             composer: Composer::default(),
-            pacing: CallbackBudget::new(options.frame_rate),
+            callback_budget: CallbackBudget::new(options.frame_rate),
         })
     }
 
@@ -128,7 +133,8 @@ impl Loop {
 
     fn due(&self, now: Instant) -> Instant {
         let ready_at = self.downlink.ready_at();
-        self.pacing.due(now, ready_at, &self.compositor.beat)
+        self.callback_budget
+            .due(now, ready_at, &self.compositor.frame_clock)
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
@@ -138,11 +144,12 @@ impl Loop {
             return;
         }
         for event in events {
-            self.compositor.apply(event);
+            let event = event.bounded(self.compositor.geometry.page);
+            seat::apply(&mut self.compositor, event);
         }
-        self.pacing.input(Instant::now());
+        self.callback_budget.input(Instant::now());
         self.flush();
-        self.compositor.answers.told(Instant::now());
+        self.compositor.attribution.flushed(Instant::now());
     }
 
     fn flush(&mut self) {
@@ -152,12 +159,12 @@ impl Loop {
     }
 
     fn turn(&mut self, inbox: &Inbox) -> Option<String> {
-        let Tempo { delay, quick } = inbox.take_tempo();
+        let ClockChange { delay, quicken } = inbox.take_clock_change();
         if let Some(micros) = delay {
-            self.compositor.beat.delay(micros);
+            self.compositor.frame_clock.delay(micros);
         }
-        if quick {
-            self.compositor.beat.quicken();
+        if quicken {
+            self.compositor.frame_clock.quicken();
         }
         if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
             tracing::error!(%error, "Chrome's requests cannot be read");
@@ -167,14 +174,17 @@ impl Loop {
         let drawn_at = Instant::now();
         self.compositor.arrange();
         self.compositor
-            .publish(&self.latest, &mut self.composer, drawn_at);
+            .publish(&self.mailbox, &mut self.composer, drawn_at);
         let now = Instant::now();
         if self.compositor.has_callbacks() && self.due(now) <= now {
             self.compositor.answer_callbacks();
-            self.pacing.answered(now);
+            self.callback_budget.answered(now);
         }
         self.flush();
-        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        gone.take()
+        let mut disconnected = self
+            .disconnected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        disconnected.take()
     }
 }

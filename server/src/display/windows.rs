@@ -1,5 +1,6 @@
 //! Chrome's windows and menus → which are shown, where, and which has the keyboard.
 
+use shared::geometry::LogicalSize;
 use smithay::{
     delegate_xdg_activation, delegate_xdg_decoration, delegate_xdg_shell,
     reexports::{
@@ -12,7 +13,7 @@ use smithay::{
             protocol::{wl_output::WlOutput, wl_seat::WlSeat, wl_surface::WlSurface},
         },
     },
-    utils::{Logical, Point, Rectangle, SERIAL_COUNTER, Serial},
+    utils::{Logical, Point, Rectangle, Serial},
     wayland::{
         compositor::with_states,
         shell::xdg::{
@@ -26,13 +27,14 @@ use smithay::{
     },
 };
 
-use super::compositor::Compositor;
+use super::{compositor::Compositor, surfaces::Surfaces};
 
+/// All of Chrome's toplevels and popups.
 pub struct Windows {
     shell: XdgShellState,
     activation: XdgActivationState,
     _decoration: XdgDecorationState,
-    /// The last one that has drawn is shown; all fill the whole output.
+    /// The last one that has drawn is shown; all fill the whole page.
     toplevels: Vec<ToplevelSurface>,
     /// In the order in which they opened, which is their order from bottom to top.
     popups: Vec<Popup>,
@@ -67,35 +69,27 @@ impl Windows {
         self.toplevels.retain(ToplevelSurface::alive);
         self.popups.retain(|popup| popup.surface.alive());
     }
-}
 
-impl Compositor {
-    fn shown_toplevel(&self) -> Option<&ToplevelSurface> {
-        let toplevels = self.windows.toplevels.iter().rev();
+    fn shown_toplevel(&self, surfaces: &Surfaces) -> Option<&ToplevelSurface> {
+        let toplevels = self.toplevels.iter().rev();
         toplevels
             .filter(|toplevel| toplevel.alive())
-            .find(|toplevel| self.content(toplevel.wl_surface()).is_some())
+            .find(|toplevel| surfaces.content(toplevel.wl_surface()).is_some())
     }
 
-    /// The window and its menus, bottom first, with the place of each surface's own (0, 0).
-    pub(super) fn shown_windows(&self) -> Vec<(WlSurface, i32, i32)> {
-        let Some(toplevel) = self.shown_toplevel() else {
+    /// The window and its menus, bottom first, with the place of each surface's own (0, 0) in the page.
+    pub fn shown(&self, surfaces: &Surfaces) -> Vec<(WlSurface, Point<i32, Logical>)> {
+        let Some(toplevel) = self.shown_toplevel(surfaces) else {
             return Vec::new();
         };
         let root = toplevel.wl_surface();
-        let geometry = window_geometry(root);
-        let mut shown = vec![(root.clone(), -geometry.x, -geometry.y)];
-        for popup in &self.windows.popups {
+        let mut shown = vec![(root.clone(), origin(root, (0, 0).into()))];
+        for popup in &self.popups {
             let surface = popup.surface.wl_surface();
             if let Some((owner, at)) = self.popup_place(popup, MOST_NESTED)
                 && owner == *root
             {
-                let geometry = window_geometry(surface);
-                let (x, y) = (
-                    at.x.saturating_sub(geometry.x),
-                    at.y.saturating_sub(geometry.y),
-                );
-                shown.push((surface.clone(), x, y));
+                shown.push((surface.clone(), origin(surface, at)));
             }
         }
         shown
@@ -105,7 +99,7 @@ impl Compositor {
     fn popup_place(&self, popup: &Popup, depth: usize) -> Option<(WlSurface, Point<i32, Logical>)> {
         let depth = depth.checked_sub(1)?;
         let parent = popup.surface.get_parent_surface()?;
-        let above = self.windows.popups.iter();
+        let above = self.popups.iter();
         let mut above = above.filter(|other| *other.surface.wl_surface() == parent);
         let (owner, base) = match above.next() {
             Some(other) => self.popup_place(other, depth)?,
@@ -116,27 +110,22 @@ impl Compositor {
         Some((owner, (x, y).into()))
     }
 
-    /// Decides where a menu goes so that it fits into the output, as far as its positioner allows.
-    fn position(&mut self, surface: &PopupSurface, positioner: PositionerState) {
-        let Some(index) = self
-            .windows
-            .popups
-            .iter()
-            .position(|p| p.surface == *surface)
-        else {
+    /// Decides where a menu goes so that it fits into the page, as far as its positioner allows.
+    fn position(&mut self, surface: &PopupSurface, positioner: PositionerState, page: LogicalSize) {
+        let Some(index) = self.popups.iter().position(|p| p.surface == *surface) else {
             return;
         };
         // Where the parent's window geometry begins: the place of a menu at (0, 0) of it.
-        self.windows.popups[index].at = (0, 0).into();
+        self.popups[index].at = (0, 0).into();
         let parent = self
-            .popup_place(&self.windows.popups[index], MOST_NESTED)
+            .popup_place(&self.popups[index], MOST_NESTED)
             .map_or((0, 0).into(), |(_, at)| at);
         let room = Rectangle::new(
             (parent.x.saturating_neg(), parent.y.saturating_neg()).into(),
-            (self.size.width().into(), self.size.height().into()).into(),
+            (page.width().into(), page.height().into()).into(),
         );
         let geometry = positioner.get_unconstrained_geometry(room);
-        self.windows.popups[index].at = geometry.loc;
+        self.popups[index].at = geometry.loc;
         surface.with_pending_state(|state| {
             state.geometry = geometry;
             state.positioner = positioner;
@@ -144,14 +133,14 @@ impl Compositor {
     }
 
     /// A new window or menu commits once without a buffer, to be told its size.
-    pub(super) fn configure_new(&mut self, surface: &WlSurface) {
-        let toplevels = self.windows.toplevels.iter();
+    pub fn configure_new(&self, surface: &WlSurface) {
+        let toplevels = self.toplevels.iter();
         for toplevel in toplevels.filter(|toplevel| toplevel.wl_surface() == surface) {
             if !toplevel.is_initial_configure_sent() {
                 toplevel.send_configure();
             }
         }
-        let popups = self.windows.popups.iter().map(|popup| &popup.surface);
+        let popups = self.popups.iter().map(|popup| &popup.surface);
         for popup in popups.filter(|popup| popup.wl_surface() == surface) {
             if !popup.is_initial_configure_sent() && popup.send_configure().is_err() {
                 tracing::debug!("a menu asked for its size twice");
@@ -159,33 +148,23 @@ impl Compositor {
         }
     }
 
-    /// Gives the keyboard to the newest menu that wants it, else to the window that is shown.
-    pub(super) fn focus_keyboard(&mut self) {
-        let popups = self.windows.popups.iter().rev();
+    /// Tells each window whether it is the one that is shown, and gives what the keyboard belongs to: the newest menu that
+    /// wants it, else that window.
+    pub fn activate(&self, surfaces: &Surfaces) -> Option<WlSurface> {
+        let popups = self.popups.iter().rev();
         let menu = popups
             .filter(|popup| popup.grabs && popup.surface.alive())
             .map(|popup| popup.surface.wl_surface())
-            .find(|surface| self.content(surface).is_some());
-        let window = self.shown_toplevel().map(ToplevelSurface::wl_surface);
-        let wanted = menu.or(window).cloned();
-        let window = window.cloned();
-        self.activate(window.as_ref());
-        let keyboard = self.keys.keyboard.clone();
-        if keyboard.current_focus() != wanted {
-            keyboard.set_focus(self, wanted, SERIAL_COUNTER.next_serial());
-            self.state.send_modify(|state| state.windows += 1);
-        }
-    }
-
-    /// Tells each window whether it is the active one.
-    fn activate(&mut self, active: Option<&WlSurface>) {
-        for toplevel in &self.windows.toplevels {
+            .find(|surface| surfaces.content(surface).is_some());
+        let shown = self.shown_toplevel(surfaces);
+        let shown = shown.map(ToplevelSurface::wl_surface);
+        for toplevel in &self.toplevels {
             // A window that has not drawn yet was told at its first configure that it will be active.
-            if !toplevel.alive() || self.content(toplevel.wl_surface()).is_none() {
+            if !toplevel.alive() || surfaces.content(toplevel.wl_surface()).is_none() {
                 continue;
             }
             toplevel.with_pending_state(|state| {
-                if active == Some(toplevel.wl_surface()) {
+                if shown == Some(toplevel.wl_surface()) {
                     state.states.set(xdg_toplevel::State::Activated);
                 } else {
                     state.states.unset(xdg_toplevel::State::Activated);
@@ -193,26 +172,33 @@ impl Compositor {
             });
             toplevel.send_pending_configure();
         }
+        menu.or(shown).cloned()
     }
+}
 
-    /// Every window fills the output, without a frame of its own.
-    fn fill_output(&self, toplevel: &ToplevelSurface) {
-        toplevel.with_pending_state(|state| {
-            let (width, height) = (self.size.width().into(), self.size.height().into());
-            state.size = Some((width, height).into());
-            state.bounds = state.size;
-            state.states.set(xdg_toplevel::State::Fullscreen);
-            state.decoration_mode = Some(DecorationMode::ServerSide);
-        });
-    }
+/// Every window fills the page, without a frame of its own.
+fn fill_page(toplevel: &ToplevelSurface, page: LogicalSize) {
+    toplevel.with_pending_state(|state| {
+        state.size = Some((page.width().into(), page.height().into()).into());
+        state.bounds = state.size;
+        state.states.set(xdg_toplevel::State::Fullscreen);
+        state.decoration_mode = Some(DecorationMode::ServerSide);
+    });
+}
 
-    /// The protocol wants an answer to each wish, also when nothing changes.
-    fn insist(&self, toplevel: &ToplevelSurface) {
-        self.fill_output(toplevel);
-        if toplevel.is_initial_configure_sent() {
-            toplevel.send_configure();
-        }
+/// The protocol wants an answer to each wish, also when nothing changes.
+fn answer_wish(toplevel: &ToplevelSurface, page: LogicalSize) {
+    fill_page(toplevel, page);
+    if toplevel.is_initial_configure_sent() {
+        toplevel.send_configure();
     }
+}
+
+/// Where a surface's own (0, 0) is when its window geometry begins at `at`.
+fn origin(surface: &WlSurface, at: Point<i32, Logical>) -> Point<i32, Logical> {
+    let geometry = window_geometry(surface);
+    let x = at.x.saturating_sub(geometry.x);
+    (x, at.y.saturating_sub(geometry.y)).into()
 }
 
 fn window_geometry(surface: &WlSurface) -> Point<i32, Logical> {
@@ -231,7 +217,7 @@ impl XdgShellHandler for Compositor {
     }
 
     fn new_toplevel(&mut self, toplevel: ToplevelSurface) {
-        self.fill_output(&toplevel);
+        fill_page(&toplevel, self.geometry.page);
         toplevel.with_pending_state(|state| state.states.set(xdg_toplevel::State::Activated));
         self.output.enter(toplevel.wl_surface());
         if self.windows.toplevels.len() >= MOST_WINDOWS {
@@ -254,7 +240,8 @@ impl XdgShellHandler for Compositor {
             at: (0, 0).into(),
             grabs: false,
         });
-        self.position(&surface, positioner);
+        self.windows
+            .position(&surface, positioner, self.geometry.page);
     }
 
     fn reposition_request(
@@ -263,7 +250,8 @@ impl XdgShellHandler for Compositor {
         positioner: PositionerState,
         token: u32,
     ) {
-        self.position(&surface, positioner);
+        self.windows
+            .position(&surface, positioner, self.geometry.page);
         surface.send_repositioned(token);
     }
 
@@ -283,33 +271,33 @@ impl XdgShellHandler for Compositor {
     }
 
     fn maximize_request(&mut self, toplevel: ToplevelSurface) {
-        self.insist(&toplevel);
+        answer_wish(&toplevel, self.geometry.page);
     }
 
     fn unmaximize_request(&mut self, toplevel: ToplevelSurface) {
-        self.insist(&toplevel);
+        answer_wish(&toplevel, self.geometry.page);
     }
 
     fn fullscreen_request(&mut self, toplevel: ToplevelSurface, _output: Option<WlOutput>) {
-        self.insist(&toplevel);
+        answer_wish(&toplevel, self.geometry.page);
     }
 
     fn unfullscreen_request(&mut self, toplevel: ToplevelSurface) {
-        self.insist(&toplevel);
+        answer_wish(&toplevel, self.geometry.page);
     }
 }
 
 impl XdgDecorationHandler for Compositor {
     fn new_decoration(&mut self, toplevel: ToplevelSurface) {
-        self.fill_output(&toplevel);
+        fill_page(&toplevel, self.geometry.page);
     }
 
     fn request_mode(&mut self, toplevel: ToplevelSurface, _mode: DecorationMode) {
-        self.insist(&toplevel);
+        answer_wish(&toplevel, self.geometry.page);
     }
 
     fn unset_mode(&mut self, toplevel: ToplevelSurface) {
-        self.insist(&toplevel);
+        answer_wish(&toplevel, self.geometry.page);
     }
 }
 

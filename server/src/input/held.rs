@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::geometry::PointInVideo;
+use shared::geometry::PointInPage;
 use shared::input::PointerButton;
 
 use crate::display::SeatEvent;
@@ -10,6 +10,7 @@ use crate::display::SeatEvent;
 /// Nobody has more fingers, and a hostile viewer would fill the memory.
 const MAX_KEYS: usize = 32;
 
+/// Keys and buttons that are down.
 #[derive(Debug, Default)]
 pub struct Held {
     /// What the viewer calls the key → what was pressed for it: a layout may map two to one, or change in between.
@@ -64,7 +65,7 @@ impl Held {
     }
 
     /// `at` is where the pointer is: a button is lifted there.
-    pub fn lift_all(&mut self, at: PointInVideo) -> Vec<SeatEvent> {
+    pub fn lift_all(&mut self, at: PointInPage) -> Vec<SeatEvent> {
         let keys = std::mem::take(&mut self.keys).into_values().collect();
         let mut events = self.up(keys);
         let buttons = std::mem::take(&mut self.buttons);

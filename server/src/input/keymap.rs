@@ -83,7 +83,7 @@ const KEYS: &[UsKey] = &[
     UsKey("ControlRight", 97, '\0', '\0'),
     UsKey("PrintScreen", 99, '\0', '\0'),
     UsKey("AltRight", 100, '\0', '\0'),
-    UsKey("ProfileDir", 102, '\0', '\0'),
+    UsKey("Home", 102, '\0', '\0'),
     UsKey("ArrowUp", 103, '\0', '\0'),
     UsKey("PageUp", 104, '\0', '\0'),
     UsKey("ArrowLeft", 105, '\0', '\0'),
@@ -131,7 +131,7 @@ pub fn evdev_from_code(code: &str) -> Option<u32> {
     KEYS.iter().find(|key| key.0 == code).map(|key| key.1)
 }
 
-/// The evdev code of the key with that name (`KeyboardEvent.key` of keys that type nothing): the number pad's ProfileDir, or a
+/// The evdev code of the key with that name (`KeyboardEvent.key` of keys that type nothing): the number pad's Home, or a
 /// phone's Backspace, which has no code.
 pub fn evdev_from_name(key: &str) -> Option<u32> {
     let code = match key {
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn named_keys_are_found_without_a_code() {
         assert_eq!(evdev_from_name("Backspace"), Some(14));
-        assert_eq!(evdev_from_name("ProfileDir"), Some(102));
+        assert_eq!(evdev_from_name("Home"), Some(102));
         assert_eq!(evdev_from_name("KeyA"), None);
         assert_eq!(evdev_from_name("Unidentified"), None);
     }

@@ -3,7 +3,7 @@
 mod held;
 pub mod keymap;
 
-use shared::geometry::{PointInVideo, VideoSize};
+use shared::geometry::{AimedPoint, Geometry, PointInPage};
 use shared::input::Key;
 use shared::message::ClientMessage;
 
@@ -20,15 +20,17 @@ pub const MAX_TEXT: usize = 32 * 1024;
 /// Wheels turn some hundred pixels an event; a hostile one could jump to the end of every page.
 const MAX_WHEEL: f32 = 10_000.0;
 
-/// Pure: one viewer's hands. Translates its messages and remembers what it holds, so that it can all be lifted.
+/// Pure: one viewer's keys, buttons and pointer. Translates its messages and remembers what it holds, so that it can all be
+/// lifted.
 #[derive(Debug, Default)]
 pub struct ViewerInput {
     held: Held,
     last_move: Option<u32>,
     /// Where this viewer's pointer was last.
-    at: PointInVideo,
+    at: PointInPage,
 }
 
+/// Why a message of a viewer is not carried out; a sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedInput {
     #[error("The text is longer than {MAX_TEXT} bytes, so none of it was typed.")]
@@ -40,11 +42,12 @@ pub enum RefusedInput {
 }
 
 impl ViewerInput {
-    /// What the seat is told; nothing for a message that is late or changes nothing.
+    /// What the seat is told; nothing for a message that is late or changes nothing. `geometry` is that of the picture the
+    /// viewer sees.
     pub fn translate(
         &mut self,
         message: &ClientMessage,
-        size: VideoSize,
+        geometry: &Geometry,
     ) -> Result<Vec<SeatEvent>, RefusedInput> {
         Ok(match message {
             ClientMessage::PointerMove { sequence, at } => {
@@ -53,9 +56,9 @@ impl ViewerInput {
                 if self.last_move.is_some_and(is_late) {
                     return Ok(Vec::new());
                 }
-                finite(&[at.x, at.y])?;
+                let at = point_in_page(*at, geometry)?;
                 self.last_move = Some(*sequence);
-                self.at = at.clamped(size);
+                self.at = at;
                 vec![SeatEvent::PointerMove { at: self.at }]
             }
             ClientMessage::PointerButton {
@@ -63,11 +66,11 @@ impl ViewerInput {
                 button,
                 pressed,
             } => {
-                finite(&[at.x, at.y])?;
+                let at = point_in_page(*at, geometry)?;
                 if !self.held.button(*button, *pressed) {
                     return Ok(Vec::new());
                 }
-                self.at = at.clamped(size);
+                self.at = at;
                 vec![SeatEvent::PointerButton {
                     at: self.at,
                     button: *button,
@@ -80,9 +83,9 @@ impl ViewerInput {
                 delta_y,
                 notched,
             } => {
-                finite(&[at.x, at.y, *delta_x, *delta_y])?;
+                finite(&[*delta_x, *delta_y])?;
                 vec![SeatEvent::Wheel {
-                    at: at.clamped(size),
+                    at: point_in_page(*at, geometry)?,
                     delta_x: delta_x.clamp(-MAX_WHEEL, MAX_WHEEL),
                     delta_y: delta_y.clamp(-MAX_WHEEL, MAX_WHEEL),
                     notched: *notched,
@@ -195,7 +198,7 @@ impl ViewerInput {
             // Their effect shows in the characters that follow.
             return Ok(Vec::new());
         }
-        // The number pad's keys by their name: without Num Lock its 7 is ProfileDir.
+        // The number pad's keys by their name: without Num Lock its 7 is Home.
         let by_name = || evdev_from_name(&key.key);
         let by_code = || evdev_from_code(&key.code);
         let evdev = if is_modifier(&key.code) || key.code == NUMPAD_ENTER {
@@ -215,6 +218,13 @@ fn place(key: &Key) -> &str {
     } else {
         &key.code
     }
+}
+
+/// Outside the picture it is moved to its edge.
+fn point_in_page(aimed: AimedPoint, geometry: &Geometry) -> Result<PointInPage, RefusedInput> {
+    let point_in_video = aimed.point();
+    finite(&[point_in_video.x, point_in_video.y])?;
+    Ok(geometry.page_from_video(point_in_video.clamped(geometry.video)))
 }
 
 fn finite(values: &[f32]) -> Result<(), RefusedInput> {

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use shared::geometry::{PointInVideo, Scale, VideoSize};
 use shared::input::{Modifiers, PointerButton};
 use std::collections::BTreeSet;
 
@@ -36,55 +37,69 @@ fn up(evdev: u32) -> SeatEvent {
     }
 }
 
-fn tell(hands: &mut ViewerInput, message: ClientMessage) -> Vec<SeatEvent> {
-    hands.translate(&message, VideoSize::HD).unwrap()
+fn translated(viewer: &mut ViewerInput, message: ClientMessage) -> Vec<SeatEvent> {
+    viewer
+        .translate(&message, &Geometry::unscaled(VideoSize::HD))
+        .unwrap()
 }
 
 #[test]
 fn a_key_goes_down_and_up_in_its_place() {
-    let mut hands = ViewerInput::default();
-    assert_eq!(tell(&mut hands, key("KeyA", "a", true, NONE)), [down(30)]);
-    assert_eq!(tell(&mut hands, key("KeyA", "a", false, NONE)), [up(30)]);
-    assert_eq!(tell(&mut hands, key("KeyA", "a", false, NONE)), []);
+    let mut viewer = ViewerInput::default();
+    assert_eq!(
+        translated(&mut viewer, key("KeyA", "a", true, NONE)),
+        [down(30)]
+    );
+    assert_eq!(
+        translated(&mut viewer, key("KeyA", "a", false, NONE)),
+        [up(30)]
+    );
+    assert_eq!(translated(&mut viewer, key("KeyA", "a", false, NONE)), []);
 }
 
 #[test]
 fn a_german_y_types_y() {
-    let mut hands = ViewerInput::default();
-    assert_eq!(tell(&mut hands, key("KeyZ", "y", true, NONE)), [down(21)]);
-    assert_eq!(tell(&mut hands, key("KeyZ", "y", false, NONE)), [up(21)]);
+    let mut viewer = ViewerInput::default();
+    assert_eq!(
+        translated(&mut viewer, key("KeyZ", "y", true, NONE)),
+        [down(21)]
+    );
+    assert_eq!(
+        translated(&mut viewer, key("KeyZ", "y", false, NONE)),
+        [up(21)]
+    );
 }
 
 #[test]
 fn a_character_on_another_level_borrows_shift_for_itself() {
-    let mut hands = ViewerInput::default();
+    let mut viewer = ViewerInput::default();
     let shift = Modifiers {
         shift: true,
         ..NONE
     };
     // Shift+7 is a slash on a German keyboard.
-    tell(&mut hands, key("ShiftLeft", "Shift", true, shift));
+    translated(&mut viewer, key("ShiftLeft", "Shift", true, shift));
     assert_eq!(
-        tell(&mut hands, key("Digit7", "/", true, shift)),
+        translated(&mut viewer, key("Digit7", "/", true, shift)),
         [up(42), down(53), down(42)]
     );
     // Caps Lock here is none of Chrome's business there.
-    let mut hands = ViewerInput::default();
+    let mut viewer = ViewerInput::default();
     let caps = Modifiers {
         caps_lock: true,
         ..NONE
     };
     assert_eq!(
-        tell(&mut hands, key("KeyA", "A", true, caps)),
+        translated(&mut viewer, key("KeyA", "A", true, caps)),
         [down(42), down(30), up(42)]
     );
 }
 
 #[test]
 fn what_no_key_types_arrives_as_text() {
-    let mut hands = ViewerInput::default();
+    let mut viewer = ViewerInput::default();
     for text in ["é", "ß", "你", "😀"] {
-        let events = tell(&mut hands, key("KeyE", text, true, NONE));
+        let events = translated(&mut viewer, key("KeyE", text, true, NONE));
         assert_eq!(events, [SeatEvent::Text(text.to_owned())]);
     }
     let alt_graph = Modifiers {
@@ -94,23 +109,23 @@ fn what_no_key_types_arrives_as_text() {
         ..NONE
     };
     assert_eq!(
-        tell(&mut hands, key("KeyQ", "@", true, alt_graph)),
+        translated(&mut viewer, key("KeyQ", "@", true, alt_graph)),
         [SeatEvent::Text("@".to_owned())]
     );
 }
 
 #[test]
 fn a_shortcut_goes_by_its_character_or_its_place() {
-    let mut hands = ViewerInput::default();
+    let mut viewer = ViewerInput::default();
     let ctrl = Modifiers { ctrl: true, ..NONE };
-    tell(&mut hands, key("ControlLeft", "Control", true, ctrl));
+    translated(&mut viewer, key("ControlLeft", "Control", true, ctrl));
     assert_eq!(
-        tell(&mut hands, key("KeyY", "z", true, ctrl)),
+        translated(&mut viewer, key("KeyY", "z", true, ctrl)),
         [down(44)],
         "German Ctrl+Z"
     );
     assert_eq!(
-        tell(&mut hands, key("KeyC", "с", true, ctrl)),
+        translated(&mut viewer, key("KeyC", "с", true, ctrl)),
         [down(46)],
         "Cyrillic Ctrl+C"
     );
@@ -118,90 +133,109 @@ fn a_shortcut_goes_by_its_character_or_its_place() {
 
 #[test]
 fn a_modifier_that_was_down_before_the_focus_counts() {
-    let mut hands = ViewerInput::default();
+    let mut viewer = ViewerInput::default();
     let ctrl = Modifiers { ctrl: true, ..NONE };
     assert_eq!(
-        tell(&mut hands, key("KeyA", "a", true, ctrl)),
+        translated(&mut viewer, key("KeyA", "a", true, ctrl)),
         [down(29), down(30), up(29)]
     );
 }
 
 #[test]
 fn the_number_pad_does_what_it_says() {
-    let mut hands = ViewerInput::default();
-    assert_eq!(tell(&mut hands, key("Numpad7", "7", true, NONE)), [down(8)]);
-    tell(&mut hands, key("Numpad7", "7", false, NONE));
+    let mut viewer = ViewerInput::default();
     assert_eq!(
-        tell(&mut hands, key("Numpad7", "ProfileDir", true, NONE)),
+        translated(&mut viewer, key("Numpad7", "7", true, NONE)),
+        [down(8)]
+    );
+    translated(&mut viewer, key("Numpad7", "7", false, NONE));
+    assert_eq!(
+        translated(&mut viewer, key("Numpad7", "Home", true, NONE)),
         [down(102)]
     );
 }
 
 #[test]
 fn a_late_move_does_not_pull_the_pointer_back() {
-    let mut hands = ViewerInput::default();
+    let mut viewer = ViewerInput::default();
     let at = |sequence| ClientMessage::PointerMove {
         sequence,
-        at: PointInVideo::new(sequence as f32, 0.0),
+        at: PointInVideo::new(sequence as f32, 0.0).into(),
     };
-    assert_eq!(tell(&mut hands, at(5)).len(), 1);
-    assert_eq!(tell(&mut hands, at(4)), []);
-    assert_eq!(tell(&mut hands, at(6)).len(), 1);
+    assert_eq!(translated(&mut viewer, at(5)).len(), 1);
+    assert_eq!(translated(&mut viewer, at(4)), []);
+    assert_eq!(translated(&mut viewer, at(6)).len(), 1);
+}
+
+#[test]
+fn a_point_of_a_scaled_picture_is_one_of_the_page() {
+    let geometry = Geometry {
+        scale: Scale::from_120ths(240).unwrap(),
+        ..Geometry::unscaled(VideoSize::HD)
+    };
+    let moved = ClientMessage::PointerMove {
+        sequence: 1,
+        at: PointInVideo::new(640.0, 9999.0).into(),
+    };
+    let told = ViewerInput::default().translate(&moved, &geometry);
+    let at = PointInPage::new(320.0, 359.75);
+    assert_eq!(told, Ok(vec![SeatEvent::PointerMove { at }]));
 }
 
 #[test]
 fn losing_focus_lifts_keys_and_buttons() {
-    let mut hands = ViewerInput::default();
-    let at = PointInVideo::new(7.0, 8.0);
-    tell(&mut hands, key("KeyA", "a", true, NONE));
+    let mut viewer = ViewerInput::default();
+    let at = PointInPage::new(7.0, 8.0);
+    translated(&mut viewer, key("KeyA", "a", true, NONE));
     let press = ClientMessage::PointerButton {
-        at,
+        at: PointInVideo::new(7.0, 8.0).into(),
         button: PointerButton::Left,
         pressed: true,
     };
-    tell(&mut hands, press);
-    let lifted = tell(&mut hands, ClientMessage::ReleaseAll);
+    translated(&mut viewer, press);
+    let lifted = translated(&mut viewer, ClientMessage::ReleaseAll);
     let button_up = SeatEvent::PointerButton {
         at,
         button: PointerButton::Left,
         pressed: false,
     };
     assert_eq!(lifted, [up(30), button_up]);
-    assert_eq!(tell(&mut hands, ClientMessage::ReleaseAll), []);
+    assert_eq!(translated(&mut viewer, ClientMessage::ReleaseAll), []);
 }
 
 #[test]
 fn a_key_missing_from_the_heartbeat_is_lifted() {
-    let mut hands = ViewerInput::default();
-    tell(&mut hands, key("KeyA", "a", true, NONE));
-    tell(&mut hands, key("KeyB", "b", true, NONE));
+    let mut viewer = ViewerInput::default();
+    translated(&mut viewer, key("KeyA", "a", true, NONE));
+    translated(&mut viewer, key("KeyB", "b", true, NONE));
     let heartbeat = ClientMessage::HeldKeys {
         codes: vec!["KeyB".to_owned()],
     };
-    assert_eq!(tell(&mut hands, heartbeat), [up(30)]);
+    assert_eq!(translated(&mut viewer, heartbeat), [up(30)]);
 }
 
 #[test]
 fn nonsense_is_refused_and_harms_nothing() {
-    let mut hands = ViewerInput::default();
+    let geometry = Geometry::unscaled(VideoSize::HD);
+    let mut viewer = ViewerInput::default();
     let nowhere = ClientMessage::PointerMove {
         sequence: 1,
-        at: PointInVideo::new(f32::NAN, 0.0),
+        at: PointInVideo::new(f32::NAN, 0.0).into(),
     };
     assert_eq!(
-        hands.translate(&nowhere, VideoSize::HD),
+        viewer.translate(&nowhere, &geometry),
         Err(RefusedInput::NotANumber)
     );
     let unknown = key("Nonsense", "Nonsense", true, NONE);
     assert_eq!(
-        hands.translate(&unknown, VideoSize::HD),
+        viewer.translate(&unknown, &geometry),
         Err(RefusedInput::UnknownKey)
     );
     let long = ClientMessage::Text {
         text: "x".repeat(MAX_TEXT + 1),
     };
     assert_eq!(
-        hands.translate(&long, VideoSize::HD),
+        viewer.translate(&long, &geometry),
         Err(RefusedInput::LongText)
     );
 }
@@ -215,7 +249,7 @@ fn any_key() -> impl Strategy<Value = ClientMessage> {
         Just(("ShiftLeft", "Shift")),
         Just(("ShiftRight", "Shift")),
         Just(("ControlLeft", "Control")),
-        Just(("Numpad7", "ProfileDir")),
+        Just(("Numpad7", "Home")),
         Just(("", "Backspace")),
     ];
     (codes, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
@@ -237,10 +271,10 @@ fn any_key() -> impl Strategy<Value = ClientMessage> {
 proptest! {
     #[test]
     fn after_any_keys_and_release_all_nothing_is_down(messages in proptest::collection::vec(any_key(), 0..40)) {
-        let mut hands = ViewerInput::default();
+        let mut viewer = ViewerInput::default();
         let mut is_down = BTreeSet::new();
         for message in messages.into_iter().chain([ClientMessage::ReleaseAll]) {
-            for event in tell(&mut hands, message) {
+            for event in translated(&mut viewer, message) {
                 match event {
                     SeatEvent::Key { evdev, pressed: true } => { is_down.insert(evdev); }
                     SeatEvent::Key { evdev, pressed: false } => { is_down.remove(&evdev); }

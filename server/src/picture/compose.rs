@@ -17,9 +17,11 @@ pub trait Pixels {
 
 /// Pixels at their place in the picture.
 pub struct Layer<P> {
+    /// In pixels of the picture.
     pub rect: Rect,
     /// No alpha: the layer hides what lies below it.
     pub opaque: bool,
+    /// As many as `rect` has.
     pub pixels: P,
 }
 

@@ -12,6 +12,7 @@ use super::{I420, rect::Rect};
 /// Pixels of 4 bytes: blue, green, red and alpha (or nothing), row by row.
 #[derive(Clone, Copy)]
 pub struct Bgrx<'a> {
+    /// The first is that of the top left pixel; the last row may end before its stride does.
     pub bytes: &'a [u8],
     /// Bytes from one row to the next.
     pub stride: usize,

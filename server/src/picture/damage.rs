@@ -14,18 +14,22 @@ pub struct Damage {
 impl Damage {
     const AT_MOST: usize = 4;
 
+    /// Whether nothing has to be drawn.
     pub fn is_empty(&self) -> bool {
         self.rects.is_empty()
     }
 
+    /// No two overlap.
     pub fn rects(&self) -> &[Rect] {
         &self.rects
     }
 
+    /// All of it; nothing is left.
     pub fn take(&mut self) -> Damage {
         std::mem::take(self)
     }
 
+    /// This part has changed as well.
     pub fn add(&mut self, rect: Rect) {
         if rect.is_empty() {
             return;

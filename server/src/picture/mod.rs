@@ -7,8 +7,9 @@ pub mod rect;
 mod blend;
 pub mod compose;
 pub mod convert;
-// One picture → a smaller one.
+// The newest picture → the encoder.
 pub mod mailbox;
+// One picture → a smaller one.
 pub mod shrink;
 
 use std::ops::Range;
@@ -37,6 +38,7 @@ impl I420 {
         }
     }
 
+    /// In pixels of luma.
     pub fn size(&self) -> VideoSize {
         self.size
     }
@@ -46,14 +48,17 @@ impl I420 {
         self.size.usize().0
     }
 
+    /// Luma, row by row.
     pub fn y(&self) -> &[u8] {
         &self.y
     }
 
+    /// Blue chroma, row by row.
     pub fn u(&self) -> &[u8] {
         &self.u
     }
 
+    /// Red chroma, row by row.
     pub fn v(&self) -> &[u8] {
         &self.v
     }

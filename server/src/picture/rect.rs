@@ -5,13 +5,18 @@ use std::ops::Range;
 /// Pixels from `left..right` and `top..bottom`. Empty when an edge does not lie before its opposite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rect {
+    /// The first column.
     pub left: i32,
+    /// The first row.
     pub top: i32,
+    /// Behind the last column.
     pub right: i32,
+    /// Behind the last row.
     pub bottom: i32,
 }
 
 impl Rect {
+    /// No pixel.
     pub const EMPTY: Rect = Rect {
         left: 0,
         top: 0,
@@ -29,6 +34,7 @@ impl Rect {
         }
     }
 
+    /// Whether it has no pixel.
     pub fn is_empty(self) -> bool {
         self.left >= self.right || self.top >= self.bottom
     }
@@ -43,10 +49,12 @@ impl Rect {
         length(self.top, self.bottom)
     }
 
+    /// Pixels.
     pub fn area(self) -> u64 {
         self.width() as u64 * self.height() as u64
     }
 
+    /// To the right and down.
     pub fn moved(self, x: i32, y: i32) -> Rect {
         Rect {
             left: self.left.saturating_add(x),
@@ -56,6 +64,7 @@ impl Rect {
         }
     }
 
+    /// The pixels of both; [`Rect::EMPTY`] if there is none.
     pub fn intersection(self, other: Rect) -> Rect {
         let both = Rect {
             left: self.left.max(other.left),
@@ -82,10 +91,12 @@ impl Rect {
         }
     }
 
+    /// Whether it has all pixels of `inner`.
     pub fn contains(self, inner: Rect) -> bool {
         inner.is_empty() || self.intersection(inner) == inner
     }
 
+    /// Whether a point, sub-pixel, lies in it.
     pub fn has_point(self, x: f64, y: f64) -> bool {
         f64::from(self.left) <= x
             && x < f64::from(self.right)

@@ -32,6 +32,7 @@ impl Shrink {
         }
     }
 
+    /// The copy, as of the last [`Shrink::update`].
     pub fn picture(&self) -> &I420 {
         &self.picture
     }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::session::SessionId;
 use tokio::sync::watch;
 
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
 use crate::browser::profile_dir::{ProfileDir, ProfileDirError};
-use crate::browser::{Browser, BrowserState, Opening};
+use crate::browser::{Browser, BrowserState, InitialTabs};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::picture::mailbox::Mailbox;
 use crate::stream::{Downlink, Sample};
 use crate::transport::PeerError;
-use crate::video::{EncodeError, Encoder, EncoderOptions};
+use crate::video::{EncodeError, Encoder, EncoderOptions, check_size};
 
 use super::Services;
 
@@ -46,40 +46,40 @@ impl Engine {
     pub async fn start(
         id: SessionId,
         size: VideoSize,
-        opening: Opening,
-        surroundings: &Services,
+        opening: InitialTabs,
+        services: &Services,
         deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Engine, EngineError> {
-        let config = &surroundings.config;
-        let latest = Mailbox::new(size);
+        let config = &services.config;
+        check_size(size)?;
+        let mailbox = Mailbox::new();
         let downlink = Arc::new(Downlink::new(config.bitrate, config.frame_rate, {
-            let latest = Arc::clone(&latest);
-            move || latest.nudge()
+            let mailbox = Arc::clone(&mailbox);
+            move || mailbox.notify()
         }));
         let (display, wayland) = Display::start(
             DisplayOptions {
-                size,
+                geometry: Geometry::unscaled(size),
                 frame_rate: config.frame_rate,
             },
-            Arc::clone(&latest),
+            Arc::clone(&mailbox),
             Arc::clone(&downlink),
         )?;
         let encoder = Encoder::start(
             EncoderOptions {
-                size,
                 bitrate: config.bitrate,
                 frame_rate: config.frame_rate,
                 adapt: config.adapt,
             },
-            latest,
+            mailbox,
             Arc::clone(&downlink),
             deliver,
         )?;
-        let hub = &surroundings.hub;
+        let hub = &services.hub;
         hub.open_stream(id, Arc::clone(&downlink)).await?;
-        let home = ProfileDir::create(&surroundings.runtime_dir)?;
+        let home = ProfileDir::create(&services.runtime_dir)?;
         let options = LaunchOptions {
-            chrome: surroundings.chrome.clone(),
+            chrome: services.chrome.clone(),
             size,
             sandbox: config.chrome_sandbox,
         };

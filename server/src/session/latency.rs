@@ -1,4 +1,4 @@
-//! What viewers say their inputs took to be seen → `/metrics`. Their word is bounded, as any stranger's.
+//! What viewers report of their inputs' latency → `/metrics`. Reports are bounded: anybody can send them.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ pub struct LatencyMetrics {
 }
 
 impl LatencyMetrics {
+    /// Registers the session's histograms.
     pub fn new(session: &SessionId) -> LatencyMetrics {
         let session = session.to_string();
         LatencyMetrics {
@@ -29,6 +30,7 @@ impl LatencyMetrics {
         }
     }
 
+    /// Adds accepted measurements.
     pub fn record(&self, measurements: &[Measurement]) {
         for measurement in measurements {
             self.total.record(seconds(measurement.total));
@@ -45,29 +47,29 @@ fn seconds(micros: u32) -> f64 {
     Duration::from_micros(micros.into()).as_secs_f64()
 }
 
-/// Pure: how many measurements of one viewer are believed.
+/// Pure: how many measurements of one viewer are accepted.
 #[derive(Debug)]
-pub struct Allowance {
+pub struct ReportLimit {
     left: usize,
     since: Option<Instant>,
 }
 
 /// A viewer's page reports once a second.
-const ALLOWANCE_EVERY: Duration = Duration::from_secs(1);
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-impl Default for Allowance {
-    fn default() -> Allowance {
-        Allowance {
+impl Default for ReportLimit {
+    fn default() -> ReportLimit {
+        ReportLimit {
             left: MOST_MEASUREMENTS,
             since: None,
         }
     }
 }
 
-impl Allowance {
+impl ReportLimit {
     /// Those that can have happened, and no more than a hand makes.
-    pub fn believed(&mut self, mut reported: Vec<Measurement>, now: Instant) -> Vec<Measurement> {
-        let is_over = |since: Instant| now.saturating_duration_since(since) >= ALLOWANCE_EVERY;
+    pub fn accept(&mut self, mut reported: Vec<Measurement>, now: Instant) -> Vec<Measurement> {
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= REPORT_EVERY;
         if self.since.is_none_or(is_over) {
             self.left = MOST_MEASUREMENTS;
             self.since = Some(now);
@@ -109,14 +111,14 @@ mod tests {
 
     #[test]
     fn what_cannot_have_happened_is_not_counted() {
-        let mut allowance = Allowance::default();
+        let mut limit = ReportLimit::default();
         let honest = measurement(20_000, Some(3_000));
         let reported = vec![
             measurement(u32::MAX, None),
             measurement(20_000, Some(50_000)),
             honest,
         ];
-        assert_eq!(allowance.believed(reported, Instant::now()), [honest]);
+        assert_eq!(limit.accept(reported, Instant::now()), [honest]);
     }
 
     proptest! {
@@ -126,15 +128,15 @@ mod tests {
         ) {
             let start = Instant::now();
             let mut now = start;
-            let mut allowance = Allowance::default();
-            let mut believed = 0;
+            let mut limit = ReportLimit::default();
+            let mut accepted = 0;
             for (count, gap) in batches {
                 now += Duration::from_millis(gap);
                 let reported = vec![measurement(LONGEST_MICROS, None); count];
-                believed += allowance.believed(reported, now).len();
+                accepted += limit.accept(reported, now).len();
             }
             let seconds = (now - start).as_secs() as usize + 1;
-            prop_assert!(believed <= seconds * MOST_MEASUREMENTS);
+            prop_assert!(accepted <= seconds * MOST_MEASUREMENTS);
         }
     }
 }

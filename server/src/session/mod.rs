@@ -1,15 +1,27 @@
-//! One remote Chrome with its display, its encoder and its viewers, from open to end: one loop performs what happens.
+//! One remote Chrome with its display, its encoder and its viewers, from open to end.
 
+// Pure: who may act.
+pub mod lease;
+// Pure: what happens → what is done about it.
+mod action;
+mod event;
+mod machine;
+// Pure: parts of the machine.
+mod browser_lifecycle;
+mod control;
+mod idle_timeout;
+mod presence;
+mod reopening;
+mod restarts;
+mod stale_input;
+mod viewer_message;
+mod viewers;
+// The loop that performs it, and who waits for its answers.
+mod replies;
+mod run;
 // Chrome, its display and its encoder, started and ended together.
 mod engine;
-// The loop: may this viewer? what does it mean?
-mod run;
-// Pure: how long a session and a viewer are waited for.
-mod presence;
-// Pure: when a crashed Chrome is started again by itself.
-mod restarts;
-// Pure: which input is too old to be carried out.
-mod stale_input;
+mod engine_slot;
 // What the stream did, for the statistics panel and the metrics.
 mod stream_counters;
 // What viewers' inputs took to be seen, for the metrics.
@@ -30,7 +42,11 @@ use tokio::task::JoinHandle;
 
 use crate::browser::address::AllowedUrl;
 use crate::config::Config;
+use crate::ids::random_id;
 use crate::transport::{Hub, SocketEnd};
+use event::Request;
+use lease::Actor;
+use replies::Caller;
 
 /// Requests that wait for the loop: server functions of all viewers together. Each has its caller waiting, so a full
 /// queue makes callers wait, nothing is lost.
@@ -40,52 +56,20 @@ const REQUEST_QUEUE: usize = 64;
 pub struct Services {
     pub config: Config,
     pub hub: Hub,
+    /// Chrome's program.
     pub chrome: PathBuf,
+    /// Holds each session's private directory.
     pub runtime_dir: PathBuf,
 }
 
 /// A web socket's other end, and what to send on it.
 pub type Attached = (SocketEnd, mpsc::Receiver<Bytes>);
 
-/// What a server function asks of a session's loop.
-enum Request {
-    Join {
-        reply: oneshot::Sender<Joined>,
-    },
-    Offer {
-        viewer: ViewerId,
-        sdp: String,
-        reply: oneshot::Sender<Result<Answer, ApiError>>,
-    },
-    Attach {
-        viewer: ViewerId,
-        reply: oneshot::Sender<Result<Attached, ApiError>>,
-    },
-    /// The viewer is still there, though its peer may not be.
-    Present {
-        viewer: ViewerId,
-        reply: oneshot::Sender<Result<(), ApiError>>,
-    },
-    Leave {
-        viewer: ViewerId,
-    },
-    Input {
-        viewer: ViewerId,
-        messages: Vec<ClientMessage>,
-        reply: oneshot::Sender<Result<Vec<ServerMessage>, ApiError>>,
-    },
-    Control {
-        control: Control,
-        reply: oneshot::Sender<Result<(), ApiError>>,
-    },
-    End,
-}
-
 /// A running session. Dropping the last clone ends it.
 #[derive(Clone)]
 pub struct Session {
     id: SessionId,
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<(Request, Caller)>,
     state: watch::Receiver<SessionState>,
 }
 
@@ -95,11 +79,12 @@ impl Session {
         id: SessionId,
         url: AllowedUrl,
         size: VideoSize,
-        surroundings: Arc<Services>,
+        opened_by: &Actor,
+        services: Arc<Services>,
     ) -> (Session, JoinHandle<()>) {
-        let (requests, asked) = mpsc::channel(REQUEST_QUEUE);
-        let (run, state) = run::Run::new(id.clone(), url, size, surroundings);
-        let task = tokio::spawn(run.run(asked));
+        let (requests, received) = mpsc::channel(REQUEST_QUEUE);
+        let (run, state) = run::Run::new(id.clone(), url, size, opened_by, services);
+        let task = tokio::spawn(run.run(received));
         (
             Session {
                 id,
@@ -110,73 +95,77 @@ impl Session {
         )
     }
 
+    /// Its name, which stands in its address.
     pub fn id(&self) -> &SessionId {
         &self.id
     }
 
-    /// Always the newest.
+    /// Always the newest; closed when the session is gone.
     pub fn state(&self) -> watch::Receiver<SessionState> {
         self.state.clone()
     }
 
-    pub async fn join(&self) -> Result<Joined, ApiError> {
-        self.ask(|reply| Request::Join { reply }).await
+    /// Makes a viewer. Errors, here and below: 404 when the session has ended.
+    pub async fn join(&self, by: Actor) -> Result<Joined, ApiError> {
+        let viewer = random_id();
+        self.ask(Request::Join { by, viewer }, Caller::Join).await
     }
 
+    /// An SDP offer → the complete answer. 400 when it cannot be answered.
     pub async fn offer(&self, viewer: ViewerId, sdp: String) -> Result<Answer, ApiError> {
-        self.ask(|reply| Request::Offer { viewer, sdp, reply })
-            .await?
+        self.ask(Request::Offer { viewer, sdp }, Caller::Offer)
+            .await
     }
 
     /// A web socket for this viewer, whose other end is given.
     pub async fn attach(&self, viewer: ViewerId) -> Result<Attached, ApiError> {
-        self.ask(|reply| Request::Attach { viewer, reply }).await?
+        self.ask(Request::Attach { viewer }, Caller::Attach).await
     }
 
+    /// The viewer is still there, though its peer may not be.
     pub async fn present(&self, viewer: ViewerId) -> Result<(), ApiError> {
-        self.ask(|reply| Request::Present { viewer, reply }).await?
+        self.ask(Request::Present { viewer }, Caller::Done).await
     }
 
+    /// The viewer closed its page. Leaving twice is no error.
     pub async fn leave(&self, viewer: ViewerId) -> Result<(), ApiError> {
-        self.tell(Request::Leave { viewer }).await
+        self.ask(Request::Leave { viewer }, Caller::Done).await
     }
 
+    /// Messages of a viewer whose channels are not open → what they are answered.
     pub async fn input(
         &self,
         viewer: ViewerId,
         messages: Vec<ClientMessage>,
     ) -> Result<Vec<ServerMessage>, ApiError> {
-        let input = |reply| Request::Input {
-            viewer,
-            messages,
-            reply,
-        };
-        self.ask(input).await?
-    }
-
-    pub async fn control(&self, control: Control) -> Result<(), ApiError> {
-        self.ask(|reply| Request::Control { control, reply })
-            .await?
-    }
-
-    pub async fn end(&self) -> Result<(), ApiError> {
-        self.tell(Request::End).await
-    }
-
-    async fn tell(&self, request: Request) -> Result<(), ApiError> {
-        self.requests
-            .send(request)
+        self.ask(Request::Input { viewer, messages }, Caller::Input)
             .await
-            .map_err(|_| gone(&self.id))
+    }
+
+    /// 404 for an actor or a tab that is not there, 409 for what Chrome cannot do now, 422 for an address that may not be
+    /// opened.
+    pub async fn control(&self, actor: Actor, control: Control) -> Result<(), ApiError> {
+        self.ask(Request::Control { actor, control }, Caller::Done)
+            .await
+    }
+
+    /// Ends the session, and waits until nothing of it is left.
+    pub async fn end(&self, actor: Actor) -> Result<(), ApiError> {
+        self.ask(Request::End { actor }, Caller::Done).await?;
+        let mut state = self.state();
+        while state.changed().await.is_ok() {}
+        Ok(())
     }
 
     async fn ask<T>(
         &self,
-        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+        request: Request,
+        caller: impl FnOnce(oneshot::Sender<Result<T, ApiError>>) -> Caller,
     ) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.tell(request(reply)).await?;
-        answer.await.map_err(|_| gone(&self.id))
+        let sent = self.requests.send((request, caller(reply))).await;
+        sent.map_err(|_| gone(&self.id))?;
+        answer.await.map_err(|_| gone(&self.id))?
     }
 }
 

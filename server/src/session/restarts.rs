@@ -13,7 +13,7 @@ pub struct Restarts(VecDeque<Instant>);
 
 impl Restarts {
     /// Chrome crashed: which restart of the last minute this would be, from 1; `None` when there were too many.
-    pub fn next(&mut self, now: Instant) -> Option<usize> {
+    pub fn allow(&mut self, now: Instant) -> Option<usize> {
         while let Some(oldest) = self.0.front()
             && now.saturating_duration_since(*oldest) >= WITHIN
         {
@@ -27,13 +27,13 @@ impl Restarts {
     }
 
     /// Chrome has lately been started again by itself.
-    pub fn is_mending(&self, now: Instant) -> bool {
+    pub fn is_recent(&self, now: Instant) -> bool {
         let newest = self.0.back();
         newest.is_some_and(|at| now.saturating_duration_since(*at) < WITHIN)
     }
 
-    /// A person has taken it in hand.
-    pub fn forget(&mut self) {
+    /// A person restarts Chrome: what came before counts no more.
+    pub fn reset(&mut self) {
         self.0.clear();
     }
 }
@@ -49,33 +49,33 @@ mod tests {
         let start = Instant::now();
         let mut restarts = Restarts::default();
         let at = |seconds: u32| start + seconds * SECOND;
-        assert_eq!(restarts.next(at(0)), Some(1));
-        assert_eq!(restarts.next(at(10)), Some(2));
-        assert_eq!(restarts.next(at(20)), Some(3));
-        assert_eq!(restarts.next(at(30)), None);
+        assert_eq!(restarts.allow(at(0)), Some(1));
+        assert_eq!(restarts.allow(at(10)), Some(2));
+        assert_eq!(restarts.allow(at(20)), Some(3));
+        assert_eq!(restarts.allow(at(30)), None);
         assert_eq!(
-            restarts.next(at(59)),
+            restarts.allow(at(59)),
             None,
             "asking does not make it longer"
         );
         assert_eq!(
-            restarts.next(at(60)),
+            restarts.allow(at(60)),
             Some(3),
             "the first one is a minute ago"
         );
-        assert_eq!(restarts.next(at(61)), None);
-        assert!(restarts.is_mending(at(61)) && !restarts.is_mending(at(121)));
-        restarts.forget();
-        assert!(!restarts.is_mending(at(61)));
-        assert_eq!(restarts.next(at(61)), Some(1));
+        assert_eq!(restarts.allow(at(61)), None);
+        assert!(restarts.is_recent(at(61)) && !restarts.is_recent(at(121)));
+        restarts.reset();
+        assert!(!restarts.is_recent(at(61)));
+        assert_eq!(restarts.allow(at(61)), Some(1));
     }
 
     #[test]
-    fn now_and_then_is_always_mended() {
+    fn a_crash_now_and_then_is_always_followed_by_a_restart() {
         let start = Instant::now();
         let mut restarts = Restarts::default();
         for crash in 0..100 {
-            assert!(restarts.next(start + crash * 25 * SECOND).is_some());
+            assert!(restarts.allow(start + crash * 25 * SECOND).is_some());
         }
     }
 }

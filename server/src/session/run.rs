@@ -1,103 +1,56 @@
-//! The session's loop: what viewers, scripts, Chrome and the display say → what is done about it.
+//! A session's loop: waits for whatever happens, asks the machine, and performs what it says. It decides nothing.
 
-// Chrome: started, heard of, gone, started again.
-mod browser_lifecycle;
-// What server functions ask.
-mod requests;
-// What viewers do, and what becomes of it.
-mod viewers;
-
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use shared::api::Answer;
+use shared::error::ApiError;
 use shared::geometry::VideoSize;
 use shared::message::{ServerMessage, ServerStatistics};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
 use tokio::sync::{mpsc, watch};
 
-use super::engine::{Engine, EngineError};
-use super::latency::{Allowance, LatencyMetrics};
-use super::presence::{Grace, Presence};
-use super::restarts::Restarts;
+use super::Services;
+use super::action::{Action, Response};
+use super::engine::Engine;
+use super::engine_slot::EngineSlot;
+use super::event::{EngineId, Event, ReplyToken, Request};
+use super::idle_timeout::IdleLimits;
+use super::latency::LatencyMetrics;
+use super::lease::Actor;
+use super::machine::{Machine, Settings};
+use super::replies::{Caller, Replies};
 use super::stream_counters::{Reading, StreamCounters};
-use super::{Request, Services};
 use crate::browser::address::AllowedUrl;
-use crate::browser::{BrowserState, Opening};
-use crate::display::DisplayState;
-use crate::input::ViewerInput;
+use crate::browser::{BrowserCommand, BrowserUnavailable, InitialTabs};
+use crate::clock;
 use crate::stream::Estimate;
-use crate::transport::PeerEvent;
+use crate::transport::{PeerEvent, PeerRequest, SocketRequest};
 
 /// Messages of all viewers of a session that wait for the loop: a second of several people's moves.
 const PEER_QUEUE: usize = 1024;
 
-/// More would not fit on a screen, and each costs a peer.
-const MAX_VIEWERS: usize = 50;
-
-const STATISTICS_EVERY: Duration = Duration::from_secs(1);
-
-/// One person who watches.
-struct Viewer {
-    hands: ViewerInput,
-    presence: Presence,
-    channel_open: bool,
-    /// Its measurements that are still believed.
-    allowance: Allowance,
-    /// Its deeds so far; see `Pong`.
-    accepted: u32,
-}
-
-/// Chrome's life within the session.
-enum Life {
-    Starting(BoxFuture<'static, Result<Engine, EngineError>>),
-    Running(Box<Engine>),
-    /// Ended or killed; its addresses are kept for a restart.
-    Stopped,
-}
-
+/// One session's machine and what it acts on.
 pub struct Run {
     id: SessionId,
-    size: VideoSize,
-    surroundings: Arc<Services>,
-    life: Life,
-    /// What Chrome is started with, and started with again.
-    opening: Opening,
-    restarts: Restarts,
-    /// What became of Chrome, until it has something to say itself.
-    notice: Option<String>,
-    viewers: HashMap<ViewerId, Viewer>,
-    grace: Grace,
-    state: SessionState,
+    services: Arc<Services>,
+    machine: Machine,
+    /// What the machine wants done; kept, so that an input allocates nothing here.
+    actions: Vec<Action>,
+    engine: EngineSlot,
+    replies: Replies,
     publish: watch::Sender<SessionState>,
-    counters: Arc<StreamCounters>,
-    latency: LatencyMetrics,
-    last_reading: Reading,
-    next_statistics: Instant,
-    /// Chrome has shown a page. Without one it is about to end, and takes no more addresses.
-    had_tabs: bool,
-    /// An address was typed while Chrome was ending: it starts again with it.
-    reopen: bool,
-    /// What the display last said of its windows.
-    windows: u64,
     peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
-    heard: mpsc::Receiver<(ViewerId, PeerEvent)>,
-    /// Offers that are being answered, Chromes that are being ended.
-    pending: FuturesUnordered<BoxFuture<'static, ()>>,
-}
-
-/// What woke the loop.
-enum Event {
-    Request(Option<Request>),
-    Peer(ViewerId, PeerEvent),
-    Started(Result<Engine, EngineError>),
-    Browser(BrowserState),
-    Display(DisplayState),
-    Time,
+    from_peers: mpsc::Receiver<(ViewerId, PeerEvent)>,
+    /// Offers that are being answered, engines that are being ended.
+    pending: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
+    counters: Arc<StreamCounters>,
+    last_reading: Reading,
+    latency: LatencyMetrics,
 }
 
 impl Run {
@@ -105,146 +58,241 @@ impl Run {
         id: SessionId,
         url: AllowedUrl,
         size: VideoSize,
-        surroundings: Arc<Services>,
+        opened_by: &Actor,
+        services: Arc<Services>,
     ) -> (Run, watch::Receiver<SessionState>) {
-        let now = Instant::now();
-        let state = SessionState {
-            version: 1,
-            phase: Phase::Starting,
+        let config = &services.config;
+        let settings = Settings {
+            id: id.clone(),
             size,
-            tabs: Vec::new(),
-            active: None,
-            dialog: None,
-            notice: None,
-            cursor: Default::default(),
-            viewers: 0,
+            ice_servers: config.ice_servers.clone(),
+            search_url: config.search_url.clone(),
+            idle_limits: IdleLimits {
+                lost: config.grace,
+                closed: config.grace_closed,
+            },
+            epoch: clock::epoch(),
         };
-        let (publish, published) = watch::channel(state.clone());
-        let (peer_events, heard) = mpsc::channel(PEER_QUEUE);
-        let counters = Arc::new(StreamCounters::new(&id));
-        let mut run = Run {
-            size,
-            life: Life::Stopped,
-            opening: url.into(),
-            restarts: Restarts::default(),
-            notice: None,
-            viewers: HashMap::new(),
-            grace: Grace::new(surroundings.config.grace, now),
-            state,
+        let mut actions = Vec::new();
+        let machine = Machine::new(settings, url, opened_by, &mut actions, Instant::now());
+        let (publish, state) = watch::channel(machine.state().clone());
+        let (peer_events, from_peers) = mpsc::channel(PEER_QUEUE);
+        let run = Run {
+            machine,
+            actions,
+            engine: EngineSlot::Empty,
+            replies: Replies::default(),
             publish,
-            counters,
-            latency: LatencyMetrics::new(&id),
-            last_reading: Reading::default(),
-            next_statistics: now,
-            had_tabs: false,
-            reopen: false,
-            windows: 0,
             peer_events,
-            heard,
+            from_peers,
             pending: FuturesUnordered::new(),
-            surroundings,
+            counters: Arc::new(StreamCounters::new(&id)),
+            last_reading: Reading::default(),
+            latency: LatencyMetrics::new(&id),
+            services,
             id,
         };
-        run.start_chrome();
-        (run, published)
+        (run, state)
     }
 
     /// Runs until somebody ends the session, or nobody came back in time.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        tracing::info!(session = %self.id, size = %self.size, "a session starts");
-        let reason = loop {
-            match self.next(&mut requests).await {
-                Event::Request(None) => break "The server was stopped.",
-                Event::Request(Some(Request::End)) => break "It was closed.",
-                Event::Request(Some(request)) => self.answer(request),
-                Event::Peer(viewer, event) => self.hear(viewer, event),
-                Event::Started(result) => self.started(result, Instant::now()),
-                Event::Browser(state) => self.browser_changed(state),
-                Event::Display(state) => self.display_changed(state),
-                Event::Time => {
-                    let now = Instant::now();
-                    self.forget_absent(now);
-                    self.send_statistics(now);
-                    if self.grace.is_over(now) {
-                        break "Nobody was watching any more.";
-                    }
-                }
-            }
-        };
-        self.end(reason).await;
+    pub async fn run(mut self, mut requests: mpsc::Receiver<(Request, Caller)>) {
+        tracing::info!(session = %self.id, size = %self.machine.state().geometry.video, "a session starts");
+        self.perform_all();
+        while !self.machine.is_over() {
+            let Some(event) = self.next(&mut requests).await else {
+                continue;
+            };
+            self.machine.on(event, &mut self.actions, Instant::now());
+            self.perform_all();
+        }
+        // Offers that were being answered.
+        while self.pending.next().await.is_some() {}
+        if let Phase::Ended { reason } = &self.machine.state().phase {
+            tracing::info!(session = %self.id, reason, "a session has ended");
+        }
     }
 
-    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>) -> Event {
-        let deadline = self.next_deadline();
-        let wait = async move {
+    async fn next(&mut self, requests: &mut mpsc::Receiver<(Request, Caller)>) -> Option<Event> {
+        let deadline = self.machine.deadline();
+        let time = async move {
             match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+                Some((at, _)) => tokio::time::sleep_until(at.into()).await,
                 None => std::future::pending().await,
             }
         };
-        let life = async {
-            match &mut self.life {
-                Life::Starting(starting) => Event::Started(starting.await),
-                Life::Stopped => std::future::pending().await,
-                Life::Running(engine) => {
-                    let Engine {
-                        browser_state,
-                        display_state,
-                        ..
-                    } = engine.as_mut();
-                    tokio::select! {
-                        Ok(()) = browser_state.changed() => {
-                            Event::Browser(browser_state.borrow_and_update().clone())
-                        }
-                        Ok(()) = display_state.changed() => {
-                            Event::Display(display_state.borrow_and_update().clone())
-                        }
-                        // Both are gone: the browser's last state said so.
-                        else => std::future::pending().await,
-                    }
-                }
-            }
-        };
+        let has_ended = matches!(self.machine.state().phase, Phase::Ended { .. });
         tokio::select! {
             // What people do comes first.
             biased;
-            Some((viewer, event)) = self.heard.recv() => Event::Peer(viewer, event),
-            request = requests.recv() => Event::Request(request),
-            event = life => event,
-            Some(()) = self.pending.next() => Event::Time,
-            () = wait => Event::Time,
+            Some((viewer, event)) = self.from_peers.recv() => Some(log_peer(&self.id, viewer, event)),
+            request = requests.recv(), if !(has_ended && requests.is_closed()) => Some(match request {
+                Some((request, caller)) => Event::Request {
+                    reply: self.replies.enter(caller),
+                    request,
+                },
+                None => {
+                    requests.close();
+                    Event::HandlesDropped
+                }
+            }),
+            event = self.engine.event(&self.id) => Some(event),
+            Some(event) = self.pending.next() => event,
+            () = time => Some(Event::Time),
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let watching = self.viewers.values().any(|viewer| viewer.channel_open);
-        self.viewers
-            .values()
-            .filter_map(|viewer| viewer.presence.until())
-            .chain(self.grace.until())
-            .chain(watching.then_some(self.next_statistics))
-            .min()
+    fn perform_all(&mut self) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.perform(action);
+        }
+        self.actions = actions;
     }
 
-    // What viewers are told.
+    fn perform(&mut self, action: Action) {
+        let hub = &self.services.hub;
+        match action {
+            Action::StartEngine { engine, opening } => self.start_engine(engine, opening),
+            Action::EndEngine(id) => self.end_engine(id),
+            Action::Seat(events) => {
+                if let Some(engine) = self.engine.running() {
+                    events
+                        .into_iter()
+                        .for_each(|event| engine.display.send(event));
+                }
+            }
+            Action::Hint(command) => {
+                if let Some(engine) = self.engine.running() {
+                    // BrowserUnavailable: the next input, or the next thing that a page does, makes it look again.
+                    let _ = engine.browser.send(command);
+                }
+            }
+            Action::Command { command, reply } => self.command(command, reply),
+            Action::DelayDrawing { viewer, micros } => {
+                if let Some(engine) = self.engine.running()
+                    && engine.downlink.is_pacesetter(&viewer)
+                {
+                    engine.display.delay(micros);
+                }
+            }
+            Action::Publish(state) => {
+                self.publish.send_replace(*state);
+            }
+            Action::Send { to, message } => {
+                hub.send_message(&to, wire::encode_server(&message));
+            }
+            Action::Broadcast { to, message } => self.broadcast(&to, &message),
+            Action::SendStatistics { to } => self.send_statistics(&to),
+            Action::RecordLatency(measurements) => self.latency.record(&measurements),
+            Action::SetPacesetter(viewer) => {
+                // Once is enough, unless the hub was overwhelmed: then the next input says it again.
+                if let Some(engine) = self.engine.running()
+                    && !engine.downlink.is_named_pacesetter(&viewer)
+                {
+                    hub.set_pacesetter(&self.id, &viewer);
+                }
+            }
+            Action::SkipToLive(viewer) => hub.skip_to_live(&viewer),
+            Action::Disconnect(viewer) => hub.disconnect(&viewer),
+            Action::Connect { viewer, sdp, reply } => self.connect(viewer, sdp, reply),
+            Action::Attach { viewer, reply } => self.attach(viewer, reply),
+            Action::Reply { reply, response } => self.replies.answer(reply, response),
+        }
+    }
 
-    fn change(&mut self, change: impl FnOnce(&mut SessionState)) {
-        let mut next = self.state.clone();
-        change(&mut next);
-        if next == self.state && *self.publish.borrow() == next {
+    fn start_engine(&mut self, id: EngineId, opening: InitialTabs) {
+        let (services, session) = (Arc::clone(&self.services), self.id.clone());
+        let size = self.machine.state().geometry.video;
+        let deliver = {
+            let (counters, hub) = (Arc::clone(&self.counters), self.services.hub.clone());
+            let session = self.id.clone();
+            move |sample| {
+                counters.count(&sample);
+                hub.send_sample(&session, sample);
+            }
+        };
+        let starting =
+            async move { Engine::start(session, size, opening, &services, deliver).await };
+        self.engine.start(id, starting);
+    }
+
+    fn end_engine(&mut self, id: EngineId) {
+        let ended = self.engine.end();
+        self.pending
+            .push(ended.map(move |()| Some(Event::EngineEnded(id))).boxed());
+    }
+
+    fn command(&mut self, command: BrowserCommand, reply: ReplyToken) {
+        let sent = match self.engine.running() {
+            Some(engine) => engine.browser.send(command),
+            None => Err(BrowserUnavailable),
+        };
+        let response = match sent {
+            Ok(()) => Ok(Response::Done),
+            Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
+        };
+        self.replies.answer(reply, response);
+    }
+
+    fn connect(&mut self, viewer: ViewerId, sdp: String, reply: ReplyToken) {
+        let Some(Caller::Offer(caller)) = self.replies.take(reply) else {
             return;
-        }
-        next.version += 1;
-        self.state = next;
-        self.publish.send_replace(self.state.clone());
-        self.broadcast(&ServerMessage::State(Box::new(self.state.clone())));
+        };
+        let config = &self.services.config;
+        let request = PeerRequest {
+            session: self.id.clone(),
+            viewer,
+            offer: sdp,
+            ceiling: config.bitrate,
+            adapt: config.adapt,
+            events: self.peer_events.clone(),
+        };
+        let hub = self.services.hub.clone();
+        let answering = async move {
+            let answered = hub.connect(request).await;
+            let answered = answered.map(|sdp| Answer { sdp }).map_err(|error| {
+                ApiError::BadRequest(format!("The offer cannot be answered: {error}."))
+            });
+            // A caller that waits no more is no failure.
+            let _ = caller.send(answered);
+            None
+        };
+        self.pending.push(answering.boxed());
     }
 
-    fn send_statistics(&mut self, now: Instant) {
-        if now < self.next_statistics {
+    fn attach(&mut self, viewer: ViewerId, reply: ReplyToken) {
+        let Some(Caller::Attach(caller)) = self.replies.take(reply) else {
             return;
+        };
+        let config = &self.services.config;
+        let request = SocketRequest {
+            session: self.id.clone(),
+            viewer,
+            ceiling: config.bitrate,
+            adapt: config.adapt,
+            events: self.peer_events.clone(),
+        };
+        let hub = self.services.hub.clone();
+        let attaching = async move {
+            let attached = hub.attach(request).await.map_err(|error| {
+                ApiError::Full(format!("The web socket cannot be used: {error}."))
+            });
+            // A caller that waits no more is no failure.
+            let _ = caller.send(attached);
+            None
+        };
+        self.pending.push(attaching.boxed());
+    }
+
+    fn broadcast(&self, to: &[ViewerId], message: &ServerMessage) {
+        let bytes = wire::encode_server(message);
+        for viewer in to {
+            self.services.hub.send_message(viewer, bytes.clone());
         }
-        self.next_statistics = now + STATISTICS_EVERY;
+    }
+
+    fn send_statistics(&mut self, to: &[ViewerId]) {
         let reading = self.counters.read();
         let estimate = self.estimate();
         let statistics = ServerStatistics {
@@ -254,51 +302,28 @@ impl Run {
         };
         self.last_reading = reading;
         if let Some(link) = estimate {
-            metrics::gauge!("farpane_estimate_bits_per_second", "session" => self.id.to_string())
+            metrics::gauge!("farpane_estimated_bandwidth_bits_per_second", "session" => self.id.to_string())
                 .set(link.bitrate.as_bps());
         }
-        self.broadcast(&ServerMessage::Statistics(statistics));
+        self.broadcast(to, &ServerMessage::Statistics(statistics));
     }
 
     /// How much the pacesetter's link carries.
     fn estimate(&self) -> Option<Estimate> {
-        match &self.life {
-            Life::Running(engine) => engine.downlink.pacesetter()?.feedback.estimate,
-            Life::Starting(_) | Life::Stopped => None,
-        }
+        let downlink = &self.engine.running()?.downlink;
+        downlink.pacesetter()?.feedback.estimate
     }
+}
 
-    fn broadcast(&self, message: &ServerMessage) {
-        let bytes = wire::encode_server(message);
-        for (id, viewer) in &self.viewers {
-            if viewer.channel_open {
-                self.surroundings.hub.send_message(id, bytes.clone());
-            }
+fn log_peer(session: &SessionId, viewer: ViewerId, event: PeerEvent) -> Event {
+    match &event {
+        PeerEvent::Connected { transport } => {
+            tracing::info!(%session, %viewer, ?transport, "a viewer is connected");
         }
-    }
-
-    fn send(&self, id: &ViewerId, message: &ServerMessage) {
-        self.surroundings
-            .hub
-            .send_message(id, wire::encode_server(message));
-    }
-
-    async fn end(mut self, reason: &str) {
-        tracing::info!(session = %self.id, reason, "a session ends");
-        self.change(|state| {
-            state.phase = Phase::Ended {
-                reason: reason.to_owned(),
-            };
-        });
-        for id in self.viewers.keys() {
-            self.surroundings.hub.disconnect(id);
+        PeerEvent::Disconnected { reason } => {
+            tracing::info!(%session, %viewer, reason, "a viewer is disconnected");
         }
-        match std::mem::replace(&mut self.life, Life::Stopped) {
-            Life::Running(engine) => engine.end().await,
-            // Its Chrome dies with the future.
-            Life::Starting(starting) => drop(starting),
-            Life::Stopped => {}
-        }
-        while self.pending.next().await.is_some() {}
+        _ => {}
     }
+    Event::Peer { viewer, event }
 }

@@ -35,14 +35,14 @@ pub struct Estimate {
     pub queue: Duration,
     /// What arrived in the last half second.
     pub acked: Bitrate,
-    /// How often each packet is sent again unasked, because so many get lost.
-    pub copies: usize,
+    /// How many duplicates of each packet are sent unasked, because so many get lost.
+    pub duplicates: usize,
 }
 
 impl Estimate {
     /// What is left for the picture.
     pub fn for_video(&self) -> Bitrate {
-        self.bitrate.part(FOR_VIDEO / (1 + self.copies) as f64)
+        self.bitrate.part(FOR_VIDEO / (1 + self.duplicates) as f64)
     }
 }
 
@@ -70,12 +70,12 @@ mod tests {
 
     #[test]
     fn packets_that_are_sent_twice_leave_half_for_the_picture() {
-        let estimate = |copies| Estimate {
+        let estimate = |duplicates| Estimate {
             bitrate: Bitrate::kbps(1000),
             backlog: Duration::ZERO,
             queue: Duration::ZERO,
             acked: Bitrate::kbps(0),
-            copies,
+            duplicates,
         };
         assert_eq!(estimate(0).for_video(), Bitrate::kbps(900));
         assert_eq!(estimate(1).for_video(), Bitrate::kbps(450));

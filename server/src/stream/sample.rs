@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 
 use crate::latency_trace::{EncodeTimes, PresentedInput};
 
@@ -12,6 +12,28 @@ use crate::latency_trace::{EncodeTimes, PresentedInput};
 pub enum Track {
     /// The page, in H.264.
     Video,
+    /// Of tests: that another track is no more than this.
+    #[cfg(test)]
+    Sound,
+}
+
+impl Track {
+    /// All there are.
+    pub const ALL: &[Track] = &[
+        Track::Video,
+        #[cfg(test)]
+        Track::Sound,
+    ];
+
+    /// Of its RTP clock, in ticks per second.
+    pub fn clock_rate(self) -> u32 {
+        match self {
+            // RFC 6184 §8.2.1.
+            Track::Video => 90_000,
+            #[cfg(test)]
+            Track::Sound => 48_000,
+        }
+    }
 }
 
 /// One encoded access unit, on its way to every subscriber.
@@ -21,7 +43,9 @@ pub struct Sample {
     pub track: Track,
     /// It can be decoded without any sample before it.
     pub keyframe: bool,
-    /// The encoded picture's, which may be smaller than the session's.
+    /// Of the picture that it shows.
+    pub geometry: Geometry,
+    /// Of the encoded picture, which may be smaller than the geometry's.
     pub size: VideoSize,
     /// When Chrome committed the newest pixels in it.
     pub at: Instant,

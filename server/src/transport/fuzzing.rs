@@ -3,17 +3,17 @@
 use bytes::BytesMut;
 
 use super::ice_tcp::next_datagram;
-use super::stun::{answered_transaction, asked_transaction, is_binding_success, requested_ufrag};
+use super::stun::{is_binding_success, request_transaction, requested_ufrag, success_transaction};
 pub use super::webrtc::fuzzing::{connection, sdp};
 
 /// A datagram of nobody we know: is it STUN, and whom does it ask for?
 pub fn stun(bytes: &[u8]) {
     if let Some(ufrag) = requested_ufrag(bytes) {
         assert!(!ufrag.contains(':'), "{ufrag}");
-        assert!(asked_transaction(bytes).is_some());
+        assert!(request_transaction(bytes).is_some());
     }
     assert_eq!(
-        answered_transaction(bytes).is_some(),
+        success_transaction(bytes).is_some(),
         is_binding_success(bytes)
     );
 }

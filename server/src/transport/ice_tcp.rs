@@ -1,4 +1,4 @@
-//! One TCP connection ↔ datagrams (RFC 4571: two bytes of length, then the datagram).
+//! ICE over TCP (RFC 6544): one TCP connection ↔ datagrams, each framed by two bytes of length (RFC 4571).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,10 +10,10 @@ use bytes::{Buf, BytesMut};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
-/// What browsers send in one frame is a datagram that would have fitted into UDP.
+/// Bytes of a received datagram. What browsers frame would have fitted into a UDP packet.
 const MAX_DATAGRAM: usize = 2048;
-/// What may wait for a slow viewer beside the kernel's own buffer: one keyframe and a little. A frame that finds more
-/// waiting is not begun.
+/// Bytes that may wait for a slow viewer beside the kernel's own buffer: one keyframe and a little. While more waits, no
+/// frame is begun.
 pub const BACKLOG: usize = 256 * 1024;
 
 /// Names a connection; never used twice.
@@ -21,21 +21,25 @@ pub type LinkId = u64;
 
 /// What a connection tells the hub.
 pub enum FromLink {
+    /// A datagram came, without its framing.
     Datagram(LinkId, BytesMut),
-    /// What waited has been sent.
+    /// The kernel has taken all that waited.
     Drained(LinkId),
+    /// The connection is over.
     Closed(LinkId),
 }
 
 /// The hub's end of a connection. Dropping it closes the connection.
 pub struct Link {
+    /// Our address.
     pub ours: SocketAddr,
+    /// The viewer's address.
     pub theirs: SocketAddr,
-    wire: Rc<Wire>,
+    shared: Rc<Shared>,
 }
 
 /// What the hub and the connection's task share; both run on the hub's thread.
-struct Wire {
+struct Shared {
     stream: TcpStream,
     waiting: RefCell<VecDeque<u8>>,
     more: Notify,
@@ -47,33 +51,38 @@ impl Link {
     pub fn open(id: LinkId, stream: TcpStream, hub: mpsc::Sender<FromLink>) -> io::Result<Link> {
         stream.set_nodelay(true)?;
         let (ours, theirs) = (stream.local_addr()?, stream.peer_addr()?);
-        let wire = Rc::new(Wire {
+        let shared = Rc::new(Shared {
             stream,
             waiting: RefCell::default(),
             more: Notify::new(),
             closed: Cell::new(false),
         });
-        tokio::task::spawn_local(serve(id, wire.clone(), hub));
-        Ok(Link { ours, theirs, wire })
+        tokio::task::spawn_local(serve(id, shared.clone(), hub));
+        Ok(Link {
+            ours,
+            theirs,
+            shared,
+        })
     }
 
     /// Bytes that the kernel has not taken yet.
     pub fn unsent(&self) -> usize {
-        self.wire.waiting.borrow().len()
+        self.shared.waiting.borrow().len()
     }
 
-    /// Whether so much waits already that another frame would only come late.
+    /// So much waits that another frame would only come late.
     pub fn is_behind(&self) -> bool {
-        self.wire.waiting.borrow().len() > BACKLOG
+        self.shared.waiting.borrow().len() > BACKLOG
     }
 
-    /// Sends now what the kernel takes, and the rest later. One that exceeds what even a whole keyframe needs is dropped.
+    /// Sends what the kernel takes now, and the rest later. Dropped while more waits than a whole keyframe needs, or if it is
+    /// longer than the framing can say.
     pub fn send(&self, datagram: &[u8]) {
         let Ok(length) = u16::try_from(datagram.len()) else {
             return;
         };
         let length = length.to_be_bytes();
-        let mut waiting = self.wire.waiting.borrow_mut();
+        let mut waiting = self.shared.waiting.borrow_mut();
         if waiting.len() > 4 * BACKLOG {
             return;
         }
@@ -83,42 +92,42 @@ impl Link {
             return;
         }
         let parts = [io::IoSlice::new(&length), io::IoSlice::new(datagram)];
-        // An error shows itself to the reading side as well.
-        let written = self.wire.stream.try_write_vectored(&parts).unwrap_or(0);
+        // The reading side sees the error as well.
+        let written = self.shared.stream.try_write_vectored(&parts).unwrap_or(0);
         if written < length.len() + datagram.len() {
             waiting.extend(length.iter().chain(datagram).skip(written));
-            self.wire.more.notify_one();
+            self.shared.more.notify_one();
         }
     }
 }
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.wire.closed.set(true);
-        self.wire.more.notify_one();
+        self.shared.closed.set(true);
+        self.shared.more.notify_one();
     }
 }
 
-async fn serve(id: LinkId, wire: Rc<Wire>, hub: mpsc::Sender<FromLink>) {
+async fn serve(id: LinkId, shared: Rc<Shared>, hub: mpsc::Sender<FromLink>) {
     let mut buffer = BytesMut::with_capacity(2 * MAX_DATAGRAM);
-    while !wire.closed.get() {
-        let has_waiting = !wire.waiting.borrow().is_empty();
-        let went_on = tokio::select! {
-            ready = wire.stream.readable() => match ready {
-                Ok(()) => read(id, &wire, &mut buffer, &hub).await,
+    while !shared.closed.get() {
+        let has_waiting = !shared.waiting.borrow().is_empty();
+        let goes_on = tokio::select! {
+            ready = shared.stream.readable() => match ready {
+                Ok(()) => read(id, &shared, &mut buffer, &hub).await,
                 Err(_) => false,
             },
-            ready = wire.stream.writable(), if has_waiting => match ready {
-                Ok(()) => match write(&wire) {
+            ready = shared.stream.writable(), if has_waiting => match ready {
+                Ok(()) => match write(&shared) {
                     Ok(true) => hub.send(FromLink::Drained(id)).await.is_ok(),
                     Ok(false) => true,
                     Err(_) => false,
                 },
                 Err(_) => false,
             },
-            () = wire.more.notified() => true,
+            () = shared.more.notified() => true,
         };
-        if !went_on {
+        if !goes_on {
             break;
         }
     }
@@ -129,12 +138,12 @@ async fn serve(id: LinkId, wire: Rc<Wire>, hub: mpsc::Sender<FromLink>) {
 /// `false` when the connection is over or breaks the framing.
 async fn read(
     id: LinkId,
-    wire: &Wire,
+    shared: &Shared,
     buffer: &mut BytesMut,
     hub: &mpsc::Sender<FromLink>,
 ) -> bool {
     buffer.reserve(2 * MAX_DATAGRAM);
-    match wire.stream.try_read_buf(buffer) {
+    match shared.stream.try_read_buf(buffer) {
         Ok(0) => return false,
         Ok(_) => {}
         Err(error) => return error.kind() == ErrorKind::WouldBlock,
@@ -150,14 +159,14 @@ async fn read(
 }
 
 /// `Ok(true)` when nothing waits any more.
-fn write(wire: &Wire) -> io::Result<bool> {
-    let mut waiting = wire.waiting.borrow_mut();
+fn write(shared: &Shared) -> io::Result<bool> {
+    let mut waiting = shared.waiting.borrow_mut();
     loop {
         let (front, _) = waiting.as_slices();
         if front.is_empty() {
             return Ok(true);
         }
-        match wire.stream.try_write(front) {
+        match shared.stream.try_write(front) {
             Ok(written) => drop(waiting.drain(..written)),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(error),
@@ -165,10 +174,12 @@ fn write(wire: &Wire) -> io::Result<bool> {
     }
 }
 
-/// No datagram is so long: the stream is something else.
+/// The framing announces a datagram that no browser sends.
+#[derive(Debug, PartialEq)]
 pub(super) struct TooLong;
 
-/// Takes the first whole datagram off the buffer. Says that one is too long before having read it.
+/// Takes the first whole datagram off the buffer; `None` until it is whole. That one is too long is known by its length
+/// alone.
 pub(super) fn next_datagram(buffer: &mut BytesMut) -> Option<Result<BytesMut, TooLong>> {
     let length = usize::from(u16::from_be_bytes(*buffer.first_chunk()?));
     if length > MAX_DATAGRAM {
@@ -186,25 +197,48 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn framed(datagrams: &[Vec<u8>]) -> Vec<u8> {
+        let frame = |datagram: &Vec<u8>| {
+            let length = u16::try_from(datagram.len()).unwrap().to_be_bytes();
+            [&length[..], datagram].concat()
+        };
+        datagrams.iter().flat_map(frame).collect()
+    }
+
+    /// What is read when the stream arrives in these pieces, and whether it broke the framing.
+    fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
+        let (mut buffer, mut datagrams) = (BytesMut::new(), Vec::new());
+        for piece in pieces {
+            buffer.extend_from_slice(piece);
+            while let Some(datagram) = next_datagram(&mut buffer) {
+                let Ok(datagram) = datagram else {
+                    return (datagrams, true);
+                };
+                datagrams.push(datagram.to_vec());
+            }
+        }
+        (datagrams, false)
+    }
+
     proptest! {
         #[test]
         fn datagrams_are_whole_however_the_stream_was_cut(
             datagrams in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..50), 0..20),
             cut in 1usize..40,
         ) {
-            let mut stream = Vec::new();
-            for datagram in &datagrams {
-                stream.extend(u16::try_from(datagram.len()).unwrap().to_be_bytes());
-                stream.extend(datagram);
-            }
-            let (mut buffer, mut read) = (BytesMut::new(), Vec::new());
-            for piece in stream.chunks(cut) {
-                buffer.extend_from_slice(piece);
-                while let Some(Ok(datagram)) = next_datagram(&mut buffer) {
-                    read.push(datagram.to_vec());
-                }
-            }
-            prop_assert_eq!(read, datagrams);
+            let stream = framed(&datagrams);
+            prop_assert_eq!(read(stream.chunks(cut)), (datagrams, false));
+        }
+
+        #[test]
+        fn any_bytes_are_read_alike_however_they_were_cut(
+            stream in proptest::collection::vec(prop_oneof![0u8..9, any::<u8>()], 0..300),
+            at in any::<proptest::sample::Index>(),
+        ) {
+            let (head, tail) = stream.split_at(at.index(stream.len() + 1));
+            let whole = read([&stream[..]].into_iter());
+            prop_assert_eq!(read([head, tail].into_iter()), whole.clone());
+            prop_assert_eq!(read(stream.chunks(1)), whole);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ use crate::bitrate::Bitrate;
 use crate::stream::{Downlink, Sample};
 
 // Before there is a peer: sockets.
+mod datagram;
 mod listen;
 // A peer's transport.
 mod webrtc;
@@ -22,6 +23,7 @@ mod websocket;
 // All peers: which datagram is whose, frame → packets → everybody.
 mod hub;
 mod ice_tcp;
+mod output;
 mod routes;
 mod stun;
 
@@ -29,7 +31,9 @@ mod stun;
 pub mod fuzzing;
 
 use crate::congestion::sender_state::SenderState;
-use hub::{Order, PeerKey};
+use crate::stream::SubscriberId;
+use crate::sync::lock;
+use hub::Command;
 use listen::Listeners;
 use webrtc::connection::Connection;
 use webrtc::offer::Offer;
@@ -137,7 +141,7 @@ pub enum TransportKind {
 /// Samples that wait for the hub. It needs 0.1 ms for one, so more than a few means it is stuck.
 const WAITING_SAMPLES: usize = 32;
 /// Messages and offers that wait for the hub.
-const WAITING_ORDERS: usize = 1024;
+const WAITING_COMMANDS: usize = 1024;
 
 /// Handle of the thread that owns the sockets and all peers. Cheap to clone; dropping the last clone closes every peer
 /// and joins the thread.
@@ -157,7 +161,7 @@ struct Shared {
     /// Viewers to disconnect; a list, so that it never finds a queue full.
     leaving: Mutex<Vec<ViewerId>>,
     /// Web sockets that are no more; likewise.
-    closed: Mutex<Vec<PeerKey>>,
+    closed: Mutex<Vec<SubscriberId>>,
 }
 
 /// Ends the thread when the last handle goes.
@@ -170,7 +174,7 @@ struct Owner {
 }
 
 struct Queues {
-    orders: mpsc::Sender<Order>,
+    commands: mpsc::Sender<Command>,
     samples: mpsc::Sender<(SessionId, Sample)>,
 }
 
@@ -184,14 +188,22 @@ impl Hub {
         let port = listeners.port;
         let local = Arc::new(listeners.candidates(&options.public_ips));
         let shared = Arc::new(Shared::default());
-        let (orders, waiting_orders) = mpsc::channel(WAITING_ORDERS);
+        let (commands, waiting_commands) = mpsc::channel(WAITING_COMMANDS);
         let (samples, waiting_samples) = mpsc::channel(WAITING_SAMPLES);
         let (started, start) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("peers".to_owned())
             .spawn({
                 let shared = shared.clone();
-                move || hub::run(listeners, shared, waiting_orders, waiting_samples, started)
+                move || {
+                    hub::run(
+                        listeners,
+                        shared,
+                        waiting_commands,
+                        waiting_samples,
+                        started,
+                    )
+                }
             })
             .map_err(HubError::Thread)?;
         match start.await {
@@ -203,7 +215,7 @@ impl Hub {
             thread: Arc::new(Owner {
                 port,
                 local,
-                queues: Some(Queues { orders, samples }),
+                queues: Some(Queues { commands, samples }),
                 thread: Mutex::new(Some(thread)),
             }),
         })
@@ -222,7 +234,7 @@ impl Hub {
         let offer = Offer::read(&request.offer)?;
 
         let (reply, restarted) = oneshot::channel();
-        self.order(Order::Restart {
+        self.send(Command::Restart {
             viewer: request.viewer.clone(),
             offer: offer.clone(),
             reply,
@@ -245,7 +257,7 @@ impl Hub {
         };
 
         let (reply, admitted) = oneshot::channel();
-        self.order(Order::Admit {
+        self.send(Command::Admit {
             session: request.session,
             viewer: request.viewer,
             connection: Box::new(connection),
@@ -272,7 +284,7 @@ impl Hub {
         } = request;
         let (socket, outgoing) = Socket::new(ceiling, adapt, Instant::now());
         let (reply, attached) = oneshot::channel();
-        self.order(Order::Attach {
+        self.send(Command::Attach {
             session,
             viewer,
             socket: Box::new(socket),
@@ -280,21 +292,21 @@ impl Hub {
             reply,
         })
         .await?;
-        let key = attached.await.map_err(|_| PeerError::HubGone)??;
-        Ok((SocketEnd::new(self.clone(), key), outgoing))
+        let subscriber = attached.await.map_err(|_| PeerError::HubGone)??;
+        Ok((SocketEnd::new(self.clone(), subscriber), outgoing))
     }
 
-    fn forget_socket(&self, key: PeerKey) {
-        lock(&self.shared.closed).push(key);
+    fn close_socket(&self, subscriber: SubscriberId) {
+        lock(&self.shared.closed).push(subscriber);
         // If the queue is full, the hub comes by anyway.
-        let _ = self.thread.queues().orders.try_send(Order::Look);
+        let _ = self.thread.queues().commands.try_send(Command::Wake);
     }
 
     /// Closes the viewer's peers, if there are any; not reported back.
     pub fn disconnect(&self, viewer: &ViewerId) {
         lock(&self.shared.leaving).push(viewer.clone());
         // If the queue is full, the hub comes by anyway.
-        let _ = self.thread.queues().orders.try_send(Order::Look);
+        let _ = self.thread.queues().commands.try_send(Command::Wake);
     }
 
     /// From now on the downlink tells what the session's subscribers need of its encoder, who is a new one. Dropping it
@@ -304,18 +316,18 @@ impl Hub {
         session: SessionId,
         downlink: Arc<Downlink>,
     ) -> Result<(), PeerError> {
-        self.order(Order::OpenStream { session, downlink }).await
+        self.send(Command::OpenStream { session, downlink }).await
     }
 
     /// This viewer acts: from now on its link sets the pace of the session's stream. While it is not connected, the
     /// first who is does. Never blocks.
     pub fn set_pacesetter(&self, session: &SessionId, viewer: &ViewerId) {
-        let order = Order::SetPacesetter {
+        let command = Command::SetPacesetter {
             session: session.clone(),
             viewer: viewer.clone(),
         };
         // Overwhelmed: the downlink does not name it, so the next input asks again.
-        let _ = self.thread.queues().orders.try_send(order);
+        let _ = self.thread.queues().commands.try_send(command);
     }
 
     /// To every subscriber of the session's stream, who each start with a keyframe. Never blocks.
@@ -333,25 +345,25 @@ impl Hub {
         let _ = self
             .thread
             .queues()
-            .orders
-            .try_send(Order::SkipToLive { viewer });
+            .commands
+            .try_send(Command::SkipToLive { viewer });
     }
 
     /// On the viewer's reliable `control` channel. `false` if that is not open, or the hub is overwhelmed; a viewer who
     /// does not take its messages is disconnected.
     pub fn send_message(&self, viewer: &ViewerId, message: Vec<u8>) -> bool {
         let send = || {
-            let order = Order::Message {
+            let command = Command::Message {
                 viewer: viewer.clone(),
                 message,
             };
-            self.thread.queues().orders.try_send(order).is_ok()
+            self.thread.queues().commands.try_send(command).is_ok()
         };
         lock(&self.shared.open).contains(viewer) && send()
     }
 
-    async fn order(&self, order: Order) -> Result<(), PeerError> {
-        let sent = self.thread.queues().orders.send(order).await;
+    async fn send(&self, command: Command) -> Result<(), PeerError> {
+        let sent = self.thread.queues().commands.send(command).await;
         sent.map_err(|_| PeerError::HubGone)
     }
 }
@@ -366,16 +378,11 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // The thread ends when nobody can give it orders any more.
+        // The thread ends when nobody can send it commands any more.
         self.queues = None;
         if let Some(thread) = lock(&self.thread).take() {
             // A panic there has been reported by the panic hook already.
             let _ = thread.join();
         }
     }
-}
-
-/// A panic while holding one of these leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::SocketAddr;
 
-use crate::transport::stun::{TransactionId, answered_transaction, requested_ufrag};
+use crate::transport::stun::{TransactionId, requested_ufrag, success_transaction};
 
 /// Addresses of one peer: it moves between networks, and browsers try several ways at once.
 const MAX_ADDRESSES: usize = 16;
@@ -100,7 +100,7 @@ impl<Key: Copy + Eq + Hash> Routes<Key> {
     }
 
     fn find_by_check(&self, datagram: &[u8]) -> Option<Key> {
-        self.by_check.get(&answered_transaction(datagram)?).copied()
+        self.by_check.get(&success_transaction(datagram)?).copied()
     }
 
     pub fn remove(&mut self, key: Key) {

@@ -1,4 +1,5 @@
-//! Pure: which peer a STUN binding request asks for (RFC 8489, RFC 8445 §7.2.2).
+//! Pure: a datagram → the peer that a STUN binding request names, and the transaction of a request or a response (RFC 8489,
+//! RFC 8445 §7.2.2). Comprehends no more of STUN than that; the ICE agent does the rest.
 
 const HEADER: usize = 20;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
@@ -8,8 +9,8 @@ const USERNAME: u16 = 0x0006;
 /// RFC 8445 §5.3 allows 256 characters on each side of the colon.
 const MAX_USERNAME: usize = 513;
 
-/// The receiver's half of the USERNAME of a well-formed binding request: the `ice-ufrag` of our answer. Nothing is proven
-/// yet; the ICE agent checks the request's integrity.
+/// The `ice-ufrag` of our answer: the part of USERNAME before the colon, in a well-formed binding request. Nothing is
+/// proven yet; the ICE agent checks MESSAGE-INTEGRITY.
 pub fn requested_ufrag(datagram: &[u8]) -> Option<&str> {
     let header = datagram.get(..HEADER)?;
     let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -36,16 +37,16 @@ pub fn requested_ufrag(datagram: &[u8]) -> Option<&str> {
     }
 }
 
-/// What ties an answer to its request (RFC 8489 §5).
+/// Ties a response to its request (RFC 8489 §5).
 pub type TransactionId = [u8; 12];
 
-/// Of a request that we send.
-pub fn asked_transaction(datagram: &[u8]) -> Option<TransactionId> {
+/// Of a binding request.
+pub fn request_transaction(datagram: &[u8]) -> Option<TransactionId> {
     transaction_of(datagram, BINDING_REQUEST)
 }
 
-/// Of a success that comes back for it.
-pub fn answered_transaction(datagram: &[u8]) -> Option<TransactionId> {
+/// Of a binding success response.
+pub fn success_transaction(datagram: &[u8]) -> Option<TransactionId> {
     transaction_of(datagram, BINDING_SUCCESS)
 }
 
@@ -59,9 +60,9 @@ fn transaction_of(datagram: &[u8], kind: [u8; 2]) -> Option<TransactionId> {
     })
 }
 
-/// An answer that says: the request was ours and its integrity is proven.
+/// A binding success response. When our ICE agent sends one, it has checked the integrity of the request.
 pub fn is_binding_success(datagram: &[u8]) -> bool {
-    answered_transaction(datagram).is_some()
+    success_transaction(datagram).is_some()
 }
 
 #[cfg(test)]
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_request_is_none() {
+    fn a_truncated_request_is_none() {
         let whole = request("ours:theirs");
         for length in 0..whole.len() {
             assert_eq!(requested_ufrag(&whole[..length]), None);
@@ -111,6 +112,43 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] = byte;
             let _ = requested_ufrag(&bytes);
+        }
+
+        #[test]
+        fn what_lacks_the_header_of_a_binding_message_is_none(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let starts_with = |kind: [u8; 2]| bytes.len() >= HEADER && bytes[..2] == kind && bytes[4..8] == MAGIC_COOKIE;
+            prop_assert_eq!(is_binding_success(&bytes), starts_with(BINDING_SUCCESS));
+            prop_assert_eq!(request_transaction(&bytes).is_some(), starts_with(BINDING_REQUEST));
+            prop_assert!(requested_ufrag(&bytes).is_none() || starts_with(BINDING_REQUEST));
+        }
+
+        #[test]
+        fn a_request_is_never_taken_for_a_success(ours in "[a-z0-9+/]{4,32}", theirs in "[a-z0-9+/]{4,32}") {
+            let bytes = request(&format!("{ours}:{theirs}"));
+            prop_assert_eq!(requested_ufrag(&bytes), Some(&ours[..]));
+            prop_assert_eq!(request_transaction(&bytes), Some([7; 12]));
+            prop_assert!(!is_binding_success(&bytes));
+        }
+
+        #[test]
+        fn attributes_of_any_kind_and_length_are_read_without_panic(
+            attributes in proptest::collection::vec((any::<u8>(), 0u16..40, proptest::collection::vec(any::<u8>(), 0..40)), 0..5),
+        ) {
+            let mut body = Vec::new();
+            for (kind, length, value) in attributes {
+                body.extend([0, kind % 8]);
+                body.extend(length.to_be_bytes());
+                body.extend(value);
+            }
+            body.resize(body.len().next_multiple_of(4), 0);
+            let mut message = BINDING_REQUEST.to_vec();
+            message.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
+            message.extend(MAGIC_COOKIE);
+            message.extend([7; 12]);
+            message.extend(body);
+            if let Some(ufrag) = requested_ufrag(&message) {
+                prop_assert!(ufrag.len() < MAX_USERNAME && !ufrag.contains(':'));
+            }
         }
     }
 }

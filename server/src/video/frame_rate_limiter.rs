@@ -19,6 +19,7 @@ pub struct FrameRateLimiter {
 }
 
 impl FrameRateLimiter {
+    /// `frame_rate`: frames per second.
     pub fn new(frame_rate: u32) -> FrameRateLimiter {
         FrameRateLimiter {
             interval: Duration::from_secs(1) / frame_rate.max(1),
@@ -38,6 +39,7 @@ impl FrameRateLimiter {
         even.max(apart)
     }
 
+    /// A frame is being made.
     pub fn encoded(&mut self, now: Instant) {
         let even_at = self.even_at.map_or(now, |even_at| even_at.max(now));
         self.even_at = Some(even_at + self.interval.div_f64(MARGIN));

@@ -12,15 +12,22 @@ use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
 use crate::picture::I420;
-use crate::video::rate_control::refinement::Qp;
+use crate::video::rate_control::quantizer::{FIXED_BITRATE, Qp};
 
 /// Why openh264 cannot do it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EncodeError {
+    /// Beyond H.264's level 5.2.
     #[error("the video encoder takes pictures of up to 3840×2160 (or 2160×3840); {0} is too large")]
     TooLarge(VideoSize),
-    #[error("the video encoder could not {step} (openh264 code {code})")]
-    Codec { step: &'static str, code: i32 },
+    #[error("openh264 {call} failed: {code}")]
+    Codec {
+        /// Of its C interface.
+        call: &'static str,
+        /// What it returned.
+        code: i32,
+    },
+    /// Too many threads.
     #[error("the operating system refuses another thread")]
     Thread,
 }
@@ -28,8 +35,11 @@ pub enum EncodeError {
 /// What the codec is opened with. Rate control keeps below the ceiling; a quantizer of its own does not.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
+    /// Of every picture.
     pub size: VideoSize,
+    /// What the codec's own rate control keeps to.
     pub ceiling: Bitrate,
+    /// Frames per second, at most 60.
     pub frame_rate: u32,
     /// One slice is encoded by one thread.
     pub slices: u32,
@@ -61,22 +71,26 @@ pub struct H264 {
 // SAFETY: openh264 keeps no thread-local state; the encoder may move between threads, and `&mut self` keeps calls apart.
 unsafe impl Send for H264 {}
 
-/// Better than this cannot be seen, and only costs bits.
-const BEST_QP: i32 = 12;
-/// Worse than this only saves a few bits more. A moving picture on a narrow link may come here.
-const WORST_QP: i32 = 48;
+/// openh264 takes no more frames a second.
+const HIGHEST_FRAME_RATE: u32 = 60;
 /// A keyframe may be as large as this many mean frames. openh264 aims at it, and misses by a factor of two or so.
 const KEYFRAME_TO_MEAN_PERCENT: i32 = 400;
 /// H.264 table E-3 to E-5: ITU-R BT.709.
 const BT709: u8 = 1;
 
-impl H264 {
-    pub fn open(settings: Settings) -> Result<H264, EncodeError> {
-        let (width, height) = (settings.size.width(), settings.size.height());
-        if width.max(height) > 3840 || width.min(height) > 2160 {
-            return Err(EncodeError::TooLarge(settings.size));
-        }
+/// Whether pictures of this size can be encoded.
+pub fn check_size(size: VideoSize) -> Result<(), EncodeError> {
+    let (width, height) = (size.width(), size.height());
+    match width.max(height) > 3840 || width.min(height) > 2160 {
+        true => Err(EncodeError::TooLarge(size)),
+        false => Ok(()),
+    }
+}
 
+impl H264 {
+    /// A codec whose first frame is a keyframe.
+    pub fn open(settings: Settings) -> Result<H264, EncodeError> {
+        check_size(settings.size)?;
         let mut raw: *mut sys::ISVCEncoder = ptr::null_mut();
         // SAFETY: openh264 writes a valid encoder into `raw` or fails.
         let code = unsafe { sys::source::APILoader::WelsCreateSVCEncoder(&raw mut raw) };
@@ -84,7 +98,7 @@ impl H264 {
             (0, Some(encoder)) => encoder,
             _ => {
                 return Err(EncodeError::Codec {
-                    step: "be made",
+                    call: "WelsCreateSVCEncoder",
                     code,
                 });
             }
@@ -103,7 +117,7 @@ impl H264 {
 
         // It writes to stderr by itself otherwise.
         codec.set_option(
-            "be quiet",
+            "SetOption(TRACE_LEVEL)",
             sys::ENCODER_OPTION_TRACE_LEVEL,
             sys::WELS_LOG_QUIET,
         )?;
@@ -114,7 +128,7 @@ impl H264 {
                 .GetDefaultParams
                 .ok_or_else(|| missing("GetDefaultParams"))?;
             let code = defaults(codec.encoder.as_ptr(), &raw mut *codec.parameters);
-            check("tell its defaults", code)?;
+            check("GetDefaultParams", code)?;
         }
         describe(&settings, &mut codec.parameters);
         // SAFETY: the parameters live through the call, which copies them.
@@ -123,7 +137,7 @@ impl H264 {
                 .InitializeExt
                 .ok_or_else(|| missing("InitializeExt"))?;
             check(
-                "start",
+                "InitializeExt",
                 initialize(codec.encoder.as_ptr(), &raw const *codec.parameters),
             )?;
         }
@@ -149,7 +163,7 @@ impl H264 {
             self.parameters.sSpatialLayers[0].iDLayerQp = qp.into();
             self.parameters.iRCMode = sys::RC_OFF_MODE;
             self.set_option(
-                "change its quantizer",
+                "SetOption(SVC_ENCODE_PARAM_EXT)",
                 sys::ENCODER_OPTION_SVC_ENCODE_PARAM_EXT,
                 *self.parameters,
             )?;
@@ -159,7 +173,7 @@ impl H264 {
                 Some(_) => sys::RC_OFF_MODE,
                 None => sys::RC_BITRATE_MODE,
             };
-            self.set_option("change its rate control", sys::ENCODER_OPTION_RC_MODE, mode)?;
+            self.set_option("SetOption(RC_MODE)", sys::ENCODER_OPTION_RC_MODE, mode)?;
         }
         self.quantizer = quantizer;
         Ok(())
@@ -167,11 +181,11 @@ impl H264 {
 
     /// How often pictures really come: rate control gives each its share of the bitrate.
     pub fn set_frame_rate(&mut self, frame_rate: f32) -> Result<(), EncodeError> {
-        let frame_rate = frame_rate.clamp(1.0, 60.0);
+        let frame_rate = frame_rate.clamp(1.0, HIGHEST_FRAME_RATE as f32);
         self.parameters.fMaxFrameRate = frame_rate;
         self.parameters.sSpatialLayers[0].fFrameRate = frame_rate;
         self.set_option(
-            "change its frame rate",
+            "SetOption(FRAME_RATE)",
             sys::ENCODER_OPTION_FRAME_RATE,
             frame_rate,
         )
@@ -207,7 +221,7 @@ impl H264 {
                 .EncodeFrame
                 .ok_or_else(|| missing("EncodeFrame"))?;
             check(
-                "encode a picture",
+                "EncodeFrame",
                 encode(
                     self.encoder.as_ptr(),
                     &raw const source,
@@ -252,7 +266,7 @@ impl H264 {
 
     fn set_option<T>(
         &self,
-        step: &'static str,
+        call: &'static str,
         option: sys::ENCODER_OPTION,
         mut value: T,
     ) -> Result<(), EncodeError> {
@@ -260,7 +274,7 @@ impl H264 {
         unsafe {
             let set = self.calls.SetOption.ok_or_else(|| missing("SetOption"))?;
             check(
-                step,
+                call,
                 set(self.encoder.as_ptr(), option, (&raw mut value).cast()),
             )
         }
@@ -285,7 +299,7 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
         i32::from(settings.size.height()),
     );
     let bits = i32::try_from(settings.ceiling.as_bps()).unwrap_or(i32::MAX);
-    let frame_rate = settings.frame_rate.clamp(1, 60) as f32;
+    let frame_rate = settings.frame_rate.clamp(1, HIGHEST_FRAME_RATE) as f32;
 
     // Screen mode finds scrolled blocks, for twice the time and no fewer bits where they matter.
     parameters.iUsageType = sys::CAMERA_VIDEO_REAL_TIME;
@@ -299,14 +313,14 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
     // Rate control keeps a scrolling page at its target by the quantizer alone. Allowed to skip, it pays for a keyframe
     // with seconds of stillness: of 300 frames of scrolling text after one, it leaves out 140 at 720p, 285 at 1080p.
     parameters.bEnableFrameSkip = false;
-    parameters.iMinQp = BEST_QP;
-    parameters.iMaxQp = WORST_QP;
+    parameters.iMinQp = FIXED_BITRATE.finest.into();
+    parameters.iMaxQp = FIXED_BITRATE.coarsest.into();
     parameters.iIdrBitrateRatio = KEYFRAME_TO_MEAN_PERCENT;
-    // KeyframeThrottle come when somebody needs one.
+    // Keyframes come when somebody needs one.
     parameters.uiIntraPeriod = 0;
     // A page that changes altogether is not worth an unasked keyframe.
     parameters.bEnableSceneChangeDetect = false;
-    // EncodeTimes for faces in front of walls; they blur text.
+    // Made for faces in front of walls; they blur text.
     parameters.bEnableBackgroundDetection = false;
     parameters.bEnableAdaptiveQuant = false;
     parameters.bEnableDenoise = false;
@@ -342,16 +356,13 @@ fn describe(settings: &Settings, parameters: &mut sys::SEncParamExt) {
 }
 
 fn missing(call: &'static str) -> EncodeError {
-    EncodeError::Codec {
-        step: call,
-        code: -1,
-    }
+    EncodeError::Codec { call, code: -1 }
 }
 
-fn check(step: &'static str, code: i32) -> Result<(), EncodeError> {
+fn check(call: &'static str, code: i32) -> Result<(), EncodeError> {
     match code {
         sys::cmResultSuccess => Ok(()),
-        code => Err(EncodeError::Codec { step, code }),
+        code => Err(EncodeError::Codec { call, code }),
     }
 }
 

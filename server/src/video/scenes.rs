@@ -5,6 +5,9 @@ use std::sync::mpsc;
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 
+use shared::geometry::Geometry;
+use std::time::Duration;
+
 use super::*;
 use crate::video::testing::{psnr, text};
 use crate::video::tests::OPTIONS;
@@ -27,10 +30,10 @@ struct Played {
 
 impl Scene {
     fn play(&self) -> Played {
-        let latest = Mailbox::new(VideoSize::HD);
+        let mailbox = Mailbox::new();
         let gate = Arc::new(Downlink::new(self.link.part(0.9), OPTIONS.frame_rate, {
-            let latest = latest.clone();
-            move || latest.nudge()
+            let mailbox = mailbox.clone();
+            move || mailbox.notify()
         }));
         let (send, frames) = mpsc::channel();
         let (link, way) = (self.link, gate.clone());
@@ -38,7 +41,7 @@ impl Scene {
             adapt: true,
             ..OPTIONS
         };
-        let encoder = Encoder::start(options, latest.clone(), gate.clone(), move |frame| {
+        let encoder = Encoder::start(options, mailbox.clone(), gate.clone(), move |frame| {
             way.set_ready_at(frame.encoded_at + link.time_for(frame.data.len()));
             let _ = send.send(frame);
         })
@@ -55,7 +58,7 @@ impl Scene {
             let drawn_at = Instant::now();
             step += 1;
             page = text(step * self.scroll);
-            show(&latest, &page);
+            show(&mailbox, &page);
             std::thread::sleep(Duration::from_millis(16).saturating_sub(drawn_at.elapsed()));
         }
         let mut rests = Instant::now();
@@ -64,7 +67,7 @@ impl Scene {
             std::thread::sleep(gate.wait(rests).unwrap_or_default());
             rests = Instant::now();
             page = text(1_000_000);
-            show(&latest, &page);
+            show(&mailbox, &page);
         }
         let mut decoder = Decoder::new().unwrap();
         let (mut sizes, mut late, mut exact) = (Vec::new(), 0, None::<(Duration, f64)>);
@@ -106,11 +109,15 @@ impl Scene {
     }
 }
 
-fn show(latest: &Mailbox, page: &I420) {
-    latest.publish(Instant::now(), |canvas| {
-        canvas.copy_rows(page, 0..720);
-        0..720
-    });
+fn show(mailbox: &Mailbox, page: &I420) {
+    mailbox.publish(
+        Geometry::unscaled(VideoSize::HD),
+        Instant::now(),
+        |canvas| {
+            canvas.copy_rows(page, 0..720);
+            0..720
+        },
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A server function's typed error → its HTTP status: the functions themselves all answer with 500.
+//! A server function's [`ApiError`] → its HTTP status: `server_fn` itself responds to every error with 500.
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -9,14 +9,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use shared::error::ApiError;
 
-/// An error is a sentence.
-const MAX_ERROR: usize = 64 * 1024;
+/// In bytes: the body of an error is a sentence.
+const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// An error that is found before any function runs.
 pub fn refusal(error: ApiError) -> Response {
     (status(&error), Json(error)).into_response()
 }
 
+/// Middleware of the pages and server functions.
 pub async fn typed_status(request: Request, next: Next) -> Response {
     let is_function = request.uri().path().starts_with("/api/");
     let response = next.run(request).await;
@@ -24,7 +25,7 @@ pub async fn typed_status(request: Request, next: Next) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let Ok(bytes) = to_bytes(body, MAX_ERROR).await else {
+    let Ok(bytes) = to_bytes(body, MAX_ERROR_BODY).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     if let Ok(error) = serde_json::from_slice::<ApiError>(&bytes) {

@@ -1,7 +1,8 @@
-//! HTTP: the pages, the server functions, viewers' web sockets, health and metrics.
+//! HTTP: pages, server functions, viewers' web sockets, health and metrics.
 
-// A server function's way: a body that it can read, and its error's status.
+// A server function's way: who calls, a body that it can read, and its error's status.
 mod body;
+mod caller;
 mod errors;
 mod socket;
 #[cfg(test)]
@@ -14,6 +15,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -21,7 +23,7 @@ use axum::routing::get;
 use client::api::{self, Backend};
 use client::app::{App, shell};
 use leptos::config::{Env, LeptosOptions};
-use leptos::prelude::provide_context;
+use leptos::prelude::{provide_context, use_context};
 use leptos::server_fn::axum::register_explicit;
 use leptos_axum::{LeptosRoutes, generate_route_list};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -29,16 +31,16 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::access::{Access, guard};
+use crate::access::{Access, require_access};
 use crate::sessions::Sessions;
 
 /// The largest body is an SDP offer or pasted text, escaped as JSON.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// Everything the server answers.
+/// All routes of the server. `access` guards everything but `/healthz`.
 pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> Router {
     register_server_functions();
-    let config = &sessions.surroundings().config;
+    let config = &sessions.services().config;
     let options = LeptosOptions::builder()
         .output_name("farpane")
         .site_root(config.site_root.to_string_lossy().into_owned())
@@ -47,7 +49,13 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         .env(Env::PROD)
         .build();
     let backend: Arc<dyn Backend> = Arc::new(sessions.clone());
-    let provide = move || provide_context(Arc::clone(&backend));
+    let provide = move || {
+        provide_context(Arc::clone(&backend));
+        // Absent while the list of routes is made.
+        if let Some(parts) = use_context::<Parts>() {
+            provide_context(caller::caller(&parts.headers));
+        }
+    };
     let files = ServeDir::new(config.site_root.join("pkg")).precompressed_gzip();
     let pages = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), provide, {
@@ -56,12 +64,12 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         })
         .route_layer(from_fn(body::only_objects))
         .layer(from_fn(errors::typed_status))
-        // Pages show what runs now.
+        // Pages contain the present list of sessions.
         .layer(header(CACHE_CONTROL, "no-store"))
         .with_state(options);
     let files = Router::new()
         .nest_service("/pkg", files)
-        // Without a version in their names, they are asked for each time, and rarely sent.
+        // Their names have no version, so browsers revalidate them.
         .layer(header(CACHE_CONTROL, "no-cache"));
     let guarded = pages
         .merge(files)
@@ -77,16 +85,16 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
             })
             .with_state(sessions),
         )
-        .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
+        .fallback(|| async { (StatusCode::NOT_FOUND, "Not found.") })
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(from_fn_with_state(access, guard));
+        .layer(from_fn_with_state(access, require_access));
     Router::new()
         .route("/healthz", get(|| async { "ok\n".into_response() }))
         .merge(guarded)
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(REFERRER_POLICY, "no-referrer"))
-        // Nobody frames a remote browser to have it clicked.
+        // Against clickjacking.
         .layer(header(
             CONTENT_SECURITY_POLICY,
             "frame-ancestors 'self'; base-uri 'none'; object-src 'none'",
@@ -97,7 +105,7 @@ fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<Heade
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
-/// By name: a linker may drop what only registers itself.
+/// By name: a linker may drop functions that register themselves.
 pub fn register_server_functions() {
     register_explicit::<api::Open>();
     register_explicit::<api::Sessions>();

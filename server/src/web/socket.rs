@@ -71,9 +71,9 @@ async fn serve(socket: WebSocket, end: SocketEnd, outgoing: Receiver<Bytes>) {
 async fn hear(mut stream: SplitStream<WebSocket>, end: &SocketEnd) {
     while let Ok(Some(came)) = timeout(SILENT_FOR, stream.next()).await {
         let is_heard = match came {
-            Ok(Message::Binary(bytes)) => end.hear(bytes).await,
+            Ok(Message::Binary(bytes)) => end.on_message(bytes).await,
             // None of ours is text; it is answered like anything that cannot be read.
-            Ok(Message::Text(_)) => end.hear(Bytes::new()).await,
+            Ok(Message::Text(_)) => end.on_message(Bytes::new()).await,
             Ok(Message::Ping(_) | Message::Pong(_)) => true,
             Ok(Message::Close(_)) => false,
             Err(error) => {

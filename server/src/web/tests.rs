@@ -118,9 +118,9 @@ impl Answer {
 }
 
 fn config(site: &Path) -> Config {
-    let typed = ["farpane", "serve", "--listen", HERE, "--token", TOKEN];
-    let Command::Serve(typed) = Cli::parse_from(typed).command;
-    let mut config = typed.check(String::new).unwrap();
+    let flags = ["farpane", "serve", "--listen", HERE, "--token", TOKEN];
+    let Command::Serve(settings) = Cli::parse_from(flags).command;
+    let mut config = settings.validate(String::new).unwrap();
     config.site_root = site.to_owned();
     config
 }

@@ -33,7 +33,7 @@ use rustix::{
     process::{Pid, Signal, getuid, kill_process_group, test_kill_process_group},
 };
 use shared::{
-    geometry::{PointInVideo, VideoSize},
+    geometry::{Geometry, PointInPage, VideoSize},
     input::PointerButton,
     latency::InputId,
 };
@@ -172,9 +172,9 @@ pub struct Screen {
 impl Screen {
     pub fn open(html: &str) -> Screen {
         let size = VideoSize::HD;
-        let latest = Mailbox::new(size);
+        let latest = Mailbox::new();
         let options = DisplayOptions {
-            size,
+            geometry: Geometry::unscaled(size),
             frame_rate: 60,
         };
         let downlink = Arc::new(Downlink::new(
@@ -193,15 +193,18 @@ impl Screen {
         let reader = std::thread::spawn({
             let (latest, seen) = (latest.clone(), seen.clone());
             move || {
-                let mut newest = I420::black(size);
+                let mut newest = None;
                 loop {
-                    let marks = match latest.wait(&mut newest) {
-                        Wake::Picture(taken) => taken.marks,
-                        Wake::Nudge => Vec::new(),
+                    let inputs = match latest.wait(&mut newest, None) {
+                        Wake::Picture(update) => update.inputs,
+                        Wake::Notified => Vec::new(),
                         Wake::Closed => break,
                     };
-                    let middle = colour(&newest, 640, 360);
-                    seen.course.lock().unwrap().push((middle, marks));
+                    let Some(newest) = &newest else {
+                        continue;
+                    };
+                    let middle = colour(newest, 640, 360);
+                    seen.course.lock().unwrap().push((middle, inputs));
                     let mut picture = seen.picture.lock().unwrap();
                     *picture = (newest.clone(), picture.1 + 1);
                     seen.changed.notify_all();
@@ -228,7 +231,7 @@ impl Screen {
     pub fn click(&self, x: f32, y: f32) {
         for pressed in [true, false] {
             self.send(SeatEvent::PointerButton {
-                at: PointInVideo::new(x, y),
+                at: PointInPage::new(x, y),
                 button: PointerButton::Left,
                 pressed,
             });
@@ -237,7 +240,7 @@ impl Screen {
 
     pub fn move_to(&self, x: f32, y: f32) {
         self.send(SeatEvent::PointerMove {
-            at: PointInVideo::new(x, y),
+            at: PointInPage::new(x, y),
         });
     }
 
@@ -278,7 +281,7 @@ impl Screen {
     }
 
     /// Marks what was sent last, as a session does for its viewers.
-    pub fn mark(&self, input: u32) {
+    pub fn trace(&self, input: u32) {
         self.send(SeatEvent::Trace(InputTrace {
             viewer: "someone".parse().unwrap(),
             input: InputId(input),
@@ -291,13 +294,13 @@ impl Screen {
     /// there was one.
     pub fn answers(&self) -> Vec<(PresentedInput, Vec<Colour>)> {
         let course = self.seen.course.lock().unwrap();
-        let answers = course.iter().enumerate().flat_map(|(at, (_, marks))| {
+        let answers = course.iter().enumerate().flat_map(|(at, (_, inputs))| {
             let middles: Vec<_> = course[at..]
                 .iter()
                 .take(2)
                 .map(|(middle, _)| *middle)
                 .collect();
-            marks
+            inputs
                 .iter()
                 .map(move |answered| (answered.clone(), middles.clone()))
         });

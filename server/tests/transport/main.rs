@@ -18,7 +18,7 @@ use farpane::picture::mailbox::{Drawn, Mailbox};
 use farpane::stream::Downlink;
 use farpane::transport::{Hub, HubOptions, PeerEvent, PeerRequest, TransportKind};
 use farpane::video::{Encoder, EncoderOptions};
-use shared::geometry::VideoSize;
+use shared::geometry::{Geometry, VideoSize};
 use shared::latency::InputId;
 use shared::message::ServerMessage;
 use shared::session::SessionId;
@@ -50,16 +50,15 @@ impl Stage {
 
     async fn of(hub: Hub, session: &str) -> Stage {
         let session: SessionId = session.parse().unwrap();
-        let latest = Mailbox::new(VideoSize::HD);
+        let latest = Mailbox::new();
         let options = EncoderOptions {
-            size: VideoSize::HD,
             bitrate: Bitrate::kbps(4000),
             frame_rate: 60,
             adapt: true,
         };
         let downlink = Arc::new(Downlink::new(options.bitrate, options.frame_rate, {
             let latest = latest.clone();
-            move || latest.nudge()
+            move || latest.notify()
         }));
         let encoder = Encoder::start(options, latest.clone(), downlink.clone(), {
             let (hub, session) = (hub.clone(), session.clone());
@@ -78,27 +77,35 @@ impl Stage {
     }
 
     fn paint(&self, luma: u8) {
-        self.latest.publish(Instant::now(), |canvas| {
-            let height = canvas.size().usize().1;
-            let (y, u, v) = canvas.planes_mut();
-            y.fill(luma);
-            u.fill(90);
-            v.fill(240 - luma / 2);
-            0..height
-        });
+        self.latest.publish(
+            Geometry::unscaled(VideoSize::HD),
+            Instant::now(),
+            |canvas| {
+                let height = canvas.size().usize().1;
+                let (y, u, v) = canvas.planes_mut();
+                y.fill(luma);
+                u.fill(90);
+                v.fill(240 - luma / 2);
+                0..height
+            },
+        );
     }
 
     /// A strip of something that no encoder makes small, some kilobytes.
     fn paint_noise(&self, seed: u8) {
-        self.latest.publish(Instant::now(), |canvas| {
-            let (height, stride) = (48, canvas.stride());
-            let mut random = u32::from(seed) + 1;
-            for luma in canvas.planes_mut().0[..height * stride].iter_mut() {
-                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                *luma = (random >> 24) as u8;
-            }
-            0..height
-        });
+        self.latest.publish(
+            Geometry::unscaled(VideoSize::HD),
+            Instant::now(),
+            |canvas| {
+                let (height, stride) = (48, canvas.stride());
+                let mut random = u32::from(seed) + 1;
+                for luma in canvas.planes_mut().0[..height * stride].iter_mut() {
+                    random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    *luma = (random >> 24) as u8;
+                }
+                0..height
+            },
+        );
     }
 
     fn address(&self) -> SocketAddr {
@@ -177,7 +184,7 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
     let answered = |viewer: &Viewer, input| {
         let now = Instant::now();
         PresentedInput {
-            mark: InputTrace {
+            trace: InputTrace {
                 viewer: viewer.id.clone(),
                 input: InputId(input),
                 tentative: false,
@@ -189,12 +196,16 @@ async fn a_mark_arrives_beside_its_frame_at_its_own_viewer_alone() {
         }
     };
     for (viewer, input, luma) in [(&mut own, 7, 160u8), (&mut other, 8, 200)] {
-        let marks = vec![answered(viewer, input)];
-        stage.latest.publish(Instant::now(), |canvas| {
-            let rows = 0..canvas.size().usize().1;
-            canvas.planes_mut().0.fill(luma);
-            Drawn { rows, marks }
-        });
+        let inputs = vec![answered(viewer, input)];
+        stage.latest.publish(
+            Geometry::unscaled(VideoSize::HD),
+            Instant::now(),
+            |canvas| {
+                let rows = 0..canvas.size().usize().1;
+                canvas.planes_mut().0.fill(luma);
+                Drawn { rows, inputs }
+            },
+        );
         let shown = viewer.sees(luma).await;
         let message = wire::decode_server(&viewer.message().await).unwrap();
         let ServerMessage::InputPresented(marked) = message else {
@@ -362,6 +373,7 @@ async fn a_newer_offer_of_the_same_connection_restarts_ice() {
     // Events go on where they did. What was drawn meanwhile is not lost.
     stage.paint(170);
     viewer.sees(170).await;
+    viewer.channel_is_open().await;
     viewer.say(&viewer.control, b"still here").await;
     let bytes = (&b"still here"[..]).into();
     viewer.until(PeerEvent::Message { bytes }).await;

@@ -1,61 +1,62 @@
-//! Pure: which pages are being left, and for what.
+//! Pure: which pages are being navigated away from, and where to.
 
 use shared::session::TabId;
 
 use crate::browser::address::AllowedUrl;
 
-/// Where a page is left for.
+/// Where a page navigates to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Way {
-    To(AllowedUrl),
+pub enum Destination {
+    Url(AllowedUrl),
     /// The id of a `Page.NavigationEntry`.
-    Entry(i64),
+    HistoryEntry(i64),
     Reload,
 }
 
-/// Pages that are on their way elsewhere: their dialogs are dismissed, or they could hold the person for ever.
+/// Pages with a navigation that has not committed: their dialogs are dismissed, or they could block it for ever.
 #[derive(Debug, Default)]
 pub struct PendingNavigations(Vec<PendingNavigation>);
 
 #[derive(Debug)]
 struct PendingNavigation {
     page: TabId,
-    /// Until Chrome has been told. Whoever changes their mind meanwhile changes this.
-    way: Option<Way>,
+    /// Until the command was sent to Chrome; a later navigation replaces it.
+    destination: Option<Destination>,
 }
 
 impl PendingNavigations {
-    /// Says whether the page must be asked whether it can be left: no, if the answer to that is on its way already.
-    pub fn plan(&mut self, page: &TabId, way: Way) -> bool {
-        self.of(page).way.replace(way).is_none()
+    /// Says whether the page must be prepared for it: no, if that is in progress already.
+    pub fn begin(&mut self, page: &TabId, destination: Destination) -> bool {
+        self.of(page).destination.replace(destination).is_none()
     }
 
-    /// Chrome has been told to leave the page.
-    pub fn told(&mut self, page: &TabId) {
-        self.of(page).way = None;
+    /// Chrome was told to close the page, which may open a dialog as well.
+    pub fn close(&mut self, page: &TabId) {
+        self.of(page).destination = None;
     }
 
-    /// The page can be left: what Chrome is to be told, if it is still wanted.
-    pub fn begin(&mut self, page: &TabId) -> Option<Way> {
+    /// The page is prepared: where Chrome is to navigate to, if that was not cancelled.
+    pub fn take(&mut self, page: &TabId) -> Option<Destination> {
         let known = self.0.iter_mut().find(|known| known.page == *page)?;
-        known.way.take()
+        known.destination.take()
     }
 
+    /// Whether the page is being navigated away from, or closed.
     pub fn contains(&self, page: &TabId) -> bool {
         self.0.iter().any(|known| known.page == *page)
     }
 
-    /// Something else is shown. That may be an earlier wish: who waits to leave still does.
-    pub fn arrived(&mut self, page: &TabId) {
+    /// A navigation committed. It may be an earlier one: one that was not sent to Chrome stays pending.
+    pub fn committed(&mut self, page: &TabId) {
         self.0
-            .retain(|known| known.page != *page || known.way.is_some());
+            .retain(|known| known.page != *page || known.destination.is_some());
     }
 
-    /// It is gone, or stays. Says whether it waited to leave.
-    pub fn end(&mut self, page: &TabId) -> bool {
-        let waited = self.begin(page).is_some();
+    /// The page was closed, or stays. Says whether Chrome had not been told yet.
+    pub fn cancel(&mut self, page: &TabId) -> bool {
+        let unsent = self.take(page).is_some();
         self.0.retain(|known| known.page != *page);
-        waited
+        unsent
     }
 
     fn of(&mut self, page: &TabId) -> &mut PendingNavigation {
@@ -63,7 +64,7 @@ impl PendingNavigations {
         let place = known.unwrap_or_else(|| {
             self.0.push(PendingNavigation {
                 page: page.clone(),
-                way: None,
+                destination: None,
             });
             self.0.len() - 1
         });
@@ -80,44 +81,44 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_asked_once_and_the_last_way_counts() {
-        let mut departures = PendingNavigations::default();
+    fn a_page_is_prepared_once_and_the_last_destination_counts() {
+        let mut pending = PendingNavigations::default();
         let a = page("a");
-        assert!(departures.plan(&a, Way::Entry(1)));
-        assert!(!departures.plan(&a, Way::Entry(2)));
-        assert!(departures.contains(&a) && !departures.contains(&page("b")));
-        assert_eq!(departures.begin(&a), Some(Way::Entry(2)));
-        assert_eq!(departures.begin(&a), None);
-        assert!(departures.contains(&a), "it is still on its way");
+        assert!(pending.begin(&a, Destination::HistoryEntry(1)));
+        assert!(!pending.begin(&a, Destination::HistoryEntry(2)));
+        assert!(pending.contains(&a) && !pending.contains(&page("b")));
+        assert_eq!(pending.take(&a), Some(Destination::HistoryEntry(2)));
+        assert_eq!(pending.take(&a), None);
+        assert!(pending.contains(&a), "it has not committed");
         assert!(
-            departures.plan(&a, Way::Reload),
-            "and may be sent elsewhere"
+            pending.begin(&a, Destination::Reload),
+            "and may go elsewhere"
         );
     }
 
     #[test]
-    fn an_earlier_wish_that_comes_true_does_not_end_a_later_one() {
-        let mut departures = PendingNavigations::default();
+    fn an_earlier_navigation_that_commits_does_not_end_a_later_one() {
+        let mut pending = PendingNavigations::default();
         let a = page("a");
-        departures.plan(&a, Way::Entry(1));
-        departures.begin(&a);
-        departures.plan(&a, Way::Entry(2));
-        departures.arrived(&a);
-        assert_eq!(departures.begin(&a), Some(Way::Entry(2)));
-        departures.arrived(&a);
-        assert!(!departures.contains(&a));
+        pending.begin(&a, Destination::HistoryEntry(1));
+        pending.take(&a);
+        pending.begin(&a, Destination::HistoryEntry(2));
+        pending.committed(&a);
+        assert_eq!(pending.take(&a), Some(Destination::HistoryEntry(2)));
+        pending.committed(&a);
+        assert!(!pending.contains(&a));
     }
 
     #[test]
-    fn who_stays_does_not_leave_later() {
-        let mut departures = PendingNavigations::default();
+    fn a_cancelled_navigation_does_not_happen_later() {
+        let mut pending = PendingNavigations::default();
         let a = page("a");
-        departures.plan(&a, Way::Reload);
-        assert!(departures.end(&a));
-        assert_eq!(departures.begin(&a), None);
-        departures.told(&a);
-        assert!(departures.contains(&a));
-        assert!(!departures.end(&a), "Chrome knows");
-        assert!(!departures.contains(&a));
+        pending.begin(&a, Destination::Reload);
+        assert!(pending.cancel(&a));
+        assert_eq!(pending.take(&a), None);
+        pending.close(&a);
+        assert!(pending.contains(&a));
+        assert!(!pending.cancel(&a), "Chrome was told");
+        assert!(!pending.contains(&a));
     }
 }

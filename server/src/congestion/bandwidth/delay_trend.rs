@@ -1,177 +1,192 @@
-//! Pure: when groups of packets left and came → is a queue growing? (The trendline of Google's congestion control.)
+//! Pure: departures and arrivals of packet groups → does the queue at the bottleneck grow?
+//!
+//! The trendline estimator and the overuse detector of Google's congestion control, with libwebrtc's constants.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::congestion::bandwidth::Arrived;
+use crate::congestion::bandwidth::ReceivedPacket;
 
-/// Packets that leave within this time are one group: a frame is a burst, and says nothing within itself.
-const GROUP: Duration = Duration::from_millis(5);
-/// Groups on the line.
-const POINTS: usize = 20;
-/// What the newest delay weighs against the smoothed one.
+/// Packets that leave within this time are one group: a frame is a burst, and delays within it say nothing.
+const BURST_INTERVAL: Duration = Duration::from_millis(5);
+/// Groups on the trendline.
+const WINDOW_GROUPS: usize = 20;
+/// Weight of the newest accumulated delay in its moving average.
 const SMOOTHING: f64 = 0.1;
-/// A slope of this many groups counts in full: the first groups say little.
-const FULL_WEIGHT: f64 = 60.0;
-const GAIN: f64 = 4.0;
-/// The threshold follows the noise of the link, between these, in ms.
-const THRESHOLD: (f64, f64) = (6.0, 600.0);
-const FIRST_THRESHOLD: f64 = 12.5;
-/// Per ms; down faster than up, or the estimate would starve beside a TCP stream.
-const RISE: f64 = 0.0087;
-const FALL: f64 = 0.039;
-/// An outlier does not move the threshold.
-const OUTLIER: f64 = 15.0;
-/// A queue must have grown for this long, in ms.
-const SUSTAINED: f64 = 10.0;
-/// After a pause the delays before it say nothing about now.
-const PAUSE: Duration = Duration::from_millis(500);
+/// The slope counts in full from so many groups on: the first ones say little.
+const FULL_WEIGHT_GROUPS: f64 = 60.0;
+/// Factor of the slope before it is compared with the threshold.
+const THRESHOLD_GAIN: f64 = 4.0;
+/// The adaptive threshold follows the noise of the path, within these bounds, in ms.
+const THRESHOLD_BOUNDS: (f64, f64) = (6.0, 600.0);
+const INITIAL_THRESHOLD: f64 = 12.5;
+/// How fast the threshold rises and falls, per ms.
+const K_UP: f64 = 0.0087;
+const K_DOWN: f64 = 0.039;
+/// A trend further above the threshold than this is an outlier, and does not move the threshold. In ms.
+const MAX_ADAPT_OFFSET: f64 = 15.0;
+/// The trend must be above the threshold for longer than this, in ms.
+const OVERUSE_TIME: f64 = 10.0;
+/// After a pause in sending, the delays before it say nothing about now.
+const RESET_AFTER: Duration = Duration::from_millis(500);
 
+/// Signal of the overuse detector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usage {
-    Steady,
+pub enum BandwidthUsage {
+    /// The queue neither grows nor drains.
+    Normal,
     /// The queue grows.
-    Over,
-    /// The queue empties.
-    Under,
+    Overuse,
+    /// The queue drains.
+    Underuse,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Group {
+struct PacketGroup {
     first_departure: Instant,
-    departure: Instant,
-    arrival: Duration,
+    last_departure: Instant,
+    last_arrival: Duration,
 }
 
+/// Delay variation between packet groups, and the line through it.
 #[derive(Debug)]
-pub struct Trend {
-    current: Option<Group>,
-    previous: Option<Group>,
-    /// When a group came, and its smoothed delay; ms both.
+pub struct DelayTrend {
+    current: Option<PacketGroup>,
+    previous: Option<PacketGroup>,
+    /// Arrival and smoothed delay of a group, in ms.
     points: VecDeque<(f64, f64)>,
     groups: usize,
-    delay: f64,
-    smoothed: f64,
+    accumulated_delay: f64,
+    smoothed_delay: f64,
     threshold: f64,
-    growing: f64,
+    /// For how long the trend has been above the threshold, in ms.
+    over_threshold: f64,
     last_slope: f64,
-    usage: Usage,
+    usage: BandwidthUsage,
 }
 
-impl Default for Trend {
+impl Default for DelayTrend {
     fn default() -> Self {
-        Trend {
+        DelayTrend {
             current: None,
             previous: None,
             points: VecDeque::new(),
             groups: 0,
-            delay: 0.0,
-            smoothed: 0.0,
-            threshold: FIRST_THRESHOLD,
-            growing: 0.0,
+            accumulated_delay: 0.0,
+            smoothed_delay: 0.0,
+            threshold: INITIAL_THRESHOLD,
+            over_threshold: 0.0,
             last_slope: 0.0,
-            usage: Usage::Steady,
+            usage: BandwidthUsage::Normal,
         }
     }
 }
 
-impl Trend {
-    pub fn usage(&self) -> Usage {
+impl DelayTrend {
+    /// After the newest complete group.
+    pub fn usage(&self) -> BandwidthUsage {
         self.usage
     }
 
-    pub fn add(&mut self, packet: Arrived) {
+    /// In the order in which they left.
+    pub fn add(&mut self, packet: ReceivedPacket) {
         let Some(group) = &mut self.current else {
-            self.begin(packet);
+            self.begin_group(packet);
             return;
         };
         let since = packet
             .departure
             .saturating_duration_since(group.first_departure);
-        if since <= GROUP {
-            group.departure = group.departure.max(packet.departure);
-            group.arrival = group.arrival.max(packet.arrival);
+        if since <= BURST_INTERVAL {
+            group.last_departure = group.last_departure.max(packet.departure);
+            group.last_arrival = group.last_arrival.max(packet.arrival);
             return;
         }
-        let closed = *group;
-        self.begin(packet);
-        if since > PAUSE {
-            self.forget();
+        let complete = *group;
+        self.begin_group(packet);
+        if since > RESET_AFTER {
+            self.reset();
             return;
         }
-        if let Some(previous) = self.previous.replace(closed) {
+        if let Some(previous) = self.previous.replace(complete) {
             let millis = |duration: Duration| duration.as_secs_f64() * 1000.0;
-            let left = millis(
-                closed
-                    .departure
-                    .saturating_duration_since(previous.departure),
+            let inter_departure = millis(
+                complete
+                    .last_departure
+                    .saturating_duration_since(previous.last_departure),
             );
-            let came = millis(closed.arrival) - millis(previous.arrival);
-            self.measure(came - left, left, millis(closed.arrival));
+            let inter_arrival = millis(complete.last_arrival) - millis(previous.last_arrival);
+            let delay_variation = inter_arrival - inter_departure;
+            self.update(
+                delay_variation,
+                inter_departure,
+                millis(complete.last_arrival),
+            );
         }
     }
 
-    /// Starts anew, for example after delays of our own making; what it learnt about the link's noise stays.
-    pub fn forget(&mut self) {
+    /// Starts anew. The threshold stays: the noise of the path has not changed.
+    pub fn reset(&mut self) {
         self.previous = None;
         self.points.clear();
         self.groups = 0;
-        self.delay = 0.0;
-        self.smoothed = 0.0;
-        self.growing = 0.0;
+        self.accumulated_delay = 0.0;
+        self.smoothed_delay = 0.0;
+        self.over_threshold = 0.0;
         self.last_slope = 0.0;
-        self.usage = Usage::Steady;
+        self.usage = BandwidthUsage::Normal;
     }
 
-    fn begin(&mut self, packet: Arrived) {
-        self.current = Some(Group {
+    fn begin_group(&mut self, packet: ReceivedPacket) {
+        self.current = Some(PacketGroup {
             first_departure: packet.departure,
-            departure: packet.departure,
-            arrival: packet.arrival,
+            last_departure: packet.departure,
+            last_arrival: packet.arrival,
         });
     }
 
-    fn measure(&mut self, gradient: f64, elapsed: f64, came_at: f64) {
+    /// All in ms.
+    fn update(&mut self, delay_variation: f64, inter_departure: f64, arrival: f64) {
         self.groups += 1;
-        self.delay += gradient;
-        self.smoothed += SMOOTHING * (self.delay - self.smoothed);
-        self.points.push_back((came_at, self.smoothed));
-        if self.points.len() > POINTS {
+        self.accumulated_delay += delay_variation;
+        self.smoothed_delay += SMOOTHING * (self.accumulated_delay - self.smoothed_delay);
+        self.points.push_back((arrival, self.smoothed_delay));
+        if self.points.len() > WINDOW_GROUPS {
             self.points.pop_front();
         }
         let slope = match self.points.len() {
-            POINTS.. => slope(&self.points).unwrap_or(self.last_slope),
+            WINDOW_GROUPS.. => slope(&self.points).unwrap_or(self.last_slope),
             _ => 0.0,
         };
-        let weighed = (self.groups as f64).min(FULL_WEIGHT) * slope * GAIN;
-        self.usage = if weighed > self.threshold {
-            self.growing += elapsed;
-            match self.growing > SUSTAINED && slope >= self.last_slope {
-                true => Usage::Over,
+        let modified_trend = (self.groups as f64).min(FULL_WEIGHT_GROUPS) * slope * THRESHOLD_GAIN;
+        self.usage = if modified_trend > self.threshold {
+            self.over_threshold += inter_departure;
+            match self.over_threshold > OVERUSE_TIME && slope >= self.last_slope {
+                true => BandwidthUsage::Overuse,
                 false => self.usage,
             }
         } else {
-            self.growing = 0.0;
-            match weighed < -self.threshold {
-                true => Usage::Under,
-                false => Usage::Steady,
+            self.over_threshold = 0.0;
+            match modified_trend < -self.threshold {
+                true => BandwidthUsage::Underuse,
+                false => BandwidthUsage::Normal,
             }
         };
         self.last_slope = slope;
-        self.adapt(weighed.abs(), elapsed);
+        self.adapt_threshold(modified_trend.abs(), inter_departure);
     }
 
-    fn adapt(&mut self, noise: f64, elapsed: f64) {
-        if noise > self.threshold + OUTLIER {
+    fn adapt_threshold(&mut self, trend: f64, elapsed: f64) {
+        if trend > self.threshold + MAX_ADAPT_OFFSET {
             return;
         }
-        let speed = if noise < self.threshold { FALL } else { RISE };
-        let step = speed * (noise - self.threshold) * elapsed.min(100.0);
-        self.threshold = (self.threshold + step).clamp(THRESHOLD.0, THRESHOLD.1);
+        let k = if trend < self.threshold { K_DOWN } else { K_UP };
+        let step = k * (trend - self.threshold) * elapsed.min(100.0);
+        self.threshold = (self.threshold + step).clamp(THRESHOLD_BOUNDS.0, THRESHOLD_BOUNDS.1);
     }
 }
 
-/// Least squares.
+/// Of the line through the points, by least squares. `None` if all have the same abscissa.
 fn slope(points: &VecDeque<(f64, f64)>) -> Option<f64> {
     let count = points.len() as f64;
     let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / count;
@@ -189,11 +204,11 @@ mod tests {
     use super::*;
 
     /// Packets every 10 ms; each comes later than the one before by `growth` ms more.
-    fn run(trend: &mut Trend, start: Instant, from: u64, count: u64, growth: f64) {
+    fn run(trend: &mut DelayTrend, start: Instant, from: u64, count: u64, growth: f64) {
         for index in 0..count {
             let sent = Duration::from_millis(10 * (from + index));
             let late = Duration::from_secs_f64((growth * index as f64).max(0.0) / 1000.0);
-            trend.add(Arrived {
+            trend.add(ReceivedPacket {
                 departure: start + sent,
                 arrival: Duration::from_secs(5) + sent + late,
                 bytes: 1200,
@@ -202,22 +217,22 @@ mod tests {
     }
 
     #[test]
-    fn a_growing_queue_is_seen_and_a_steady_one_is_none() {
+    fn a_growing_queue_is_overuse_and_a_steady_one_is_not() {
         let start = Instant::now();
-        let mut trend = Trend::default();
+        let mut trend = DelayTrend::default();
         run(&mut trend, start, 0, 100, 0.0);
-        assert_eq!(trend.usage(), Usage::Steady);
+        assert_eq!(trend.usage(), BandwidthUsage::Normal);
         run(&mut trend, start, 100, 30, 2.0);
-        assert_eq!(trend.usage(), Usage::Over);
+        assert_eq!(trend.usage(), BandwidthUsage::Overuse);
     }
 
     #[test]
-    fn a_pause_forgets_what_was_before() {
+    fn a_pause_in_sending_resets_the_trend() {
         let start = Instant::now();
-        let mut trend = Trend::default();
+        let mut trend = DelayTrend::default();
         run(&mut trend, start, 0, 30, 3.0);
-        assert_eq!(trend.usage(), Usage::Over);
+        assert_eq!(trend.usage(), BandwidthUsage::Overuse);
         run(&mut trend, start, 200, 2, 0.0);
-        assert_eq!(trend.usage(), Usage::Steady);
+        assert_eq!(trend.usage(), BandwidthUsage::Normal);
     }
 }

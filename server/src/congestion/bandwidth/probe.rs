@@ -1,135 +1,145 @@
-//! Pure: when to find out whether the link carries more, and what the answer was.
+//! Pure: when to probe for more bandwidth, and what a probe has shown.
 //!
-//! A probe is a train of packets that leave together. The speed at which they come is what the narrowest place of the way
-//! can carry, so one train tells what a slow rise would take many seconds to find.
+//! A probe cluster is a burst of packets that leave together. The rate at which they arrive is the capacity of the
+//! bottleneck, so one cluster finds in a round trip what a slow increase would take many seconds to find.
 
 use std::time::{Duration, Instant};
 
-use crate::congestion::bandwidth::Outcome;
+use crate::congestion::bandwidth::PacketResult;
 
-/// How much more is tried at once.
+/// Goal of a cluster, as a factor of the target.
 const STEP: f64 = 2.5;
-/// … where a train has promised too much before: a link that lets bursts by does so every time.
+/// … on a path where a cluster has promised too much: one with a token bucket lets every burst by.
 const CAREFUL_STEP: f64 = 1.5;
-/// A queue that grows within this time after a raise gives the train the lie.
-const LIE: Duration = Duration::from_millis(1200);
-/// A raise that was good for so long makes up for it.
-const PROVEN: Duration = Duration::from_millis(600);
-const AFTER_LIE: Duration = Duration::from_millis(2300);
-/// A train lasts so long at the rate that is tried; longer ones fill the queues of slow links, shorter ones pass through
-/// those that let bursts by.
+/// Overuse within this time after a raise refutes the cluster that caused the raise.
+const REFUTED_WITHIN: Duration = Duration::from_millis(1200);
+/// After a refuted cluster, a raise that has held for so long restores the full step.
+const CONFIRMED_AFTER: Duration = Duration::from_millis(600);
+/// Duration of a cluster at its goal. Longer ones fill the queues of slow paths, shorter ones pass through token buckets.
 const LENGTH: Duration = Duration::from_millis(15);
-/// Bytes of a train. Seven packets, so that one that comes late does not decide.
-const SHORTEST: f64 = 8_400.0;
-const LONGEST: f64 = 48_000.0;
-/// After a cut, after a success, and after a failure: a new chance must be found within seconds.
-const AFTER_CUT: Duration = Duration::from_millis(1000);
+/// Bytes of a cluster, at least: seven packets, so that one that is late does not decide.
+const MIN_BYTES: f64 = 8_400.0;
+/// … and at most.
+const MAX_BYTES: f64 = 48_000.0;
+/// From the start or a back-off to the next cluster. Bandwidth that becomes free must be found within seconds.
+const AFTER_BACKOFF: Duration = Duration::from_millis(1000);
+/// From a back-off that refuted a cluster to the next one.
+const AFTER_REFUTED: Duration = Duration::from_millis(2300);
 const AFTER_SUCCESS: Duration = Duration::from_millis(300);
 const AFTER_FAILURE: Duration = Duration::from_millis(1800);
-/// A train whose end nobody reports tells nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Part of what a train reached that is believed.
+/// A cluster is given up when no feedback tells its end for so long.
+const FEEDBACK_TIMEOUT: Duration = Duration::from_secs(1);
+/// The part of the measured rate that is believed.
 const BELIEVED: f64 = 0.85;
-/// A smaller gain is none.
-const GAIN: f64 = 1.1;
-/// Packets of a train that must arrive.
-const ENOUGH: usize = 5;
+/// A result counts as success when it exceeds the target by this factor.
+const MIN_GAIN: f64 = 1.1;
+/// Packets of a cluster that must arrive for a result.
+const MIN_PACKETS: usize = 5;
+/// Clusters try at most this factor of the ceiling.
+const MAX_GOAL: f64 = 1.2;
 
+/// The cluster in flight, and when the next one is due.
 #[derive(Debug)]
-pub struct Prober {
+pub struct ProbeController {
     next: Instant,
-    train: Option<Train>,
+    cluster: Option<ProbeCluster>,
     step: f64,
     raised_at: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Train {
+struct ProbeCluster {
     departed: Instant,
     /// Bits per second.
     goal: f64,
     packets: usize,
     bytes: usize,
     first_bytes: usize,
-    first: Duration,
-    last: Duration,
+    first_arrival: Duration,
+    last_arrival: Duration,
 }
 
-impl Prober {
-    pub fn new(now: Instant) -> Prober {
-        Prober {
-            next: now + AFTER_CUT,
-            train: None,
+impl ProbeController {
+    pub fn new(now: Instant) -> ProbeController {
+        ProbeController {
+            next: now + AFTER_BACKOFF,
+            cluster: None,
             step: STEP,
             raised_at: None,
         }
     }
 
-    /// Bytes of the train that may leave now.
-    pub fn wanted(&self, target: f64, ceiling: f64, now: Instant) -> Option<usize> {
-        let is_time = self.train.is_none() && now >= self.next;
+    /// Bytes of the cluster that may leave now. `target` and `ceiling` are in bits per second, here and below.
+    pub fn due_bytes(&self, target: f64, ceiling: f64, now: Instant) -> Option<usize> {
+        let is_due = self.cluster.is_none() && now >= self.next;
         let bytes = self.goal(target, ceiling) * LENGTH.as_secs_f64() / 8.0;
-        is_time.then_some(bytes.clamp(SHORTEST, LONGEST) as usize)
+        is_due.then_some(bytes.clamp(MIN_BYTES, MAX_BYTES) as usize)
     }
 
-    /// All packets of the train left at the same instant, by which they are known.
-    pub fn sent(&mut self, target: f64, ceiling: f64, departed: Instant) {
-        if self.raised_at.is_some_and(|at| departed > at + PROVEN) {
+    /// All packets of the cluster left at the same instant, by which they are recognized.
+    pub fn on_sent(&mut self, target: f64, ceiling: f64, departed: Instant) {
+        if self
+            .raised_at
+            .is_some_and(|at| departed > at + CONFIRMED_AFTER)
+        {
             self.step = STEP;
         }
-        self.train = Some(Train {
+        self.cluster = Some(ProbeCluster {
             departed,
             goal: self.goal(target, ceiling),
             packets: 0,
             bytes: 0,
             first_bytes: 0,
-            first: Duration::MAX,
-            last: Duration::ZERO,
+            first_arrival: Duration::MAX,
+            last_arrival: Duration::ZERO,
         });
     }
 
-    /// When the last train left.
+    /// When the cluster in flight left.
     pub fn departed(&self) -> Option<Instant> {
-        self.train.as_ref().map(|train| train.departed)
+        self.cluster.as_ref().map(|cluster| cluster.departed)
     }
 
-    pub fn cut(&mut self, now: Instant) {
-        let is_lie = self.raised_at.take().is_some_and(|at| now < at + LIE);
-        let wait = match is_lie {
-            true => AFTER_LIE,
-            false => AFTER_CUT,
+    /// The target was reduced.
+    pub fn on_backoff(&mut self, now: Instant) {
+        let refuted = self.raised_at.take();
+        let is_refuted = refuted.is_some_and(|at| now < at + REFUTED_WITHIN);
+        let wait = match is_refuted {
+            true => AFTER_REFUTED,
+            false => AFTER_BACKOFF,
         };
-        if is_lie {
+        if is_refuted {
             self.step = CAREFUL_STEP;
         }
         self.next = self.next.max(now + wait);
     }
 
-    /// Something that was reported, in the order in which it left. A rate in bits per second if a train reached it.
-    pub fn reported(&mut self, outcome: &Outcome, target: f64, now: Instant) -> Option<f64> {
-        let train = self.train.as_mut()?;
-        if outcome.departure == train.departed {
-            if let Some(arrival) = outcome.arrival {
-                if arrival < train.first {
-                    train.first = arrival;
-                    train.first_bytes = outcome.bytes;
+    /// Feedback about any packet, in the order in which packets left. The first one after the cluster ends it; if the
+    /// cluster was a success, the answer is the new target in bits per second.
+    pub fn on_result(&mut self, result: &PacketResult, target: f64, now: Instant) -> Option<f64> {
+        let cluster = self.cluster.as_mut()?;
+        if result.departure == cluster.departed {
+            if let Some(arrival) = result.arrival {
+                if arrival < cluster.first_arrival {
+                    cluster.first_arrival = arrival;
+                    cluster.first_bytes = result.bytes;
                 }
-                train.last = train.last.max(arrival);
-                train.packets += 1;
-                train.bytes += outcome.bytes;
+                cluster.last_arrival = cluster.last_arrival.max(arrival);
+                cluster.packets += 1;
+                cluster.bytes += result.bytes;
             }
             return None;
         }
-        if outcome.departure < train.departed {
+        if result.departure < cluster.departed {
             return None;
         }
-        let reached = (train.packets >= ENOUGH).then(|| {
-            let spread = train.last.saturating_sub(train.first).as_secs_f64();
-            let bits = (train.bytes - train.first_bytes) as f64 * 8.0;
-            (bits / spread.max(0.0005) * BELIEVED).min(train.goal)
+        let reached = (cluster.packets >= MIN_PACKETS).then(|| {
+            let took = cluster.last_arrival.saturating_sub(cluster.first_arrival);
+            let bits = (cluster.bytes - cluster.first_bytes) as f64 * 8.0;
+            (bits / took.as_secs_f64().max(0.0005) * BELIEVED).min(cluster.goal)
         });
-        self.train = None;
-        let gained = reached.filter(|reached| *reached > target * GAIN);
+        self.cluster = None;
+        let gained = reached.filter(|reached| *reached > target * MIN_GAIN);
         if gained.is_some() {
             self.raised_at = Some(now);
         }
@@ -142,15 +152,15 @@ impl Prober {
     }
 
     fn goal(&self, target: f64, ceiling: f64) -> f64 {
-        (target * self.step).min(ceiling * 1.2)
+        (target * self.step).min(ceiling * MAX_GOAL)
     }
 
-    /// Gives a train up that nobody reports.
+    /// Gives up a cluster whose feedback does not come.
     pub fn expire(&mut self, now: Instant) {
-        if let Some(train) = &self.train
-            && now.saturating_duration_since(train.departed) > PATIENCE
+        if let Some(cluster) = &self.cluster
+            && now.saturating_duration_since(cluster.departed) > FEEDBACK_TIMEOUT
         {
-            self.train = None;
+            self.cluster = None;
             self.next = now + AFTER_FAILURE;
         }
     }
@@ -160,35 +170,35 @@ impl Prober {
 mod tests {
     use super::*;
 
-    /// What a train of 1200-byte packets reaches on a link of this many bits per second.
+    /// What a cluster of 1200-byte packets reaches on a link of this many bits per second.
     fn probe(link: f64) -> Option<f64> {
         let start = Instant::now();
-        let mut prober = Prober::new(start);
-        assert_eq!(prober.wanted(1e6, 10e6, start), None);
+        let mut probes = ProbeController::new(start);
+        assert_eq!(probes.due_bytes(1e6, 10e6, start), None);
         let at = start + Duration::from_secs(2);
-        assert_eq!(prober.wanted(1e6, 10e6, at), Some(8_400));
-        prober.sent(1e6, 10e6, at);
-        assert_eq!(prober.wanted(1e6, 10e6, at), None);
-        let outcome = |departure: Instant, index: u32| Outcome {
+        assert_eq!(probes.due_bytes(1e6, 10e6, at), Some(8_400));
+        probes.on_sent(1e6, 10e6, at);
+        assert_eq!(probes.due_bytes(1e6, 10e6, at), None);
+        let result = |departure: Instant, index: u32| PacketResult {
             departure,
             arrival: Some(Duration::from_secs_f64(f64::from(index) * 9600.0 / link)),
             bytes: 1200,
             is_ambiguous: false,
         };
         for index in 0..7 {
-            assert_eq!(prober.reported(&outcome(at, index), 1e6, at), None);
+            assert_eq!(probes.on_result(&result(at, index), 1e6, at), None);
         }
-        let after = outcome(at + Duration::from_millis(20), 12);
-        prober.reported(&after, 1e6, at)
+        let after = result(at + Duration::from_millis(20), 12);
+        probes.on_result(&after, 1e6, at)
     }
 
     #[test]
-    fn a_free_link_lets_a_train_reach_its_goal() {
+    fn a_cluster_reaches_its_goal_on_a_free_link() {
         assert_eq!(probe(50e6), Some(2.5e6));
     }
 
     #[test]
-    fn a_link_bounds_what_a_train_reaches() {
+    fn the_capacity_of_the_link_bounds_what_a_cluster_reaches() {
         let reached = probe(2e6).unwrap();
         assert!((reached - 1.7e6).abs() < 1e4, "{reached}");
         assert_eq!(probe(1.1e6), None);

@@ -1,4 +1,4 @@
-//! Estimator and pacer on links that are made of numbers, faster than real time.
+//! Estimator and pacer on simulated links, faster than real time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -19,8 +19,8 @@ struct Link {
     delay: Duration,
     jitter: Duration,
     loss: f64,
-    report_every: Duration,
-    /// Bytes that a link which was idle lets by at once, as token buckets do.
+    feedback_interval: Duration,
+    /// Depth of the link's token bucket in bytes: what it lets by at once after it was idle.
     bucket: f64,
 }
 
@@ -36,7 +36,7 @@ impl Link {
             delay: 10 * MS,
             jitter: Duration::ZERO,
             loss: 0.0,
-            report_every: 100 * MS,
+            feedback_interval: 100 * MS,
             bucket: 0.0,
         }
     }
@@ -61,15 +61,15 @@ struct World {
     link: Link,
     start: Instant,
     now: Duration,
-    bandwidth: Bandwidth,
+    bandwidth: BandwidthEstimator,
     pacer: Pacer<(usize, Duration, bool)>,
     /// What the encoder was last told, and when.
     encoder: (f64, Duration),
     /// When the bottleneck will have sent all it has.
     busy_until: f64,
-    on_way: Vec<Outcome>,
-    reports: VecDeque<(Duration, Vec<Outcome>)>,
-    next_report: Duration,
+    in_flight: Vec<PacketResult>,
+    feedback: VecDeque<(Duration, Vec<PacketResult>)>,
+    next_feedback: Duration,
     random: u64,
     /// When frames were drawn, and when their last packet came.
     frames: Vec<(Duration, Option<Duration>)>,
@@ -84,13 +84,13 @@ impl World {
             link,
             start,
             now: Duration::ZERO,
-            bandwidth: Bandwidth::new(ceiling, start),
+            bandwidth: BandwidthEstimator::new(ceiling, start),
             pacer: Pacer::new(start),
             encoder: (ceiling_mbps * 1e6, Duration::ZERO),
             busy_until: 0.0,
-            on_way: Vec::new(),
-            reports: VecDeque::new(),
-            next_report: Duration::ZERO,
+            in_flight: Vec::new(),
+            feedback: VecDeque::new(),
+            next_feedback: Duration::ZERO,
             random: 88_172_645_463_325_252,
             frames: Vec::new(),
             estimates: Vec::new(),
@@ -115,7 +115,7 @@ impl World {
                 next_frame += Duration::from_micros(16_667);
                 self.draw(page);
             }
-            self.deliver_reports();
+            self.deliver_feedback();
             self.pump();
             if (self.now.as_millis() as u64).is_multiple_of(10) {
                 self.estimates.push(self.mbps());
@@ -136,8 +136,10 @@ impl World {
         if (estimate / told - 1.0).abs() > 0.08 && self.now >= since + settle {
             self.encoder = (estimate, self.now);
         }
-        let pace = self.bandwidth.pace(self.at(self.now));
-        if self.pacer.backlog(&pace, self.at(self.now)) > 16 * MS || pace.room == 0 {
+        let budget = self.bandwidth.send_budget(self.at(self.now));
+        if self.pacer.queue_time(&budget, self.at(self.now)) > 16 * MS
+            || budget.available_window == 0
+        {
             return;
         }
         let size = self.encoder.0 / 60.0 / 8.0 * (0.6 + 0.8 * self.random());
@@ -163,21 +165,21 @@ impl World {
     fn pump(&mut self) {
         let now = self.at(self.now);
         if !self.pacer.is_empty()
-            && let Some(mut wanted) = self.bandwidth.train(now)
+            && let Some(mut wanted) = self.bandwidth.due_probe(now)
         {
-            self.bandwidth.train_sent(wanted, now);
+            self.bandwidth.on_probe_sent(wanted, now);
             while wanted > 0 {
                 let (bytes, drawn, last) =
                     self.pacer
-                        .take_at_once()
+                        .pop_for_probe()
                         .unwrap_or((PACKET, Duration::MAX, false));
                 self.send(bytes, drawn, last);
                 wanted = wanted.saturating_sub(bytes);
             }
         }
         loop {
-            let pace = self.bandwidth.pace(now);
-            let Some((bytes, drawn, last)) = self.pacer.take(&pace, now) else {
+            let budget = self.bandwidth.send_budget(now);
+            let Some((bytes, drawn, last)) = self.pacer.pop(&budget, now) else {
                 break;
             };
             self.send(bytes, drawn, last);
@@ -185,7 +187,7 @@ impl World {
     }
 
     fn send(&mut self, bytes: usize, drawn: Duration, last: bool) {
-        self.bandwidth.sent(bytes, self.at(self.now));
+        self.bandwidth.on_packet_sent(bytes, self.at(self.now));
         let now = self.now.as_secs_f64();
         let rate = self.link.rate(self.now);
         // A full bucket: as if the link had begun earlier.
@@ -204,7 +206,7 @@ impl World {
                 frame.1 = Some(came);
             }
         }
-        self.on_way.push(Outcome {
+        self.in_flight.push(PacketResult {
             departure: self.at(self.now),
             arrival,
             bytes,
@@ -213,26 +215,26 @@ impl World {
     }
 
     /// The receiver's clock is an hour ahead, and runs 50 ppm fast.
-    fn deliver_reports(&mut self) {
-        if self.now >= self.next_report {
-            self.next_report += self.link.report_every;
-            let came = |o: &Outcome| o.arrival.is_some_and(|arrival| arrival <= self.now);
-            if let Some(last) = self.on_way.iter().rposition(came) {
-                let mut outcomes: Vec<_> = self.on_way.drain(..=last).collect();
-                for outcome in &mut outcomes {
-                    outcome.arrival = outcome
+    fn deliver_feedback(&mut self) {
+        if self.now >= self.next_feedback {
+            self.next_feedback += self.link.feedback_interval;
+            let came = |o: &PacketResult| o.arrival.is_some_and(|arrival| arrival <= self.now);
+            if let Some(last) = self.in_flight.iter().rposition(came) {
+                let mut results: Vec<_> = self.in_flight.drain(..=last).collect();
+                for result in &mut results {
+                    result.arrival = result
                         .arrival
                         .map(|arrival| Duration::from_secs(3600) + arrival.mul_f64(1.000_05));
                 }
-                self.reports
-                    .push_back((self.now + self.link.delay, outcomes));
+                self.feedback
+                    .push_back((self.now + self.link.delay, results));
             }
         }
-        while let Some((at, _)) = self.reports.front()
+        while let Some((at, _)) = self.feedback.front()
             && *at <= self.now
         {
-            let (_, outcomes) = self.reports.pop_front().unwrap();
-            self.bandwidth.on_outcomes(&outcomes, self.at(self.now));
+            let (_, results) = self.feedback.pop_front().unwrap();
+            self.bandwidth.on_feedback(&results, self.at(self.now));
         }
     }
 
@@ -272,7 +274,7 @@ fn a_free_link_shows_full_quality_at_once_and_always() {
 fn a_narrow_link_settles_and_stays_young() {
     for (mbps, every) in [(1.5, 50), (1.5, 100), (1.5, 250), (3.0, 100), (0.5, 100)] {
         let mut link = Link::of(mbps);
-        link.report_every = every * MS;
+        link.feedback_interval = every * MS;
         let mut world = World::new(link, 6.0);
         world.run(60.0, Page::Scrolls);
         let (p50, p95) = (world.age(3.0, 60.0, 0.5), world.age(3.0, 60.0, 0.95));
@@ -287,7 +289,7 @@ fn a_step_down_is_followed_within_two_seconds_and_a_step_up_within_five() {
     for (queue, every) in [(200, 100), (1000, 100), (200, 250), (200, 50), (3000, 100)] {
         let mut link = Link::changing(vec![(0.0, 10e6), (10.0, 1e6), (25.0, 10e6)]);
         link.queue = queue * MS;
-        link.report_every = every * MS;
+        link.feedback_interval = every * MS;
         let mut world = World::new(link, 10.0);
         world.run(40.0, Page::Scrolls);
         let down = world.age(12.0, 14.0, 0.95);
@@ -342,7 +344,6 @@ fn a_page_that_begins_to_move_changes_nothing() {
         world.run(73.0, Page::Scrolls);
         let least = world.estimates[known..].iter().copied().reduce(f64::min);
         let least = least.unwrap() / before;
-        println!("{mbps} {delay}: {before} {least}");
         assert!(least > 0.95, "{mbps} Mb/s: {least}");
     }
 }
@@ -352,7 +353,7 @@ fn an_idle_page_and_a_quiet_one_change_nothing() {
     for (mbps, ceiling) in [(20.0, 6.0), (2.0, 6.0)] {
         let mut world = World::new(Link::of(mbps), ceiling);
         world.run(10.0, Page::Scrolls);
-        // The last reports about it.
+        // The last feedback about it.
         world.run(11.0, Page::Still);
         let before = world.mbps();
         world.run(70.0, Page::Still);
@@ -370,11 +371,11 @@ fn an_idle_page_and_a_quiet_one_change_nothing() {
 }
 
 #[test]
-fn a_longer_way_is_no_congestion() {
+fn a_longer_path_is_no_congestion() {
     let mut world = World::new(Link::of(20.0), 6.0);
     world.run(10.0, Page::Scrolls);
     world.link.delay = 90 * MS;
-    world.bandwidth.moved(world.at(world.now));
+    world.bandwidth.on_path_change(world.at(world.now));
     world.run(20.0, Page::Scrolls);
     assert!(world.estimates.iter().all(|mbps| *mbps == 6.0));
     // Longer without anybody telling.
@@ -455,40 +456,40 @@ proptest! {
         let mut rates = rates;
         rates.sort_by(|a, b| a.0.total_cmp(&b.0));
         let link = Link {
-            rates, queue: queue * MS, delay: delay * MS, jitter: jitter * MS, loss, report_every: every * MS, bucket: 0.0,
+            rates, queue: queue * MS, delay: delay * MS, jitter: jitter * MS, loss, feedback_interval: every * MS, bucket: 0.0,
         };
         let mut world = World::new(link, ceiling);
         for (until, page) in [(3.0, Page::Scrolls), (4.0, Page::Still), (6.0, Page::Types), (10.0, Page::Scrolls)] {
             world.run(until, page);
         }
-        let floor = f64::from(FLOOR.as_bps()) / 1e6;
+        let floor = f64::from(MIN_BITRATE.as_bps()) / 1e6;
         for mbps in &world.estimates {
             prop_assert!(*mbps >= floor - 0.001 && *mbps <= ceiling.max(floor) + 0.001, "{}", mbps);
         }
     }
 
     #[test]
-    fn no_report_makes_it_panic(
+    fn no_feedback_makes_it_panic(
         steps in proptest::collection::vec((0u64..3_000, proptest::option::of(0u64..100_000), 0usize..3000, 0u64..3_000), 0..300),
     ) {
         let start = Instant::now();
-        let mut bandwidth = Bandwidth::new(Bitrate::kbps(4000), start);
+        let mut bandwidth = BandwidthEstimator::new(Bitrate::kbps(4000), start);
         let mut now = start;
-        for (left, came, bytes, later) in steps {
-            bandwidth.sent(bytes, now);
-            if let Some(train) = bandwidth.train(now) {
-                bandwidth.train_sent(train, now);
+        for (left, came, size, later) in steps {
+            bandwidth.on_packet_sent(size, now);
+            if let Some(bytes) = bandwidth.due_probe(now) {
+                bandwidth.on_probe_sent(bytes, now);
             }
             now += Duration::from_millis(later);
-            let outcome = Outcome {
+            let result = PacketResult {
                 departure: start + Duration::from_millis(left),
                 arrival: came.map(Duration::from_millis),
-                bytes,
+                bytes: size,
                 is_ambiguous: false,
             };
-            bandwidth.on_outcomes(&[outcome, outcome], now);
-            let pace = bandwidth.pace(now);
-            prop_assert!(pace.rate.as_bps() > 0 && bandwidth.estimate() >= FLOOR);
+            bandwidth.on_feedback(&[result, result], now);
+            let budget = bandwidth.send_budget(now);
+            prop_assert!(budget.pacing_rate.as_bps() > 0 && bandwidth.estimate() >= MIN_BITRATE);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Packets that are lost, or may be: kept, sent again on request or unasked, within a budget.
+//! Loss recovery: packets are kept, and sent again on request (NACK), unasked, or as a tail loss probe; within a budget.
 
 pub mod duplication;
 mod rtx_budget;

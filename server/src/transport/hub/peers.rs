@@ -1,303 +1,204 @@
-//! Peers: how they come, what they do in the hub's turns, how they end.
+//! Who is connected: each viewer's peers, and what they say to their session.
 
-use std::collections::hash_map::Entry;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use shared::session::{SessionId, ViewerId};
+use shared::session::ViewerId;
 use tokio::sync::mpsc;
 
 use crate::latency_trace::UnsentTraces;
+use crate::stream::SubscriberId;
+use crate::transport::hub::streams::StreamId;
 use crate::transport::hub::transport::Transport;
-use crate::transport::hub::{Hub, PeerKey};
-use crate::transport::ice_tcp::LinkId;
-use crate::transport::stun::{asked_transaction, is_binding_success};
-use crate::transport::webrtc::connection::{Connection, Event, Output};
-use crate::transport::webrtc::offer::Offer;
-use crate::transport::websocket::Socket;
-use crate::transport::{PeerError, PeerEvent, lock};
+use crate::transport::output::Output;
+use crate::transport::{PeerError, PeerEvent};
 
 /// One peer costs a few MB of history for repetitions.
-pub(super) const MAX_PEERS: usize = 256;
+pub const MAX_PEERS: usize = 256;
 /// From the answer to media.
 const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// A session that does not take even the last event has its reasons.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// Whatever sets a timer is followed by a look at the timers.
+const NO_TIMER: Duration = Duration::from_secs(3600);
 
-pub(super) struct Peer {
-    pub(super) feed: SessionId,
-    pub(super) viewer: ViewerId,
-    pub(super) way: Transport,
-    pub(super) events: mpsc::Sender<(ViewerId, PeerEvent)>,
-    /// Cannot decode anything but a keyframe.
-    pub(super) waits_for_keyframe: bool,
-    /// It cannot go on, or its link could not take a frame: a keyframe is asked for when it can.
-    pub(super) is_behind: bool,
-    pub(super) keyframe_asked: Option<Instant>,
-    /// Messages can be sent to it.
-    pub(super) has_channel: bool,
-    pub(super) give_up_at: Option<Instant>,
-    pub(super) deadline: Instant,
-    /// The last accepted way over TCP leads to these.
-    pub(super) links: Vec<LinkId>,
+/// One way to a viewer.
+pub struct Peer {
+    pub stream: StreamId,
+    pub viewer: ViewerId,
+    pub transport: Transport,
+    events: mpsc::Sender<(ViewerId, PeerEvent)>,
+    give_up_at: Option<Instant>,
+    deadline: Instant,
     /// Inputs that a frame shows which has not left yet.
-    pub(super) untold: UnsentTraces,
+    pub unsent_traces: UnsentTraces,
 }
 
-impl Hub {
-    pub(super) fn restart(
+/// Why a session was not told.
+pub enum Undelivered {
+    /// It does not keep up.
+    Full,
+    /// It is no more.
+    Closed,
+}
+
+#[derive(Default)]
+pub struct Peers {
+    peers: HashMap<SubscriberId, Peer>,
+    by_viewer: HashMap<ViewerId, Vec<SubscriberId>>,
+    next_id: u64,
+}
+
+impl Peers {
+    /// A viewer's newer peer, beside whatever it has.
+    pub fn add(
         &mut self,
-        viewer: &ViewerId,
-        offer: &Offer,
-    ) -> Option<Result<String, PeerError>> {
-        let key = *self.by_viewer.get(viewer)?;
-        let connection = self.peers.get_mut(&key)?.way.web_rtc()?;
-        if !connection.belongs_to(offer) {
-            return None;
-        }
-        let answered = self.with(key, |way| {
-            let connection = way.web_rtc()?;
-            let answer = connection.answer_again(offer);
-            Some(answer.map(|answer| (answer, connection.ufrag())))
-        })??;
-        Some(answered.map(|(answer, ufrag)| {
-            if let Some(ufrag) = ufrag {
-                self.routes.add_ufrag(ufrag, key);
+        stream: StreamId,
+        viewer: ViewerId,
+        transport: Transport,
+        events: mpsc::Sender<(ViewerId, PeerEvent)>,
+        now: Instant,
+    ) -> SubscriberId {
+        let id = SubscriberId(self.next_id);
+        self.next_id += 1;
+        let peer = Peer {
+            stream,
+            viewer: viewer.clone(),
+            // A web socket is connected already, and says so at once.
+            give_up_at: Some(now + CONNECT_WITHIN),
+            transport,
+            events,
+            deadline: now,
+            unsent_traces: UnsentTraces::default(),
+        };
+        self.by_viewer.entry(viewer).or_default().push(id);
+        self.peers.insert(id, peer);
+        id
+    }
+
+    /// Whether there is room for one more; a viewer's newer peer takes the place of its `older` one.
+    pub fn admits(&self, older: Option<SubscriberId>) -> Result<(), PeerError> {
+        match self.peers.len() {
+            connected if older.is_none() && connected >= MAX_PEERS => {
+                Err(PeerError::TooManyPeers(connected))
             }
-            answer
+            _ => Ok(()),
+        }
+    }
+
+    pub fn remove(&mut self, id: SubscriberId) -> Option<Peer> {
+        let peer = self.peers.remove(&id)?;
+        if let Some(own) = self.by_viewer.get_mut(&peer.viewer) {
+            own.retain(|held| *held != id);
+            if own.is_empty() {
+                self.by_viewer.remove(&peer.viewer);
+            }
+        }
+        Some(peer)
+    }
+
+    pub fn get(&self, id: SubscriberId) -> Option<&Peer> {
+        self.peers.get(&id)
+    }
+
+    pub fn get_mut(&mut self, id: SubscriberId) -> Option<&mut Peer> {
+        self.peers.get_mut(&id)
+    }
+
+    /// Every peer of a viewer that there is.
+    pub fn of(&self, viewer: &ViewerId) -> &[SubscriberId] {
+        self.by_viewer.get(viewer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The viewer's peer of this kind.
+    pub fn of_kind(
+        &self,
+        viewer: &ViewerId,
+        kind: impl Fn(&Transport) -> bool,
+    ) -> Option<SubscriberId> {
+        let mut own = self.of(viewer).iter().copied();
+        own.find(|id| self.get(*id).is_some_and(|peer| kind(&peer.transport)))
+    }
+
+    /// Those for whom this holds.
+    pub fn ids_where(&self, holds: impl Fn(&Peer) -> bool) -> Vec<SubscriberId> {
+        let those = self.peers.iter().filter(|(_, peer)| holds(peer));
+        those.map(|(id, _)| *id).collect()
+    }
+
+    /// Lets one connection do something; what comes of it is appended to `outputs`. `None` if there is no such peer, an
+    /// error if it panics: that is this viewer's alone.
+    pub fn act<T>(
+        &mut self,
+        id: SubscriberId,
+        outputs: &mut Vec<Output>,
+        act: impl FnOnce(&mut Transport) -> T,
+    ) -> Option<std::thread::Result<T>> {
+        let peer = self.peers.get_mut(&id)?;
+        let now = Instant::now();
+        let acted = catch_unwind(AssertUnwindSafe(|| {
+            let value = act(&mut peer.transport);
+            peer.transport.poll(now, |output| outputs.push(output));
+            (value, peer.transport.deadline(now))
+        }));
+        Some(acted.map(|(value, deadline)| {
+            peer.deadline = deadline.unwrap_or(now + NO_TIMER);
+            value
         }))
     }
 
-    pub(super) fn admit(
-        &mut self,
-        feed: SessionId,
-        viewer: ViewerId,
-        connection: Box<Connection>,
-        events: mpsc::Sender<(ViewerId, PeerEvent)>,
-    ) -> Result<(), PeerError> {
-        let older = self.by_viewer.get(&viewer).copied();
-        if older.is_none() && self.peers.len() >= MAX_PEERS {
-            return Err(PeerError::TooManyPeers(self.peers.len()));
-        }
-        if let Some(older) = older {
-            self.remove(older, None);
-        }
-        let ufrag = connection
-            .ufrag()
-            .ok_or_else(|| PeerError::Setup("the answer has no ice-ufrag".to_owned()))?;
-        let now = Instant::now();
-        let key = self.add(feed, viewer.clone(), Transport::WebRtc(connection), events);
-        self.routes.add_ufrag(ufrag, key);
-        self.by_viewer.insert(viewer, key);
-        if let Some(peer) = self.peers.get_mut(&key) {
-            peer.give_up_at = Some(now + CONNECT_WITHIN);
-        }
-        self.with(key, |way| way.handle_timeout(now));
-        Ok(())
-    }
-
-    /// A viewer's web socket, beside its WebRTC connection if there is one: that may still be on its way.
-    pub(super) fn attach(
-        &mut self,
-        feed: SessionId,
-        viewer: ViewerId,
-        socket: Box<Socket>,
-        events: mpsc::Sender<(ViewerId, PeerEvent)>,
-    ) -> Result<PeerKey, PeerError> {
-        let older = self.sockets.get(&viewer).copied();
-        if older.is_none() && self.peers.len() >= MAX_PEERS {
-            return Err(PeerError::TooManyPeers(self.peers.len()));
-        }
-        let key = self.add(feed, viewer.clone(), Transport::WebSocket(socket), events);
-        self.sockets.insert(viewer, key);
-        if let Some(older) = older {
-            self.remove(older, None);
-        }
-        self.with(key, |_| ());
-        Ok(key)
-    }
-
-    fn add(
-        &mut self,
-        feed: SessionId,
-        viewer: ViewerId,
-        way: Transport,
-        events: mpsc::Sender<(ViewerId, PeerEvent)>,
-    ) -> PeerKey {
-        let key = self.next_key;
-        self.next_key += 1;
-        self.feeds.entry(feed.clone()).or_default().peers.push(key);
-        let peer = Peer {
-            feed,
-            viewer,
-            way,
-            events,
-            waits_for_keyframe: true,
-            is_behind: false,
-            keyframe_asked: None,
-            has_channel: false,
-            give_up_at: None,
-            deadline: Instant::now(),
-            links: Vec::new(),
-            untold: UnsentTraces::default(),
+    /// Tells the peer's session.
+    pub fn tell(&self, id: SubscriberId, event: PeerEvent) -> Result<(), Undelivered> {
+        let Some(peer) = self.get(id) else {
+            return Ok(());
         };
-        self.peers.insert(key, peer);
-        key
+        let sent = peer.events.try_send((peer.viewer.clone(), event));
+        sent.map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Undelivered::Full,
+            mpsc::error::TrySendError::Closed(_) => Undelivered::Closed,
+        })
     }
 
-    /// The way by which a viewer is reached now: WebRTC where there is both.
-    pub(super) fn best_of(&self, viewer: &ViewerId) -> Option<PeerKey> {
-        let has_channel = |key: &&PeerKey| {
-            let peer = self.peers.get(*key);
-            peer.is_some_and(|peer| peer.has_channel && peer.way.is_connected())
+    /// It is connected, and waited for no longer.
+    pub fn on_connected(&mut self, id: SubscriberId) {
+        if let Some(peer) = self.get_mut(id) {
+            peer.give_up_at = None;
+        }
+    }
+
+    /// When something of a peer is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let due_at = |peer: &Peer| {
+            let give_up_at = peer.give_up_at.into_iter();
+            give_up_at.fold(peer.deadline, Instant::min)
         };
-        let web_rtc = self.by_viewer.get(viewer);
-        let socket = self.sockets.get(viewer);
-        let best = web_rtc.filter(has_channel).or(socket).or(web_rtc);
-        best.copied()
+        self.peers.values().map(due_at).min()
+    }
+}
+
+impl Peer {
+    /// A timer of its connection has run out.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.deadline <= now
     }
 
-    /// Every way of a viewer that there is.
-    pub(super) fn all_of(&self, viewer: &ViewerId) -> Vec<PeerKey> {
-        let ways = [self.by_viewer.get(viewer), self.sockets.get(viewer)];
-        ways.into_iter().flatten().copied().collect()
+    /// It has not connected in time.
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.give_up_at.is_some_and(|at| at <= now)
     }
 
-    /// `reason` is told to the session; without one it knows already.
-    pub(super) fn remove(&mut self, key: PeerKey, reason: Option<&str>) {
-        let Some(mut peer) = self.peers.remove(&key) else {
-            return;
+    /// The last thing its session is told, if need be a little later.
+    pub fn say_farewell(self, reason: &str) {
+        let last = PeerEvent::Disconnected {
+            reason: reason.to_owned(),
         };
-        // Goodbye; whatever else comes out of it is of no interest any more.
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            peer.way.close();
-            peer.way.poll(Instant::now(), |output| {
-                if let Output::Datagram(datagram) = output {
-                    self.send(&datagram.message, &datagram.transport);
-                }
-            });
-        }));
-        self.routes.remove(key);
-        for ways in [&mut self.by_viewer, &mut self.sockets] {
-            if ways.get(&peer.viewer) == Some(&key) {
-                ways.remove(&peer.viewer);
-            }
-        }
-        let mut others = self.all_of(&peer.viewer).into_iter();
-        let is_reached = others.any(|other| {
-            let other = self.peers.get(&other);
-            other.is_some_and(|other| other.has_channel)
-        });
-        if !is_reached {
-            lock(&self.shared.open).remove(&peer.viewer);
-        }
-        if let Entry::Occupied(mut feed) = self.feeds.entry(peer.feed.clone()) {
-            feed.get_mut().peers.retain(|held| *held != key);
-            if feed.get().is_over() {
-                feed.remove();
-            }
-        }
-        self.set_gate(&peer.feed, Instant::now());
-        for id in peer.links {
-            self.forget_link(id);
-        }
-        let Some(reason) = reason else { return };
-        tracing::debug!(viewer = %peer.viewer, reason, "a viewer's connection ended");
-        if is_reached {
-            // On another way: for the session nothing has changed.
-            return;
-        }
-        let last = (
-            peer.viewer,
-            PeerEvent::Disconnected {
-                reason: reason.to_owned(),
-            },
-        );
-        if let Err(mpsc::error::TrySendError::Full(last)) = peer.events.try_send(last) {
-            let events = peer.events;
+        let sent = self.events.try_send((self.viewer, last));
+        if let Err(mpsc::error::TrySendError::Full(last)) = sent {
+            let events = self.events;
             tokio::task::spawn_local(async move {
                 let _ = tokio::time::timeout(FAREWELL, events.send(last)).await;
             });
-        }
-    }
-
-    /// Lets one connection do something, then carries out what comes of it. A panic in there is that viewer's alone.
-    pub(super) fn with<T>(
-        &mut self,
-        key: PeerKey,
-        act: impl FnOnce(&mut Transport) -> T,
-    ) -> Option<T> {
-        let peer = self.peers.get_mut(&key)?;
-        let (now, mut outputs) = (Instant::now(), Vec::new());
-        let acted = catch_unwind(AssertUnwindSafe(|| {
-            let value = act(&mut peer.way);
-            peer.way.poll(now, |output| outputs.push(output));
-            (value, peer.way.deadline(now))
-        }));
-        let Ok((value, deadline)) = acted else {
-            self.remove(key, Some("the connection failed inside the server"));
-            return None;
-        };
-        // Far away when there is none: whatever sets a timer comes through here.
-        peer.deadline = deadline.unwrap_or(now + Duration::from_secs(3600));
-        for output in outputs {
-            match output {
-                Output::Datagram(datagram) => {
-                    if is_binding_success(&datagram.message) {
-                        self.prove(key, &datagram.transport);
-                    } else if let Some(check) = asked_transaction(&datagram.message) {
-                        self.routes.ask(check, key);
-                    }
-                    self.send(&datagram.message, &datagram.transport);
-                }
-                Output::Event(event) => self.take_event(key, event),
-            }
-        }
-        self.catch_up(key, now);
-        if let Some(feed) = self.peers.get(&key).map(|peer| peer.feed.clone()) {
-            self.set_gate(&feed, now);
-        }
-        Some(value)
-    }
-
-    pub(super) fn take_event(&mut self, key: PeerKey, event: Event) {
-        match event {
-            Event::Connected(transport) => {
-                if let Some(peer) = self.peers.get_mut(&key) {
-                    peer.give_up_at = None;
-                }
-                self.tell(key, PeerEvent::Connected { transport }, false);
-                self.want_keyframe(key);
-            }
-            Event::Moved(transport) => self.tell(key, PeerEvent::Connected { transport }, false),
-            Event::Broken => self.start_over(key, Instant::now()),
-            Event::KeyframeNeeded => self.ask_for_keyframe(key, Instant::now()),
-            Event::ControlOpen => {
-                if let Some(peer) = self.peers.get_mut(&key) {
-                    peer.has_channel = true;
-                    lock(&self.shared.open).insert(peer.viewer.clone());
-                }
-                self.tell(key, PeerEvent::ChannelOpen, false);
-            }
-            Event::Message { bytes, droppable } => {
-                self.tell(key, PeerEvent::Message { bytes }, droppable);
-            }
-            Event::Feedback(feedback) => self.follow(key, feedback),
-            Event::Ended(reason) => self.remove(key, Some(reason)),
-        }
-    }
-
-    pub(super) fn tell(&mut self, key: PeerKey, event: PeerEvent, droppable: bool) {
-        let Some(peer) = self.peers.get(&key) else {
-            return;
-        };
-        match peer.events.try_send((peer.viewer.clone(), event)) {
-            Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) if droppable => {}
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.remove(key, Some("the session does not keep up with this viewer"));
-            }
-            Err(mpsc::error::TrySendError::Closed(_)) => self.remove(key, None),
         }
     }
 }

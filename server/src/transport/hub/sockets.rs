@@ -1,157 +1,260 @@
-//! Datagrams ↔ peers: the UDP sockets, the TCP links, and what proves that one belongs to a peer.
+//! Datagrams ↔ peers: the UDP sockets, the TCP connections (RFC 6544), and what proves that one belongs to a peer.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rtc::shared::TransportContext;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::mpsc;
 
-use crate::transport::TransportKind;
+use crate::stream::SubscriberId;
+use crate::transport::datagram::{Datagram, FiveTuple, Protocol};
 use crate::transport::hub::peers::MAX_PEERS;
-use crate::transport::hub::{Hub, PeerKey};
 use crate::transport::ice_tcp::{FromLink, Link, LinkId};
-use crate::transport::webrtc::connection::{came, transport_of};
+use crate::transport::routes::Routes;
+use crate::transport::stun::{is_binding_success, request_transaction};
 
 /// A TCP connection that belongs to no peer yet must ask for one within this time.
-const SPEAK_WITHIN: Duration = Duration::from_secs(10);
+const AUTHENTICATE_WITHIN: Duration = Duration::from_secs(10);
 /// TCP connections that belong to no peer yet; each may hold some kilobytes.
-const MAX_STRANGERS: usize = 64;
+const MAX_UNAUTHENTICATED: usize = 64;
 /// TCP connections of one peer: browsers open one per candidate.
-const MAX_LINKS: usize = MAX_STRANGERS + 4 * MAX_PEERS;
-/// Datagrams taken in one turn, so that frames and timers have theirs during a flood.
-const DATAGRAMS_PER_TURN: usize = 64;
+const MAX_TCP: usize = MAX_UNAUTHENTICATED + 4 * MAX_PEERS;
 /// Larger than any datagram that crosses the internet.
-const DATAGRAM: usize = 2048;
+pub const MAX_DATAGRAM: usize = 2048;
 
-pub(super) struct OpenLink {
-    pub(super) link: Link,
-    pub(super) peer: Option<PeerKey>,
-    pub(super) speak_by: Instant,
+/// A datagram, whose it is and how it came.
+pub struct Received {
+    pub subscriber: SubscriberId,
+    pub datagram: Datagram,
 }
 
-impl Hub {
-    pub(super) fn read_udp(&mut self, socket: usize) {
-        let sockets = self.udp.clone();
-        let (ours, socket) = &sockets[socket];
-        let mut buffer = [0; DATAGRAM];
-        for _ in 0..DATAGRAMS_PER_TURN {
-            match socket.try_recv_from(&mut buffer) {
-                Ok((length, theirs)) => self.read(&buffer[..length], *ours, theirs),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // An ICMP message about something sent before; the next datagram is readable all the same.
-                Err(_) => {}
-            }
+struct TcpSocket {
+    link: Link,
+    owner: Owner,
+}
+
+/// Whose a TCP connection is.
+enum Owner {
+    Nobody {
+        /// It is closed then.
+        until: Instant,
+    },
+    Peer(SubscriberId),
+}
+
+pub struct Sockets {
+    udp: Rc<Vec<(SocketAddr, UdpSocket)>>,
+    tcp: HashMap<LinkId, TcpSocket>,
+    tcp_by_ends: HashMap<(SocketAddr, SocketAddr), LinkId>,
+    /// Only of peers that have any.
+    tcp_of: HashMap<SubscriberId, Vec<LinkId>>,
+    routes: Routes<SubscriberId>,
+    from_tcp: mpsc::Sender<FromLink>,
+    next_id: LinkId,
+}
+
+impl Sockets {
+    /// What comes over TCP is told to `from_tcp`.
+    pub fn new(udp: Rc<Vec<(SocketAddr, UdpSocket)>>, from_tcp: mpsc::Sender<FromLink>) -> Sockets {
+        Sockets {
+            udp,
+            tcp: HashMap::new(),
+            tcp_by_ends: HashMap::new(),
+            tcp_of: HashMap::new(),
+            routes: Routes::new(),
+            from_tcp,
+            next_id: 0,
         }
     }
 
-    pub(super) fn read(&mut self, datagram: &[u8], ours: SocketAddr, theirs: SocketAddr) {
-        if let Some(key) = self.routes.find(datagram, (ours, theirs)) {
-            let came = came(ours, theirs, TransportKind::Udp);
-            let datagram = BytesMut::from(datagram);
-            self.read_datagram(key, datagram, came);
-        }
-    }
-
-    fn read_datagram(&mut self, key: PeerKey, datagram: BytesMut, came: TransportContext) {
-        let now = Instant::now();
-        self.with(key, |way| {
-            if let Some(connection) = way.web_rtc() {
-                connection.read(datagram, came, now);
+    /// Takes one datagram off a UDP socket; it may be nobody's. Fails when there is none.
+    pub fn receive(
+        &self,
+        socket: usize,
+        buffer: &mut [u8; MAX_DATAGRAM],
+    ) -> io::Result<Option<Received>> {
+        let (local, socket) = &self.udp[socket];
+        let (length, remote) = match socket.try_recv_from(buffer) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            // An ICMP message about something sent before; the next datagram is readable all the same.
+            Err(_) => return Ok(None),
+        };
+        let payload = &buffer[..length];
+        let found = self.routes.find(payload, (*local, remote));
+        Ok(found.map(|subscriber| {
+            let path = FiveTuple {
+                protocol: Protocol::Udp,
+                local: *local,
+                remote,
+            };
+            let payload = BytesMut::from(payload);
+            let datagram = Datagram { path, payload };
+            Received {
+                subscriber,
+                datagram,
             }
-        });
+        }))
     }
 
-    pub(super) fn welcome(&mut self, stream: TcpStream) {
-        let strangers = self.links.values().filter(|link| link.peer.is_none());
-        if strangers.count() >= MAX_STRANGERS || self.links.len() >= MAX_LINKS {
-            tracing::debug!("too many media connections that belong to nobody");
+    /// Whose a datagram is that came over TCP. Until a peer has accepted the connection, only requests are looked at.
+    pub fn receive_tcp(&self, id: LinkId, payload: BytesMut) -> Option<Received> {
+        let socket = self.tcp.get(&id)?;
+        let subscriber = match socket.owner {
+            Owner::Peer(subscriber) => subscriber,
+            Owner::Nobody { .. } => self.routes.find_by_name(&payload)?,
+        };
+        let path = FiveTuple {
+            protocol: Protocol::Tcp,
+            local: socket.link.ours,
+            remote: socket.link.theirs,
+        };
+        let datagram = Datagram { path, payload };
+        Some(Received {
+            subscriber,
+            datagram,
+        })
+    }
+
+    /// Somebody has connected.
+    pub fn accept(&mut self, stream: TcpStream, now: Instant) {
+        let is_unauthenticated = |socket: &&TcpSocket| matches!(socket.owner, Owner::Nobody { .. });
+        let unauthenticated = self.tcp.values().filter(is_unauthenticated).count();
+        if unauthenticated >= MAX_UNAUTHENTICATED || self.tcp.len() >= MAX_TCP {
+            tracing::debug!("unauthenticated TCP connection limit reached");
             return;
         }
-        let id = self.next_key;
-        self.next_key += 1;
-        match Link::open(id, stream, self.from_links.clone()) {
+        let id = self.next_id;
+        self.next_id += 1;
+        match Link::open(id, stream, self.from_tcp.clone()) {
             Ok(link) => {
-                self.by_ends.insert((link.ours, link.theirs), id);
-                let open = OpenLink {
-                    link,
-                    peer: None,
-                    speak_by: Instant::now() + SPEAK_WITHIN,
-                };
-                self.links.insert(id, open);
+                self.tcp_by_ends.insert((link.ours, link.theirs), id);
+                let until = now + AUTHENTICATE_WITHIN;
+                let owner = Owner::Nobody { until };
+                self.tcp.insert(id, TcpSocket { link, owner });
             }
-            Err(error) => tracing::debug!(%error, "a media connection ended at once"),
+            Err(error) => tracing::debug!(%error, "a TCP connection failed at once"),
         }
     }
 
-    pub(super) fn hear(&mut self, said: FromLink) {
-        match said {
-            FromLink::Closed(id) => self.forget_link(id),
-            FromLink::Drained(id) => {
-                if let Some(key) = self.links.get(&id).and_then(|open| open.peer) {
-                    // It may send again, and may be wanted to.
-                    self.with(key, |_| ());
-                }
-            }
-            FromLink::Datagram(id, datagram) => {
-                let Some(open) = self.links.get(&id) else {
-                    return;
-                };
-                let came = came(open.link.ours, open.link.theirs, TransportKind::Tcp);
-                // Until a peer has accepted it, only requests are looked at.
-                let key = open.peer.or_else(|| self.routes.find_by_name(&datagram));
-                if let Some(key) = key {
-                    self.read_datagram(key, datagram, came);
-                }
-            }
-        }
-    }
-
-    pub(super) fn forget_link(&mut self, id: LinkId) {
-        let Some(open) = self.links.remove(&id) else {
+    /// Closes a TCP connection, if it still is one.
+    pub fn close(&mut self, id: LinkId) {
+        let Some(socket) = self.tcp.remove(&id) else {
             return;
         };
-        self.by_ends.remove(&(open.link.ours, open.link.theirs));
-        if let Some(peer) = open.peer.and_then(|key| self.peers.get_mut(&key)) {
-            peer.links.retain(|held| *held != id);
+        self.tcp_by_ends
+            .remove(&(socket.link.ours, socket.link.theirs));
+        if let Owner::Peer(subscriber) = socket.owner
+            && let Some(held) = self.tcp_of.get_mut(&subscriber)
+        {
+            held.retain(|held| *held != id);
+            if held.is_empty() {
+                self.tcp_of.remove(&subscriber);
+            }
+        }
+    }
+
+    /// Whose a TCP connection is.
+    pub fn owner(&self, id: LinkId) -> Option<SubscriberId> {
+        match self.tcp.get(&id)?.owner {
+            Owner::Peer(subscriber) => Some(subscriber),
+            Owner::Nobody { .. } => None,
+        }
+    }
+
+    /// The peer is reached by this `ice-ufrag` from now on.
+    pub fn add_ufrag(&mut self, ufrag: String, subscriber: SubscriberId) {
+        self.routes.add_ufrag(ufrag, subscriber);
+    }
+
+    /// Sends a peer's datagram, and learns from it what belongs to that peer.
+    pub fn send(&mut self, subscriber: SubscriberId, datagram: &Datagram) {
+        let Datagram { path, payload } = datagram;
+        if is_binding_success(payload) {
+            self.on_accepted(subscriber, path);
+        } else if let Some(check) = request_transaction(payload) {
+            self.routes.ask(check, subscriber);
+        }
+        match path.protocol {
+            Protocol::Udp => {
+                let mut sockets = self.udp.iter();
+                if let Some((_, socket)) = sockets.find(|(address, _)| *address == path.local) {
+                    // A full buffer loses it, as the network may; what matters is repeated.
+                    let _ = socket.try_send_to(payload, path.remote);
+                }
+            }
+            Protocol::Tcp => {
+                let id = self.tcp_by_ends.get(&(path.local, path.remote));
+                if let Some(socket) = id.and_then(|id| self.tcp.get(id)) {
+                    socket.link.send(payload);
+                }
+            }
         }
     }
 
     /// The peer has accepted a request that came this way, so what else comes this way is its own.
-    pub(super) fn prove(&mut self, key: PeerKey, transport: &TransportContext) {
-        let way = (transport.local_addr, transport.peer_addr);
-        match transport_of(transport) {
-            TransportKind::Udp | TransportKind::WebSocket => self.routes.prove(way, key),
-            TransportKind::Tcp => {
-                if let Some(id) = self.by_ends.get(&way)
-                    && let Some(open) = self.links.get_mut(id)
-                    && open.peer.is_none()
-                    && let Some(peer) = self.peers.get_mut(&key)
+    fn on_accepted(&mut self, subscriber: SubscriberId, path: &FiveTuple) {
+        let ends = (path.local, path.remote);
+        match path.protocol {
+            Protocol::Udp => self.routes.prove(ends, subscriber),
+            Protocol::Tcp => {
+                if let Some(id) = self.tcp_by_ends.get(&ends)
+                    && let Some(socket) = self.tcp.get_mut(id)
+                    && let Owner::Nobody { .. } = socket.owner
                 {
-                    open.peer = Some(key);
-                    peer.links.push(*id);
+                    socket.owner = Owner::Peer(subscriber);
+                    self.tcp_of.entry(subscriber).or_default().push(*id);
                 }
             }
         }
     }
 
-    pub(super) fn send(&self, datagram: &[u8], transport: &TransportContext) {
-        let (ours, theirs) = (transport.local_addr, transport.peer_addr);
-        match transport_of(transport) {
-            TransportKind::Udp | TransportKind::WebSocket => {
-                let mut sockets = self.udp.iter();
-                if let Some((_, socket)) = sockets.find(|(address, _)| *address == ours) {
-                    // A full buffer loses it, as the network may; what matters is repeated.
-                    let _ = socket.try_send_to(datagram, theirs);
-                }
-            }
-            TransportKind::Tcp => {
-                let id = self.by_ends.get(&(ours, theirs));
-                if let Some(open) = id.and_then(|id| self.links.get(id)) {
-                    open.link.send(datagram);
-                }
-            }
+    /// The peer is no more: nothing leads to it, and its TCP connections are closed.
+    pub fn forget(&mut self, subscriber: SubscriberId) {
+        self.routes.remove(subscriber);
+        for id in self.tcp_of.remove(&subscriber).unwrap_or_default() {
+            self.close(id);
+        }
+    }
+
+    /// Bytes of this peer that the kernel has not taken yet.
+    pub fn unsent(&self, subscriber: SubscriberId) -> usize {
+        self.links_of(subscriber).map(Link::unsent).sum()
+    }
+
+    /// So much of this peer's waits for the kernel that nothing more should be begun.
+    pub fn is_full(&self, subscriber: SubscriberId) -> bool {
+        self.links_of(subscriber).any(Link::is_behind)
+    }
+
+    fn links_of(&self, subscriber: SubscriberId) -> impl Iterator<Item = &Link> {
+        let ids = self.tcp_of.get(&subscriber).into_iter().flatten();
+        ids.filter_map(|id| self.tcp.get(id).map(|socket| &socket.link))
+    }
+
+    /// When [`Sockets::handle_timeout`] is to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        let until = |socket: &TcpSocket| match socket.owner {
+            Owner::Nobody { until } => Some(until),
+            Owner::Peer(_) => None,
+        };
+        self.tcp.values().filter_map(until).min()
+    }
+
+    /// Closes the TCP connections that still are nobody's.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let is_late = |socket: &TcpSocket| match socket.owner {
+            Owner::Nobody { until } => until <= now,
+            Owner::Peer(_) => false,
+        };
+        let late = self.tcp.iter().filter(|(_, socket)| is_late(socket));
+        for id in late.map(|(id, _)| *id).collect::<Vec<_>>() {
+            tracing::debug!("closing a TCP connection that belongs to no viewer");
+            self.close(id);
         }
     }
 }

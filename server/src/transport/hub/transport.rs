@@ -1,4 +1,4 @@
-//! A peer's way to its viewer: WebRTC, or a web socket where nothing but HTTP passes.
+//! A peer's transport: WebRTC, or a web socket where nothing but HTTP passes.
 
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
@@ -6,52 +6,62 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::stream::Sample;
-use crate::transport::webrtc::connection::{Connection, Output};
+use crate::stream::event::{Backlog, Link};
+use crate::transport::output::Output;
+use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::packetize::packetize;
 use crate::transport::websocket::{Socket, frame_message};
-
-/// A viewer who does not lead, and whose frames would wait longer, skips to the next keyframe. So does one on a web
-/// socket, leading or not: what is in the socket cannot be taken back.
-const BEHIND: Duration = Duration::from_millis(300);
-/// The leader's frames are held back by the gate. This happens when nobody minds it.
-const LEADER_BEHIND: Duration = Duration::from_secs(1);
 
 pub enum Transport {
     WebRtc(Box<Connection>),
     WebSocket(Box<Socket>),
 }
 
-/// A frame on its way to all viewers, prepared once for each kind of way that somebody needs.
+/// A sample on its way to all subscribers, prepared once for each kind of transport that somebody needs.
 pub struct Outgoing<'a> {
-    pub frame: &'a Sample,
-    /// 1/90000 s.
-    pub timestamp: u32,
+    pub sample: &'a Sample,
     packets: OnceCell<Vec<Bytes>>,
     message: OnceCell<Bytes>,
 }
 
 impl Outgoing<'_> {
-    pub fn new(frame: &Sample, timestamp: u32) -> Outgoing<'_> {
+    pub fn new(sample: &Sample) -> Outgoing<'_> {
         Outgoing {
-            frame,
-            timestamp,
+            sample,
             packets: OnceCell::new(),
             message: OnceCell::new(),
         }
     }
 
     fn packets(&self) -> &[Bytes] {
-        self.packets.get_or_init(|| packetize(&self.frame.data))
+        self.packets.get_or_init(|| packetize(&self.sample.data))
     }
 
-    fn message(&self) -> Bytes {
-        let Sample { data, keyframe, .. } = self.frame;
-        let make = || frame_message(data, *keyframe, self.timestamp);
+    /// The timestamp is the same for everybody.
+    fn message(&self, timestamp: u32) -> Bytes {
+        let Sample { data, keyframe, .. } = self.sample;
+        let make = || frame_message(data, *keyframe, timestamp);
         self.message.get_or_init(make).clone()
     }
 }
 
 impl Transport {
+    /// What becomes of a sample on its way.
+    pub fn link(&self) -> Link {
+        match self {
+            Transport::WebRtc(_) => Link::Packets,
+            Transport::WebSocket(_) => Link::Socket,
+        }
+    }
+
+    pub fn is_web_rtc(&self) -> bool {
+        matches!(self, Transport::WebRtc(_))
+    }
+
+    pub fn is_web_socket(&self) -> bool {
+        matches!(self, Transport::WebSocket(_))
+    }
+
     pub fn is_connected(&self) -> bool {
         match self {
             Transport::WebRtc(connection) => connection.is_connected(),
@@ -66,50 +76,57 @@ impl Transport {
         }
     }
 
-    pub fn queue_frame(&mut self, outgoing: &Outgoing<'_>, now: Instant) {
-        let Outgoing {
-            frame, timestamp, ..
-        } = outgoing;
+    /// `timestamp` is in 1/90000 s.
+    pub fn queue_sample(&mut self, outgoing: &Outgoing<'_>, timestamp: u32, now: Instant) {
         match self {
             Transport::WebRtc(connection) => {
-                connection.queue_frame(outgoing.packets(), *timestamp, frame.keyframe);
+                let keyframe = outgoing.sample.keyframe;
+                connection.queue_frame(outgoing.packets(), timestamp, keyframe);
             }
-            Transport::WebSocket(socket) => socket.send_frame(outgoing.message(), *timestamp, now),
+            Transport::WebSocket(socket) => {
+                socket.send_frame(outgoing.message(timestamp), timestamp, now);
+            }
         }
     }
 
     /// Drops the frames of which nothing has left yet.
     pub fn skip(&mut self) {
         if let Transport::WebRtc(connection) = self {
-            connection.skip();
+            connection.drop_unsent_frames();
         }
     }
 
     /// Drops what comes before the newest keyframe that waits; `true` if there is one.
     pub fn start_over(&mut self) -> bool {
-        self.web_rtc().is_some_and(Connection::start_over)
+        self.web_rtc().is_some_and(Connection::drop_before_keyframe)
     }
 
     /// What waits here is dropped, and what is on its way no longer counts.
-    pub fn catch_up(&mut self) {
+    pub fn skip_to_live(&mut self) {
         if let Transport::WebRtc(connection) = self {
-            connection.catch_up();
+            connection.skip_to_live();
         }
     }
 
-    /// How long a frame that comes now waits, beside `unsent` bytes that have left the connection already.
-    pub fn backlog(&self, unsent: usize, now: Instant) -> Duration {
+    /// What waits, beside `unsent` bytes that have left the connection already and fill the kernel's buffers or do not.
+    pub fn backlog(&self, unsent: usize, is_full: bool, now: Instant) -> Backlog {
         match self {
-            Transport::WebRtc(connection) => connection.backlog(now) + connection.time_for(unsent),
-            Transport::WebSocket(socket) => socket.backlog(now),
-        }
-    }
-
-    /// Whether a frame would come too late. A viewer who leads is waited for instead, as far as that goes.
-    pub fn is_behind(&self, leads: bool, unsent: usize, now: Instant) -> bool {
-        match self {
-            Transport::WebRtc(connection) if leads => connection.queued() > LEADER_BEHIND,
-            _ => self.backlog(unsent, now) > BEHIND,
+            Transport::WebRtc(connection) => {
+                let beside = match unsent {
+                    0 => Duration::ZERO,
+                    unsent => connection.time_for(unsent),
+                };
+                Backlog {
+                    wait: connection.backlog(now) + beside,
+                    queued: connection.queue_time(),
+                    is_full,
+                }
+            }
+            Transport::WebSocket(socket) => Backlog {
+                wait: socket.backlog(now),
+                queued: Duration::ZERO,
+                is_full,
+            },
         }
     }
 

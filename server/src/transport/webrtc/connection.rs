@@ -1,64 +1,40 @@
-//! One viewer's WebRTC connection: offer → answer, datagrams ↔ frames and messages. The only door to `rtc`.
+//! One viewer's WebRTC connection: datagrams, frames and messages in → datagrams and events out.
 //!
-//! Nothing here reads a clock or touches a socket: time and datagrams come in, datagrams and events go out.
+//! It touches no socket, and time is an argument.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use rtc::data_channel::RTCDataChannelId;
+use bytes::Bytes;
 use rtc::peer_connection::RTCPeerConnection;
 use rtc::peer_connection::event::{RTCDataChannelEvent, RTCPeerConnectionEvent};
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::state::{RTCIceConnectionState, RTCPeerConnectionState};
 use rtc::rtp;
-use rtc::rtp_transceiver::RTCRtpSenderId;
-use rtc::sansio::Protocol;
+use rtc::sansio::Protocol as _;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
-use shared::message::channel;
 
-use crate::congestion::pacer::Pacer;
 use crate::congestion::sender_state::SenderState;
-use crate::stream::{Estimate, Feedback};
-use crate::transport::webrtc::SharedSenderState;
-use crate::transport::webrtc::offer::Origin;
-use crate::transport::webrtc::pli_filter::KeyframeRequests;
-use crate::transport::{TransportKind, lock};
-
-mod negotiate;
-
-/// <http://www.webrtc.org/experiments/rtp-hdrext/playout-delay>
-pub const PLAYOUT_DELAY_URI: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
-/// Minimum and maximum 0: show each frame at once. Without it Chromium's jitter buffer holds frames for 12 ms.
-static NO_PLAYOUT_DELAY: Bytes = Bytes::from_static(&[0, 0, 0]);
-/// The two there are, and the same again while a page reopens them. More is an attack.
-const MAX_CHANNELS: usize = 8;
-/// Messages that a viewer has not taken yet. The largest is a session's state, some kilobytes.
-const MAX_UNTAKEN: usize = 4 * 1024 * 1024;
-
-/// RTP header with its extensions, SRTP tag, UDP and IPv4 headers, beside the payload.
-const OVERHEAD: usize = 66;
-/// While nothing may leave, a frame that comes now waits for an unknown time; reports are awaited for so long.
-const BLOCKED: Duration = Duration::from_secs(1);
+use crate::transport::datagram::{Datagram, FiveTuple, Protocol};
+use crate::transport::listen::Candidates;
+use crate::transport::output::{Event, Output};
+use crate::transport::webrtc::data_channels::DataChannels;
+use crate::transport::webrtc::media_sender::MediaSender;
+use crate::transport::webrtc::negotiation::{Negotiation, local_ufrag};
+use crate::transport::webrtc::offer::Offer;
+use crate::transport::webrtc::setup;
+use crate::transport::webrtc::shared_state::ConnectionState;
+use crate::transport::{PeerError, TransportKind};
 
 /// One peer, answering an offer.
 pub struct Connection {
     rtc: RTCPeerConnection,
-    origin: Origin,
-    public: Vec<SocketAddr>,
-    sender: RTCRtpSenderId,
-    ssrc: u32,
-    sequence: u16,
-    pleas: KeyframeRequests,
-    format: Format,
-    flow: SharedSenderState,
-    pacer: Pacer<Waiting>,
-    control: Option<RTCDataChannelId>,
-    moves: Option<RTCDataChannelId>,
-    channels: usize,
-    transport: Option<TransportKind>,
-    /// Our address and theirs, of what left last.
-    way: Option<(SocketAddr, SocketAddr)>,
+    negotiation: Negotiation,
+    media: MediaSender,
+    channels: DataChannels,
+    /// The selected candidate pair, as seen by what left last.
+    path: Option<FiveTuple>,
     phase: Phase,
 }
 
@@ -68,405 +44,266 @@ enum Phase {
     /// No ICE pair or no DTLS session yet.
     Connecting,
     Connected,
-    /// ICE starts again. `rtc` has no pair meanwhile, and drops what is sent.
+    /// ICE restarts. `rtc` has no pair meanwhile, and drops what is sent.
     Restarting,
 }
 
-/// Numbers that the viewer's browser chose.
-#[derive(Clone, Copy)]
-struct Format {
-    payload_type: u8,
-    playout_delay: Option<u8>,
-}
-
-/// A packet of a frame that has not left yet.
-struct Waiting {
-    payload: Bytes,
-    timestamp: u32,
-    first: bool,
-    last: bool,
-    keyframe: bool,
-}
-
-/// What comes out of [`Connection::poll`].
-pub enum Output {
-    Datagram(TaggedBytesMut),
-    Event(Event),
-}
-
-pub enum Event {
-    /// Frames can flow from now on; whatever was sent before is lost.
-    Connected(TransportKind),
-    /// They flow on another way.
-    Moved(TransportKind),
-    KeyframeNeeded,
-    /// What the viewer has cannot be repaired any more: it can show nothing but a keyframe.
-    Broken,
-    ControlOpen,
-    /// `droppable`: from the channel where only the newest counts.
-    Message {
-        bytes: Bytes,
-        droppable: bool,
-    },
-    Feedback(Feedback),
-    /// Over, and why.
-    Ended(&'static str),
-}
-
-/// How a datagram reached us; the address of ours must be one the answer names as a host candidate.
-pub fn came(ours: SocketAddr, theirs: SocketAddr, by: TransportKind) -> TransportContext {
-    TransportContext {
-        local_addr: ours,
-        peer_addr: theirs,
-        transport_protocol: match by {
-            TransportKind::Tcp => TransportProtocol::TCP,
-            // No datagram comes over a web socket.
-            TransportKind::Udp | TransportKind::WebSocket => TransportProtocol::UDP,
-        },
-        ecn: None,
-    }
-}
-
-pub fn transport_of(context: &TransportContext) -> TransportKind {
-    match context.transport_protocol {
-        TransportProtocol::TCP => TransportKind::Tcp,
-        _ => TransportKind::Udp,
-    }
-}
-
 impl Connection {
+    /// Offer → a new connection, and the answer (SDP) with all candidates in it.
+    ///
+    /// Takes some milliseconds for keys and a certificate. `Err` if the offer cannot be answered.
+    pub fn answer(
+        offer: &Offer,
+        local: &Candidates,
+        sender: SenderState<rtp::Packet>,
+        now: Instant,
+    ) -> Result<(Connection, String), PeerError> {
+        let state = Arc::new(Mutex::new(ConnectionState::new(sender)));
+        let (rtc, track) = setup::peer_connection(&state, now)
+            .map_err(|error| PeerError::Setup(error.to_string()))?;
+        let negotiation = Negotiation {
+            origin: offer.origin.clone(),
+            public: local.public.clone(),
+            sender: track.sender,
+        };
+        let mut connection = Connection {
+            rtc,
+            negotiation,
+            media: MediaSender::new(track, state, now),
+            channels: DataChannels::default(),
+            path: None,
+            phase: Phase::Connecting,
+        };
+        let answer = connection.negotiate(offer, &local.host, now)?;
+        Ok((connection, answer))
+    }
+
+    /// The offer comes from the `RTCPeerConnection` that this one answered before.
+    pub fn belongs_to(&self, offer: &Offer) -> bool {
+        self.negotiation.origin == offer.origin
+    }
+
+    /// Answers a newer offer of the same `RTCPeerConnection`: if its ICE credentials are new, ICE restarts (RFC 8445 §9),
+    /// and everything else goes on.
+    pub fn answer_again(&mut self, offer: &Offer, now: Instant) -> Result<String, PeerError> {
+        let before = self.ufrag();
+        let answer = self.negotiate(offer, &[], now)?;
+        if self.phase == Phase::Connected && self.ufrag() != before {
+            self.phase = Phase::Restarting;
+            // Nothing of it would arrive, and a keyframe follows.
+            self.media.clear();
+        }
+        Ok(answer)
+    }
+
+    fn negotiate(
+        &mut self,
+        offer: &Offer,
+        host: &[SocketAddr],
+        now: Instant,
+    ) -> Result<String, PeerError> {
+        let (answer, format) = self.negotiation.answer(&mut self.rtc, offer, host, now)?;
+        self.media.set_format(format);
+        Ok(answer)
+    }
+
+    /// Our `ice-ufrag`, by which the viewer's binding requests name this peer.
+    pub fn ufrag(&self) -> Option<String> {
+        local_ufrag(&self.rtc)
+    }
+
+    /// Frames that are queued now are sent.
     pub fn is_connected(&self) -> bool {
         self.phase == Phase::Connected
     }
 
-    pub fn read(&mut self, datagram: BytesMut, transport: TransportContext, now: Instant) {
+    /// A datagram came for this peer.
+    pub fn handle_datagram(&mut self, datagram: Datagram, now: Instant) {
         // It never fails: what cannot be read is dropped, and logged by `rtc`.
         let _ = self.rtc.handle_read(TaggedBytesMut {
             now,
-            transport,
-            message: datagram,
+            transport: context_of(datagram.path),
+            message: datagram.payload,
         });
     }
 
-    /// One frame, in payloads that all viewers share; it leaves as soon as the way carries it. `timestamp` is in
-    /// 1/90000 s.
+    /// Queues one frame, in RTP payloads that all viewers share. `timestamp` is the RTP timestamp, in 1/90000 s.
     pub fn queue_frame(&mut self, payloads: &[Bytes], timestamp: u32, keyframe: bool) {
-        for (index, payload) in payloads.iter().enumerate() {
-            let waiting = Waiting {
-                payload: payload.clone(),
-                timestamp,
-                first: index == 0,
-                last: index + 1 == payloads.len(),
-                keyframe,
-            };
-            self.pacer.push(payload.len() + OVERHEAD, waiting);
-        }
+        self.media.queue_frame(payloads, timestamp, keyframe);
     }
 
     /// Drops the frames of which nothing has left yet. The viewer needs a keyframe afterwards.
-    pub fn skip(&mut self) {
-        let begun = self.pacer.front().filter(|packet| !packet.first);
-        let begun = begun.map(|packet| packet.timestamp);
-        self.pacer.retain(|packet| Some(packet.timestamp) == begun);
+    pub fn drop_unsent_frames(&mut self) {
+        self.media.drop_unsent_frames();
     }
 
-    /// Drops all before the newest keyframe that waits, also the rest of a frame that has left in part: the viewer can
-    /// show nothing of it. `true` if there is such a keyframe.
-    pub fn start_over(&mut self) -> bool {
-        let begins = |packet: &Waiting| packet.first && packet.keyframe;
-        let mut keyframes = self.pacer.count(begins);
-        let is_coming = keyframes > 0;
-        self.pacer.retain(|packet| {
-            let is_reached = keyframes == 0 || begins(packet) && keyframes == 1;
-            keyframes -= usize::from(begins(packet)).min(keyframes);
-            is_coming && is_reached
-        });
-        is_coming
+    /// Drops all that is queued before the newest keyframe, also the rest of a frame that has left in part. `false` if no
+    /// keyframe is queued: then everything is dropped.
+    pub fn drop_before_keyframe(&mut self) -> bool {
+        self.media.drop_before_keyframe()
     }
 
-    /// What the viewer sees is late, though it is there: whatever waits here or is on its way does not count any more.
-    pub fn catch_up(&mut self) {
-        self.skip();
-        lock(&self.flow).all_landed();
+    /// What the viewer sees is late: drops what is queued, and does not count what is in flight any more.
+    pub fn skip_to_live(&mut self) {
+        self.media.skip_to_live();
     }
 
-    /// How long a frame that comes now waits here before it leaves.
+    /// How long a frame that is queued now waits before it leaves.
     pub fn backlog(&self, now: Instant) -> Duration {
-        let pace = lock(&self.flow).pace(now);
-        match pace.room {
-            // Until a report says that something has arrived.
-            0 => self.pacer.backlog(&pace, now).max(BLOCKED),
-            _ => self.pacer.backlog(&pace, now),
-        }
+        self.media.backlog(now)
     }
 
-    /// How long what waits here already takes to leave.
-    pub fn queued(&self) -> Duration {
-        self.time_for(self.pacer.bytes())
+    /// How long the path takes for what is queued.
+    pub fn queue_time(&self) -> Duration {
+        self.media.queue_time()
     }
 
-    /// How long this many bytes take on the way to the viewer.
+    /// How long the path takes for this many bytes.
     pub fn time_for(&self, bytes: usize) -> Duration {
-        lock(&self.flow).estimate().time_for(bytes)
+        self.media.time_for(bytes)
     }
 
-    /// Lets go what may go now.
-    fn pump(&mut self, now: Instant) {
-        if !self.is_connected() {
-            return;
-        }
-        let train = {
-            let mut flow = lock(&self.flow);
-            flow.repeats.handle_timeout(now);
-            self.pacer.spend(std::mem::take(&mut flow.beside));
-            let has_any = !self.pacer.is_empty();
-            has_any.then(|| flow.begin_train(now)).flatten()
-        };
-        if let Some(bytes) = train {
-            self.send_train(bytes, now);
-        }
-        loop {
-            let pace = lock(&self.flow).pace(now);
-            let Some(packet) = self.pacer.take(&pace, now) else {
-                break;
-            };
-            self.write(packet, now);
-        }
-    }
-
-    fn send_train(&mut self, mut bytes: usize, now: Instant) {
-        while bytes > 0
-            && let Some(packet) = self.pacer.take_at_once()
-        {
-            bytes = bytes.saturating_sub(packet.payload.len() + OVERHEAD);
-            self.write(packet, now);
-        }
-        lock(&self.flow).repeats.pad(bytes, now);
-    }
-
-    fn write(&mut self, waiting: Waiting, now: Instant) {
-        let Some(mut sender) = self.rtc.rtp_sender(self.sender) else {
-            return;
-        };
-        let sequence_number = self.sequence;
-        self.sequence = sequence_number.wrapping_add(1);
-        let mut header = rtp::Header {
-            version: 2,
-            marker: waiting.last,
-            payload_type: self.format.payload_type,
-            sequence_number,
-            timestamp: waiting.timestamp,
-            ssrc: self.ssrc,
-            ..rtp::Header::default()
-        };
-        if let Some(id) = self.format.playout_delay {
-            // Refused only for ids above 14, which browsers do not choose.
-            let _ = header.set_extension(id, NO_PLAYOUT_DELAY.clone());
-        }
-        if waiting.first && waiting.keyframe {
-            lock(&self.flow).repeats.keyframe_begins();
-        }
-        let packet = rtp::Packet {
-            header,
-            payload: waiting.payload,
-        };
-        if let Err(error) = sender.write_rtp(now, packet) {
-            tracing::debug!(%error, "a packet was not sent");
-        }
-        if waiting.last {
-            self.pleas.sent(sequence_number, waiting.keyframe, now);
-        }
-    }
-
-    /// `Err` when the viewer has stopped taking messages.
+    /// Sends a message on the `control` channel; drops it while that is not open. `Err` when the viewer has stopped taking
+    /// messages.
     pub fn write_message(&mut self, message: Vec<u8>, now: Instant) -> Result<(), &'static str> {
-        let Some(mut channel) = self.control.and_then(|id| self.rtc.data_channel(id)) else {
-            return Ok(());
-        };
-        if channel.outstanding_bytes() + message.len() > MAX_UNTAKEN {
-            return Err("the viewer does not take its messages");
-        }
-        if let Err(error) = channel.send(now, BytesMut::from(&message[..])) {
-            tracing::debug!(%error, "a message was not sent");
-        }
-        Ok(())
+        self.channels.send(&mut self.rtc, &message, now)
     }
 
+    /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Err(error) = self.rtc.handle_timeout(now) {
-            tracing::debug!(%error, "a timer failed");
+            tracing::debug!(%error, "a timer of the peer connection failed");
         }
     }
 
     /// When [`Connection::handle_timeout`] must be called next.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
-        let ours = self.is_connected().then(|| {
-            let flow = lock(&self.flow);
-            let paced = self.pacer.due(&flow.pace(now), now);
-            paced.into_iter().chain(flow.repeats.due()).min()
-        });
+        let media = self.is_connected().then(|| self.media.next_timeout(now));
         let rtc = self.rtc.poll_timeout();
-        rtc.into_iter().chain(ours.flatten()).min()
+        rtc.into_iter().chain(media.flatten()).min()
     }
 
     /// Takes everything that has come of the calls before.
     pub fn poll(&mut self, now: Instant, mut put: impl FnMut(Output)) {
-        self.pump(now);
+        if self.is_connected() {
+            self.media.send_due(&mut self.rtc, now);
+        }
         loop {
             let mut idle = true;
             while let Some(datagram) = self.rtc.poll_write() {
-                self.note_transport(&datagram, &mut put);
-                put(Output::Datagram(datagram));
+                let path = path_of(&datagram.transport);
+                self.note_path(path, &datagram, &mut put);
+                put(Output::Datagram(Datagram {
+                    path,
+                    payload: datagram.message,
+                }));
             }
             while let Some(event) = self.rtc.poll_event() {
                 idle = false;
-                self.take_event(event, &mut put);
+                if let Some(event) = self.on_event(event) {
+                    put(Output::Event(event));
+                }
             }
             while let Some(message) = self.rtc.poll_read() {
                 idle = false;
                 if let RTCMessage::DataChannelMessage(id, message) = message.message
-                    && (Some(id) == self.control || Some(id) == self.moves)
+                    && let Some(event) = self.channels.on_message(id, message.data)
                 {
-                    put(Output::Event(Event::Message {
-                        bytes: message.data.freeze(),
-                        droppable: Some(id) == self.moves,
-                    }));
+                    put(Output::Event(event));
                 }
             }
             if idle {
                 break;
             }
         }
-        self.take_feedback(now, &mut put);
+        self.media
+            .poll_events(now, |event| put(Output::Event(event)));
     }
 
     /// Everything but STUN goes over the selected candidate pair.
-    fn note_transport(&mut self, datagram: &TaggedBytesMut, put: &mut impl FnMut(Output)) {
+    fn note_path(
+        &mut self,
+        path: FiveTuple,
+        datagram: &TaggedBytesMut,
+        put: &mut impl FnMut(Output),
+    ) {
+        // RFC 7983 §7.
         let is_stun = datagram.message.first().is_none_or(|first| *first < 4);
-        let way = (datagram.transport.local_addr, datagram.transport.peer_addr);
-        if !is_stun && self.way.replace(way).is_some_and(|before| before != way) {
-            lock(&self.flow).moved(datagram.now);
-        }
-        let transport = Some(transport_of(&datagram.transport));
-        if is_stun || transport == self.transport {
+        if is_stun || self.path == Some(path) {
             return;
         }
-        self.transport = transport;
-        if let (true, Some(transport)) = (self.is_connected(), transport) {
-            put(Output::Event(Event::Moved(transport)));
+        let before = self.path.replace(path);
+        if before.is_some() {
+            self.media.on_path_change(datagram.now);
+        }
+        let has_other_protocol = before.map(|before| before.protocol) != Some(path.protocol);
+        if has_other_protocol && self.is_connected() {
+            let event = Event::TransportChanged(path.protocol.into());
+            put(Output::Event(event));
         }
     }
 
-    fn take_event(&mut self, event: RTCPeerConnectionEvent, put: &mut impl FnMut(Output)) {
-        let mut put = |event| put(Output::Event(event));
+    fn on_event(&mut self, event: RTCPeerConnectionEvent) -> Option<Event> {
         match event {
             RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => match state {
                 RTCPeerConnectionState::Connected if self.phase == Phase::Connecting => {
-                    self.phase = Phase::Connected;
-                    put(Event::Connected(
-                        self.transport.unwrap_or(TransportKind::Udp),
-                    ));
+                    Some(self.on_connected())
                 }
-                RTCPeerConnectionState::Failed => put(Event::Ended("the viewer does not answer")),
+                RTCPeerConnectionState::Failed => Some(Event::Ended("the viewer does not answer")),
                 RTCPeerConnectionState::Closed => {
-                    put(Event::Ended("the viewer closed the connection"))
+                    Some(Event::Ended("the viewer closed the connection"))
                 }
-                _ => {}
+                _ => None,
             },
             RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(
                 RTCIceConnectionState::Connected | RTCIceConnectionState::Completed,
-            ) if self.phase == Phase::Restarting => {
-                self.phase = Phase::Connected;
-                put(Event::Connected(
-                    self.transport.unwrap_or(TransportKind::Udp),
-                ));
-            }
-            RTCPeerConnectionEvent::OnDataChannel(RTCDataChannelEvent::OnOpen(id)) => {
-                self.channels += 1;
-                if self.channels > MAX_CHANNELS {
-                    put(Event::Ended("the viewer opened too many data channels"));
-                    return;
-                }
-                let Some(mut opened) = self.rtc.data_channel(id) else {
-                    return;
-                };
-                match opened.label() {
-                    channel::CONTROL => {
-                        self.control = Some(id);
-                        put(Event::ControlOpen);
-                    }
-                    channel::MOVES => self.moves = Some(id),
-                    _ => {
-                        let _ = opened.close();
-                    }
-                }
-            }
-            RTCPeerConnectionEvent::OnDataChannel(RTCDataChannelEvent::OnClose(id))
-                if Some(id) == self.control =>
-            {
-                // A browser that closes the whole connection says no more than this.
-                put(Event::Ended("the viewer left"));
-            }
-            _ => {}
+            ) if self.phase == Phase::Restarting => Some(self.on_connected()),
+            RTCPeerConnectionEvent::OnDataChannel(event) => self.on_data_channel(event),
+            _ => None,
         }
     }
 
-    fn take_feedback(&mut self, now: Instant, put: &mut impl FnMut(Output)) {
-        let (asked, has_all, hopeless, reports, estimate) = {
-            let mut flow = lock(&self.flow);
-            (
-                std::mem::take(&mut flow.keyframe_needed),
-                flow.repeats.has_all(),
-                flow.repeats.take_hopeless(now),
-                std::mem::take(&mut flow.reports),
-                std::mem::take(&mut flow.has_news).then(|| self.estimate(&flow, now)),
-            )
-        };
-        for report in &reports {
-            self.pleas.reported(report.highest, report.total_lost, now);
-            if self.pleas.has_last() {
-                // A browser that stood still for a while never sends the finer reports of that time.
-                lock(&self.flow).all_landed();
-            }
-        }
-        let is_coming = self.pacer.front().is_some_and(|packet| packet.keyframe);
-        match () {
-            () if is_coming => {}
-            () if hopeless => put(Output::Event(Event::Broken)),
-            () if asked && self.pleas.asked(has_all, now) => {
-                put(Output::Event(Event::KeyframeNeeded));
-            }
-            () => {}
-        }
-        let reports = reports.into_iter().map(|report| Feedback {
-            loss: Some(report.loss),
-            round_trip: report.round_trip,
-            estimate: None,
-        });
-        let estimate = estimate.map(|estimate| Feedback {
-            estimate: Some(estimate),
-            ..Feedback::default()
-        });
-        for feedback in reports.chain(estimate) {
-            tracing::trace!(?feedback, "what the viewer's browser says");
-            put(Output::Event(Event::Feedback(feedback)));
+    fn on_connected(&mut self) -> Event {
+        self.phase = Phase::Connected;
+        let kind = self.path.map(|path| path.protocol.into());
+        Event::Connected(kind.unwrap_or(TransportKind::Udp))
+    }
+
+    fn on_data_channel(&mut self, event: RTCDataChannelEvent) -> Option<Event> {
+        match event {
+            RTCDataChannelEvent::OnOpen(id) => self.channels.on_open(&mut self.rtc, id),
+            RTCDataChannelEvent::OnClose(id) => self.channels.on_close(id),
+            _ => None,
         }
     }
 
-    fn estimate(&self, flow: &SenderState, now: Instant) -> Estimate {
-        Estimate {
-            bitrate: flow.estimate(),
-            backlog: self.pacer.backlog(&flow.pace(now), now),
-            queue: flow.queue(),
-            acked: flow.acked(now),
-            copies: flow.copies(),
-        }
-    }
-
-    /// Says goodbye; what it says comes out of one more [`Connection::poll`].
+    /// Closes the connection; what tells the viewer so comes out of one more [`Connection::poll`].
     pub fn close(&mut self) {
         if let Err(error) = self.rtc.close() {
-            tracing::debug!(%error, "closing a connection");
+            tracing::debug!(%error, "the peer connection could not be closed");
         }
+    }
+}
+
+fn context_of(path: FiveTuple) -> TransportContext {
+    TransportContext {
+        local_addr: path.local,
+        peer_addr: path.remote,
+        transport_protocol: match path.protocol {
+            Protocol::Udp => TransportProtocol::UDP,
+            Protocol::Tcp => TransportProtocol::TCP,
+        },
+        ecn: None,
+    }
+}
+
+fn path_of(context: &TransportContext) -> FiveTuple {
+    FiveTuple {
+        protocol: match context.transport_protocol {
+            TransportProtocol::TCP => Protocol::Tcp,
+            _ => Protocol::Udp,
+        },
+        local: context.local_addr,
+        remote: context.peer_addr,
     }
 }

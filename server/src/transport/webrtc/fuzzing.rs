@@ -13,17 +13,19 @@ use rtc::rtcp::raw_packet::RawPacket;
 use rtc::rtp_transceiver::RTCRtpReceiverId;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::sansio::Protocol;
-use rtc::shared::{TaggedBytesMut, TransportProtocol};
+use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use shared::message::channel;
 
-use super::connection::{Connection, Event, Output, came};
+use super::candidates::host_candidates;
+use super::connection::Connection;
 use super::offer::Offer;
 use super::packetize::packetize;
-use super::setup::{host_candidates, media};
+use super::setup::media;
 use crate::bitrate::Bitrate;
 use crate::congestion::sender_state::SenderState;
-use crate::transport::TransportKind;
+use crate::transport::datagram::{Datagram, FiveTuple, Protocol as Network};
 use crate::transport::listen::Candidates;
+use crate::transport::output::{Event, Output};
 
 /// Addresses of documentation (RFC 5737): nothing is ever sent there.
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 8081);
@@ -52,7 +54,7 @@ pub fn sdp(bytes: &[u8]) {
     let (mut connection, _) = answered(&usual, now).expect("Chromium's offer can be answered");
     // The hub does this only with offers of the same connection.
     if connection.belongs_to(&offer) {
-        let _ = connection.answer_again(&offer);
+        let _ = connection.answer_again(&offer, now);
         connection.handle_timeout(now + Duration::from_millis(1));
         connection.poll(now + Duration::from_millis(1), |_| {});
     }
@@ -210,8 +212,13 @@ impl Pair {
             for datagram in to_viewer {
                 let _ = self.viewer.handle_read(TaggedBytesMut {
                     now: self.now,
-                    transport: came(VIEWER, SERVER, TransportKind::Udp),
-                    message: datagram.message,
+                    transport: TransportContext {
+                        local_addr: VIEWER,
+                        peer_addr: SERVER,
+                        transport_protocol: TransportProtocol::UDP,
+                        ecn: None,
+                    },
+                    message: datagram.payload,
                 });
             }
             while self.viewer.poll_event().is_some() || self.viewer.poll_read().is_some() {}
@@ -229,8 +236,14 @@ impl Pair {
     }
 
     fn datagram(&mut self, bytes: &[u8]) {
-        let way = came(SERVER, VIEWER, TransportKind::Udp);
-        self.server.read(BytesMut::from(bytes), way, self.now);
+        let path = FiveTuple {
+            protocol: Network::Udp,
+            local: SERVER,
+            remote: VIEWER,
+        };
+        let payload = BytesMut::from(bytes);
+        self.server
+            .handle_datagram(Datagram { path, payload }, self.now);
     }
 
     /// Encrypted, as RTCP is.

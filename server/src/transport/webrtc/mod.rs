@@ -1,23 +1,27 @@
-//! One viewer's WebRTC peer connection: offer → answer, datagrams ↔ frames and messages. The only folder that names `rtc`.
-
-use std::sync::{Arc, Mutex};
-
-use crate::congestion::sender_state::SenderState;
+//! One viewer's WebRTC connection: SDP offer → answer, then datagrams ↔ frames and messages. The only folder that names
+//! `rtc`.
 
 pub mod connection;
 pub mod offer;
 pub mod packetize;
 
-// What a connection is made of.
+// Parts of a connection.
+mod candidates;
+mod data_channels;
+mod media_sender;
+mod negotiation;
 mod pli_filter;
-mod rtcp;
+mod send_queue;
 mod setup;
+
+// Interceptors, and what they share with the connection; from the media sender to the wire.
+mod rtcp;
+mod rtx;
+mod shared_state;
 mod tail_loss_probe;
+mod twcc_coverage;
 mod twcc_feedback;
 mod twcc_for_rtx;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
-
-/// Interceptors are out of reach once a connection is built; this is what they share with it.
-pub type SharedSenderState = Arc<Mutex<SenderState>>;

@@ -1,4 +1,4 @@
-//! Pure: a viewer's SDP offer, read before anything is set up for it.
+//! Pure: a viewer's SDP offer → whether it can be answered, and what of it is used; before anything is set up for it.
 
 use std::io::Cursor;
 
@@ -6,9 +6,9 @@ use rtc::sdp::{MediaDescription, SessionDescription};
 
 use crate::transport::PeerError;
 
-/// A browser's offer has 3 to 10 kB.
+/// Bytes. A browser's offer has 3 to 10 kB.
 const MAX_LENGTH: usize = 64 * 1024;
-/// A computer with many interfaces names about ten; each costs us checks.
+/// A computer with many interfaces names about ten; each costs us connectivity checks.
 const MAX_CANDIDATES: usize = 24;
 
 /// An offer that can be answered.
@@ -16,6 +16,7 @@ const MAX_CANDIDATES: usize = 24;
 pub struct Offer {
     /// As it came, without candidates that are of no use here.
     pub sdp: String,
+    /// Whose offer it is.
     pub origin: Origin,
 }
 
@@ -27,6 +28,7 @@ pub struct Origin {
 }
 
 impl Offer {
+    /// `Err` says what the offer lacks: it must be SDP with a DTLS fingerprint, and receive H.264 with packetization mode 1.
     pub fn read(text: &str) -> Result<Offer, PeerError> {
         if text.len() > MAX_LENGTH {
             return Err(PeerError::Malformed(format!(
@@ -68,7 +70,7 @@ fn receives(media: &MediaDescription) -> bool {
     media.attribute("sendonly").is_none() && media.attribute("inactive").is_none()
 }
 
-/// Any baseline profile in fragments: that is what the encoder makes.
+/// Any baseline profile with packetization mode 1: that is what the encoder makes.
 fn takes_h264(media: &MediaDescription) -> bool {
     let values = |key: &'static str| {
         let attributes = media.attributes.iter();

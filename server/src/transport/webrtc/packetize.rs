@@ -3,7 +3,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Payload bytes per packet: with RTP header, extensions, SRTP tag, UDP and IPv6 headers it stays below 1280 bytes, the
-/// smallest MTU of any IPv6 path, also inside a tunnel.
+/// least MTU of any IPv6 path (RFC 8200 §5), also inside a tunnel.
 pub const MAX_PAYLOAD: usize = 1160;
 
 const TYPE: u8 = 0x1f;

@@ -1,26 +1,27 @@
-//! Pure: does a viewer that asks for a keyframe lack anything?
+//! Pure: a viewer's PLI or FIR → is a keyframe needed?
 //!
-//! Chromium asks after every three seconds without a frame. On a still page nothing is missing then, and a keyframe each
-//! time would cost more than the page ever did. While it waits for a keyframe it asks five times a second.
+//! Chromium sends a PLI after every three seconds without a frame. On a page at rest nothing is missing then, and a keyframe
+//! each time would cost more than the page ever did. While it waits for a keyframe it sends five PLIs a second.
 
 use std::time::{Duration, Instant};
 
-/// A browser that cannot decode says so at once, and again and again; one that only misses news asks later, and once.
-const AT_ONCE: Duration = Duration::from_secs(1);
+/// A browser that cannot decode sends a PLI within this time after the frame, and again within this time after the last
+/// PLI; one that only waits for the next frame asks later, and once.
+const URGENT_WITHIN: Duration = Duration::from_secs(1);
 
-/// What one viewer was sent, and what it says it got.
+/// What one viewer was sent, and what it has reported.
 #[derive(Debug, Default)]
 pub struct KeyframeRequests {
-    /// RTP sequence number of the last packet, and when it left.
-    sent: Option<(u16, Instant)>,
-    /// The viewer's count of lost packets when the last keyframe left.
+    /// RTP sequence number of the last packet of the last frame, and when it left.
+    last_packet: Option<(u16, Instant)>,
+    /// Cumulative number of packets lost, as reported before the last keyframe left.
     lost_before_keyframe: u32,
     report: Option<Report>,
-    /// When it asked last, granted or not.
-    asked: Option<Instant>,
+    /// The last PLI or FIR, granted or not.
+    requested_at: Option<Instant>,
 }
 
-/// The part of an RTCP reception report block that counts (RFC 3550 §6.4.1).
+/// Of an RTCP report block (RFC 3550 §6.4.1).
 #[derive(Clone, Copy, Debug)]
 struct Report {
     highest: u16,
@@ -29,15 +30,17 @@ struct Report {
 }
 
 impl KeyframeRequests {
-    pub fn sent(&mut self, last_sequence: u16, keyframe: bool, now: Instant) {
-        self.sent = Some((last_sequence, now));
+    /// The last packet of a frame left.
+    pub fn on_frame_sent(&mut self, last_packet: u16, keyframe: bool, now: Instant) {
+        self.last_packet = Some((last_packet, now));
         if keyframe {
             self.lost_before_keyframe = self.report.map_or(0, |report| report.total_lost);
         }
     }
 
-    /// `highest` is the low half of the extended highest sequence number received.
-    pub fn reported(&mut self, highest: u16, total_lost: u32, now: Instant) {
+    /// `highest` is the low half of the extended highest sequence number received, `total_lost` the cumulative number of
+    /// packets lost.
+    pub fn on_receiver_report(&mut self, highest: u16, total_lost: u32, now: Instant) {
         self.report = Some(Report {
             highest,
             total_lost,
@@ -45,25 +48,30 @@ impl KeyframeRequests {
         });
     }
 
-    /// The viewer says that the last packet that left has arrived.
-    pub fn has_last(&self) -> bool {
-        let last = self.sent.map(|(last, _)| last);
+    /// The viewer has reported that the last packet that left has arrived.
+    pub fn has_last_packet(&self) -> bool {
+        let last = self.last_packet.map(|(last, _)| last);
         last.is_some() && last == self.report.map(|report| report.highest)
     }
 
-    /// The viewer asks. No only when it has said, after the last packet left, that it has that one, and either lost none
-    /// since the last keyframe or has everything by now, be it repeated (`has_all`), and when it does not insist. A loss
-    /// that was reported late costs one keyframe too many, never one too few.
-    pub fn asked(&mut self, has_all: bool, now: Instant) -> bool {
-        let before = self.asked.replace(now);
-        let (Some((last, sent_at)), Some(report)) = (self.sent, self.report) else {
+    /// A PLI or FIR came. Whether a keyframe is needed.
+    ///
+    /// It is not when three things hold: the viewer has reported, after the last packet left, that it has that packet; it
+    /// has lost nothing since the last keyframe, or everything since then is acknowledged (`is_all_acked`, retransmissions
+    /// included); and the request is not urgent. A loss that is reported late costs one keyframe too many, never one too
+    /// few.
+    pub fn on_request(&mut self, is_all_acked: bool, now: Instant) -> bool {
+        let before = self.requested_at.replace(now);
+        let (Some((last, sent_at)), Some(report)) = (self.last_packet, self.report) else {
             return true;
         };
-        // What arrives before the browser knows the stream is not decoded: its report of the stream counts.
+        // What arrives before the browser knows the stream is not decoded, so only a report about the stream counts.
         let has_last = report.at > sent_at && report.highest == last;
         let lost_none = report.total_lost == self.lost_before_keyframe;
-        let was_just = |at: Instant| now.saturating_duration_since(at) < AT_ONCE;
-        !(has_last && (has_all || lost_none)) || was_just(sent_at) || before.is_some_and(was_just)
+        let was_just = |at: Instant| now.saturating_duration_since(at) < URGENT_WITHIN;
+        !(has_last && (is_all_acked || lost_none))
+            || was_just(sent_at)
+            || before.is_some_and(was_just)
     }
 }
 
@@ -76,76 +84,76 @@ mod tests {
     /// A keyframe left, its last packet was 7, and the viewer reported that one so much later.
     fn keyframe(total_lost: u32, reported: Duration) -> (KeyframeRequests, Instant) {
         let start = Instant::now();
-        let mut pleas = KeyframeRequests::default();
-        pleas.sent(7, true, start);
-        pleas.reported(7, total_lost, start + reported);
-        (pleas, start)
+        let mut requests = KeyframeRequests::default();
+        requests.on_frame_sent(7, true, start);
+        requests.on_receiver_report(7, total_lost, start + reported);
+        (requests, start)
     }
 
     #[test]
     fn a_viewer_of_a_still_page_that_has_everything_needs_nothing() {
         let start = Instant::now();
-        let mut pleas = KeyframeRequests::default();
-        assert!(pleas.asked(false, start), "nothing was sent yet");
-        pleas.sent(7, true, start);
+        let mut requests = KeyframeRequests::default();
+        assert!(requests.on_request(false, start), "nothing was sent yet");
+        requests.on_frame_sent(7, true, start);
         assert!(
-            pleas.asked(false, start + 3 * SECOND),
-            "it has not said what it has"
+            requests.on_request(false, start + 3 * SECOND),
+            "it has not reported what it has"
         );
-        assert!(!pleas.has_last());
-        pleas.reported(7, 0, start + SECOND);
-        assert!(pleas.has_last());
-        assert!(!pleas.asked(false, start + 6 * SECOND));
+        assert!(!requests.has_last_packet());
+        requests.on_receiver_report(7, 0, start + SECOND);
+        assert!(requests.has_last_packet());
+        assert!(!requests.on_request(false, start + 6 * SECOND));
     }
 
     #[test]
-    fn a_lost_last_packet_and_a_hole_are_mended() {
+    fn a_lost_last_packet_and_a_gap_need_a_keyframe() {
         let start = Instant::now();
-        let mut pleas = KeyframeRequests::default();
-        pleas.sent(7, true, start);
-        pleas.reported(6, 0, start + SECOND);
+        let mut requests = KeyframeRequests::default();
+        requests.on_frame_sent(7, true, start);
+        requests.on_receiver_report(6, 0, start + SECOND);
         assert!(
-            pleas.asked(false, start + 3 * SECOND),
+            requests.on_request(false, start + 3 * SECOND),
             "the last packet is missing"
         );
-        pleas.reported(7, 1, start + 4 * SECOND);
+        requests.on_receiver_report(7, 1, start + 4 * SECOND);
         assert!(
-            pleas.asked(false, start + 6 * SECOND),
+            requests.on_request(false, start + 6 * SECOND),
             "one before it is missing"
         );
-        pleas.sent(9, true, start + 7 * SECOND);
-        pleas.reported(9, 1, start + 8 * SECOND);
+        requests.on_frame_sent(9, true, start + 7 * SECOND);
+        requests.on_receiver_report(9, 1, start + 8 * SECOND);
         assert!(
-            !pleas.asked(false, start + 10 * SECOND),
+            !requests.on_request(false, start + 10 * SECOND),
             "the keyframe mended it"
         );
     }
 
     #[test]
-    fn what_was_lost_and_repaired_is_not_missing() {
-        let (mut pleas, start) = keyframe(2, SECOND);
-        assert!(pleas.asked(false, start + 3 * SECOND));
-        assert!(!pleas.asked(true, start + 6 * SECOND));
+    fn what_was_lost_and_retransmitted_is_not_missing() {
+        let (mut requests, start) = keyframe(2, SECOND);
+        assert!(requests.on_request(false, start + 3 * SECOND));
+        assert!(!requests.on_request(true, start + 6 * SECOND));
         assert!(
-            KeyframeRequests::default().asked(true, start),
+            KeyframeRequests::default().on_request(true, start),
             "it knows of no stream yet"
         );
     }
 
     #[test]
     fn a_decoder_that_fails_is_helped_at_once() {
-        for has_all in [false, true] {
-            let (mut pleas, start) = keyframe(0, SECOND / 10);
-            assert!(pleas.asked(has_all, start + SECOND / 5));
+        for is_all_acked in [false, true] {
+            let (mut requests, start) = keyframe(0, SECOND / 10);
+            assert!(requests.on_request(is_all_acked, start + SECOND / 5));
         }
     }
 
     #[test]
-    fn whoever_insists_lacks_something() {
-        let (mut pleas, start) = keyframe(0, SECOND);
+    fn a_repeated_request_is_urgent() {
+        let (mut requests, start) = keyframe(0, SECOND);
         let asks = start + 3 * SECOND;
-        assert!(!pleas.asked(true, asks));
-        assert!(pleas.asked(true, asks + SECOND / 5));
-        assert!(!pleas.asked(true, asks + 3 * SECOND));
+        assert!(!requests.on_request(true, asks));
+        assert!(requests.on_request(true, asks + SECOND / 5));
+        assert!(!requests.on_request(true, asks + 3 * SECOND));
     }
 }

@@ -1,12 +1,11 @@
-//! RTCP on its way in → the [`SenderState`]; what is to be repeated → on its way out (RFC 4588).
+//! RTCP from the viewer → the connection's state; what that retransmits → RTP packets on their way out.
 //!
-//! An interceptor of `rtc`'s chain, above the one that numbers packets: a repetition is a packet like any other to the
-//! receiver's transport-wide feedback.
+//! An interceptor of `rtc`'s chain, above the one that gives transport-wide sequence numbers: a retransmission is a packet
+//! like any other to transport-wide feedback.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, BytesMut};
 use rtc::interceptor::{
     Attribute, AttributedPacket, Interceptor, Packet, Slot, StreamInfo, TaggedPacket,
 };
@@ -22,117 +21,120 @@ use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 
 use crate::congestion::loss_recovery::rtx_buffer::Retransmission;
-use crate::congestion::sender_state::ReceptionReport;
-use crate::transport::lock;
-use crate::transport::webrtc::SharedSenderState;
+use crate::sync::lock;
+use crate::transport::webrtc::rtx::RtxStream;
+use crate::transport::webrtc::shared_state::SharedState;
 
 /// Above `Slot::TwccSender` (2000).
 pub const SLOT: Slot = Slot::Custom(3500);
+/// Sender reports that a receiver report may still name; it names the newest that it has.
+const MAX_SENDER_REPORTS: usize = 8;
 
+/// A block of an RTCP receiver report (RFC 3550 §6.4.1), about once a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReceptionReport {
+    /// Part of the packets since the last report that did not arrive, 0 to 1.
+    pub loss: f32,
+    /// `None` until the viewer has received a sender report.
+    pub rtt: Option<Duration>,
+    /// The low half of the extended highest sequence number received.
+    pub highest: u16,
+    /// Packets that did not arrive, since the beginning.
+    pub total_lost: u32,
+}
+
+/// Sees all RTCP of the connection and all RTP of its media stream.
 pub struct RtcpInterceptor {
-    flow: SharedSenderState,
-    /// Of first transmissions.
+    state: SharedState,
+    /// Of the media stream.
     ssrc: u32,
-    repeating: Option<Repeating>,
-    /// The middle half of the NTP time in our last sender reports, by which receivers name them, and when they left.
-    sent_reports: VecDeque<(u32, Instant)>,
+    /// `None` if RTX was not agreed: then packets are retransmitted as they were.
+    rtx: Option<RtxStream>,
+    /// Our last sender reports: the middle 32 bits of their NTP time, by which receivers name them, and when they left.
+    sender_reports: VecDeque<(u32, Instant)>,
     inbound: VecDeque<TaggedPacket>,
     outbound: VecDeque<TaggedPacket>,
 }
 
-/// The stream of repetitions; without one, packets are repeated as they were.
-struct Repeating {
-    ssrc: u32,
-    payload_type: u8,
-    next_sequence: u16,
-}
-
-/// Answers to older sender reports are of no use.
-const REMEMBERED_REPORTS: usize = 8;
-
 impl RtcpInterceptor {
-    pub fn new(flow: SharedSenderState, ssrc: u32) -> RtcpInterceptor {
+    /// `ssrc` is the media stream's.
+    pub fn new(state: SharedState, ssrc: u32) -> RtcpInterceptor {
         RtcpInterceptor {
-            flow,
+            state,
             ssrc,
-            repeating: None,
-            sent_reports: VecDeque::new(),
+            rtx: None,
+            sender_reports: VecDeque::new(),
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
         }
     }
 
-    fn read(&self, packets: &[Box<dyn rtc::rtcp::Packet>], now: Instant) {
-        let mut flow = lock(&self.flow);
+    fn on_rtcp(&self, packets: &[Box<dyn rtc::rtcp::Packet>], now: Instant) {
+        let mut state = lock(&self.state);
         for packet in packets {
             let packet = packet.as_any();
             if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
-                flow.keyframe_needed = true;
+                state.keyframe_requested = true;
             } else if let Some(nack) = packet.downcast_ref::<TransportLayerNack>() {
                 let ours = nack.nacks.iter().filter(|_| nack.media_ssrc == self.ssrc);
-                for sequence in ours.flat_map(|pair| pair.into_iter()) {
-                    flow.missed(sequence, now);
+                for sequence_number in ours.flat_map(|pair| pair.into_iter()) {
+                    state.sender.on_nack(sequence_number, now);
                 }
             } else if let Some(report) = packet.downcast_ref::<ReceiverReport>() {
                 for block in report.reports.iter().filter(|b| b.ssrc == self.ssrc) {
-                    let round_trip = self.round_trip(block.last_sender_report, block.delay, now);
+                    let rtt = self.rtt(block.last_sender_report, block.delay, now);
                     let highest = block.last_sequence_number as u16;
-                    flow.repeats.reported(highest);
-                    flow.reports.push(ReceptionReport {
+                    state.sender.rtx.on_receiver_report(highest);
+                    state.reception_reports.push(ReceptionReport {
                         loss: f32::from(block.fraction_lost) / 256.0,
-                        round_trip,
-                        ssrc: block.ssrc,
+                        rtt,
                         highest,
                         total_lost: block.total_lost,
                     });
-                    if let Some(round_trip) = round_trip {
-                        flow.told_round_trip(round_trip);
+                    if let Some(rtt) = rtt {
+                        state.sender.on_rtcp_rtt(rtt);
                     }
                 }
             }
         }
     }
 
-    /// RFC 3550 §6.4.1, without needing the two clocks to agree. `held` is in 1/65536 s.
-    fn round_trip(&self, named: u32, held: u32, now: Instant) -> Option<Duration> {
-        let (_, sent_at) = self.sent_reports.iter().find(|(name, _)| *name == named)?;
-        let held = Duration::from_secs_f64(f64::from(held) / 65536.0);
+    /// RFC 3550 §6.4.1, without needing the two clocks to agree: LSR names the sender report, DLSR says for how long the
+    /// receiver held it, in 1/65536 s.
+    fn rtt(&self, lsr: u32, dlsr: u32, now: Instant) -> Option<Duration> {
+        let (_, sent_at) = self.sender_reports.iter().find(|(name, _)| *name == lsr)?;
+        let held = Duration::from_secs_f64(f64::from(dlsr) / 65536.0);
         now.checked_duration_since(*sent_at)?.checked_sub(held)
     }
 
-    /// RFC 4588 §4: the original sequence number, then the original payload.
-    fn repeat(&mut self, again: Retransmission) -> TaggedPacket {
-        let original = again.packet;
-        let packet = match &mut self.repeating {
+    fn on_sender_report(&mut self, report: &SenderReport, now: Instant) {
+        let name = (report.ntp_time >> 16) as u32;
+        self.sender_reports.push_back((name, now));
+        while self.sender_reports.len() > MAX_SENDER_REPORTS {
+            self.sender_reports.pop_front();
+        }
+    }
+
+    fn retransmit(&mut self, retransmission: Retransmission<rtp::Packet>) -> TaggedPacket {
+        let original = retransmission.packet;
+        let mut state = lock(&self.state);
+        let packet = match &mut self.rtx {
             None => original,
-            Some(repeating) => {
-                let sequence = original.header.sequence_number;
-                let mut payload = BytesMut::with_capacity(2 + original.payload.len());
-                payload.put_u16(sequence);
-                payload.put_slice(&original.payload);
-                let number = repeating.next_sequence;
-                repeating.next_sequence = number.wrapping_add(1);
-                lock(&self.flow).repeats.numbered(number, sequence);
-                rtp::Packet {
-                    header: rtp::Header {
-                        version: 2,
-                        ssrc: repeating.ssrc,
-                        payload_type: repeating.payload_type,
-                        sequence_number: number,
-                        timestamp: original.header.timestamp,
-                        marker: original.header.marker,
-                        ..rtp::Header::default()
-                    },
-                    payload: payload.freeze(),
-                }
+            Some(rtx) => {
+                let packet = rtx.packet(&original);
+                let sequence_number = packet.header.sequence_number;
+                state
+                    .sender
+                    .rtx
+                    .on_rtx_sent(sequence_number, original.header.sequence_number);
+                packet
             }
         };
-        let bytes = packet.marshal_size();
-        let mut flow = lock(&self.flow);
-        flow.sent(bytes, again.at);
-        flow.beside += bytes;
+        state
+            .sender
+            .on_rtx_sent(packet.marshal_size(), retransmission.at);
         TaggedPacket {
-            now: again.at,
+            now: retransmission.at,
             transport: TransportContext::default(),
             message: AttributedPacket::new(Packet::Rtp(packet)).with(Attribute::Retransmission),
         }
@@ -148,7 +150,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpInterceptor {
 
     fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtcp(packets) = &packet.message.packet {
-            self.read(packets, packet.now);
+            self.on_rtcp(packets, packet.now);
         }
         self.inbound.push_back(packet);
         Ok(())
@@ -161,18 +163,14 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpInterceptor {
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         match &packet.message.packet {
             Packet::Rtp(rtp) => {
-                let mut flow = lock(&self.flow);
-                flow.sent(rtp.marshal_size(), packet.now);
-                flow.first_sent(rtp.clone(), packet.now);
+                let bytes = rtp.marshal_size();
+                let sender = &mut lock(&self.state).sender;
+                sender.on_media_sent(rtp.clone(), bytes, packet.now);
             }
             Packet::Rtcp(packets) => {
                 let reports = packets.iter();
                 for report in reports.filter_map(|p| p.as_any().downcast_ref::<SenderReport>()) {
-                    let name = (report.ntp_time >> 16) as u32;
-                    self.sent_reports.push_back((name, packet.now));
-                }
-                while self.sent_reports.len() > REMEMBERED_REPORTS {
-                    self.sent_reports.pop_front();
+                    self.on_sender_report(report, packet.now);
                 }
             }
             _ => {}
@@ -183,8 +181,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpInterceptor {
 
     fn poll_write(&mut self) -> Option<TaggedPacket> {
         self.outbound.pop_front().or_else(|| {
-            let again = lock(&self.flow).repeats.take();
-            again.map(|again| self.repeat(again))
+            let retransmission = lock(&self.state).sender.rtx.poll_retransmission()?;
+            Some(self.retransmit(retransmission))
         })
     }
 }
@@ -192,12 +190,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpInterceptor {
 impl Interceptor for RtcpInterceptor {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         if info.ssrc == self.ssrc {
-            let rtx = info.ssrc_rtx.zip(info.payload_type_rtx);
-            self.repeating = rtx.map(|(ssrc, payload_type)| Repeating {
-                ssrc,
-                payload_type,
-                next_sequence: self.repeating.as_ref().map_or(0, |r| r.next_sequence),
-            });
+            self.rtx = RtxStream::negotiated(info, self.rtx.as_ref());
         }
     }
 

@@ -1,25 +1,22 @@
-//! What every connection is made of: settings, codecs, interceptors, the video track, candidates.
+//! What every peer connection is made of: settings, codecs, interceptors, the video track.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtc::ice::network_type::NetworkType;
-use rtc::ice::tcp_type::TcpType;
 use rtc::interceptor::{
     CongestionControlBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot,
     TwccSenderBuilder,
 };
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::RTCPeerConnection;
+use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_H264, MIME_TYPE_RTX, MediaEngine,
 };
 use rtc::peer_connection::configuration::setting_engine::{
     SctpMaxMessageSize, SettingEngine, SettingEngineBuilder,
 };
-use rtc::peer_connection::transport::{
-    CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
-};
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtp_transceiver::RTCRtpSenderId;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters,
@@ -29,22 +26,24 @@ use rtc::sdp::extmap::TRANSPORT_CC_URI;
 use rtc::shared::error::Error;
 use shared::wire::MAX_CLIENT_MESSAGE;
 
-use crate::transport::webrtc::SharedSenderState;
-use crate::transport::webrtc::connection::PLAYOUT_DELAY_URI;
 use crate::transport::webrtc::rtcp::{self, RtcpInterceptor};
+use crate::transport::webrtc::shared_state::SharedState;
 use crate::transport::webrtc::tail_loss_probe::{self, TailLossProbe};
 use crate::transport::webrtc::twcc_feedback::TwccFeedback;
 use crate::transport::webrtc::twcc_for_rtx::TwccForRtx;
 
-/// Constrained baseline in fragments: what the encoder makes, and every browser takes.
+/// RTP header extension: minimum and maximum playout delay.
+pub(super) const PLAYOUT_DELAY_URI: &str =
+    "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+/// Constrained baseline, packetization mode 1 (RFC 6184 §6.3): what the encoder makes, and every browser takes.
 const H264_FORMAT: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-/// No answer to ICE checks for this long: perhaps only the viewer's network changed.
+/// No answer to STUN checks for this long: `disconnected`; perhaps only the viewer's network changed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(5);
-/// … and for this long after that: it is gone. Long enough for an ICE restart from another network.
+/// … and for this long after that: `failed`, the viewer is gone. Long enough for an ICE restart from another network.
 const ICE_FAILED: Duration = Duration::from_secs(15);
 const ICE_KEEPALIVE: Duration = Duration::from_secs(2);
 
-pub(super) fn settings() -> SettingEngine {
+fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
         // The browser starts DTLS as soon as ICE has a pair: 180 ms sooner than when we wait for our own pair.
         .with_answering_dtls_role(RTCDtlsRole::Server)
@@ -67,7 +66,7 @@ pub(super) fn settings() -> SettingEngine {
 
 pub(super) fn media() -> Result<MediaEngine, Error> {
     let mut media = MediaEngine::default();
-    // These numbers are only our preference; the browser's are used.
+    // These payload types are only our preference; the browser's are used.
     let (h264, rtx) = (102, 103);
     let codec =
         |payload_type, mime_type: &str, format: String, rtcp_feedback| RTCRtpCodecParameters {
@@ -104,7 +103,7 @@ pub(super) fn media() -> Result<MediaEngine, Error> {
     Ok(media)
 }
 
-pub(super) fn rtcp_feedback() -> Vec<RTCPFeedback> {
+fn rtcp_feedback() -> Vec<RTCPFeedback> {
     let kinds = [
         ("nack", ""),
         ("nack", "pli"),
@@ -118,10 +117,11 @@ pub(super) fn rtcp_feedback() -> Vec<RTCPFeedback> {
     feedback.to_vec()
 }
 
-/// The pacing is done before packets come here: only video waits, and data, RTCP and repetitions pass it.
-pub(super) fn interceptors(flow: &SharedSenderState, ssrc: u32) -> Registry {
+/// Pacing is done before packets come here: only media waits; data channels, RTCP and retransmissions pass it by. `ssrc` is
+/// the media stream's.
+fn interceptors(state: &SharedState, ssrc: u32) -> Registry {
     let observer = TwccFeedback {
-        flow: flow.clone(),
+        state: state.clone(),
         ssrc,
     };
     let feedback = CongestionControlBuilder::new(observer).build();
@@ -129,37 +129,51 @@ pub(super) fn interceptors(flow: &SharedSenderState, ssrc: u32) -> Registry {
     Registry::new()
         .with(
             tail_loss_probe::SLOT,
-            TailLossProbe::new(flow.clone(), ssrc),
+            TailLossProbe::new(state.clone(), ssrc),
         )
         .with(Slot::CongestionControl, TwccForRtx(feedback))
         .with(Slot::TwccSender, TwccForRtx(numbers))
-        .with(rtcp::SLOT, RtcpInterceptor::new(flow.clone(), ssrc))
+        .with(rtcp::SLOT, RtcpInterceptor::new(state.clone(), ssrc))
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
 }
 
-/// What the two streams are called.
-pub(super) struct Ssrcs {
-    /// Of first transmissions.
-    pub(super) first: u32,
-    pub(super) repetitions: u32,
+/// The one video track of a connection.
+#[derive(Clone, Copy)]
+pub(super) struct VideoTrack {
+    /// By which `rtc` knows it.
+    pub(super) sender: RTCRtpSenderId,
+    /// Of the media stream.
+    pub(super) ssrc: u32,
 }
 
-impl Ssrcs {
-    pub(super) fn random() -> Result<Ssrcs, Error> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|error| Error::Other(error.to_string()))?;
-        let [a, b, c, d, e, f, g, h] = random;
-        Ok(Ssrcs {
-            first: u32::from_be_bytes([a, b, c, d]),
-            repetitions: u32::from_be_bytes([e, f, g, h]),
-        })
-    }
+/// A peer connection that has one video track and waits for an offer.
+pub(super) fn peer_connection(
+    state: &SharedState,
+    now: Instant,
+) -> Result<(RTCPeerConnection, VideoTrack), Error> {
+    let (ssrc, rtx_ssrc) = (random_ssrc()?, random_ssrc()?);
+    let mut rtc = RTCPeerConnectionBuilder::new()
+        .with_configuration(RTCConfigurationBuilder::new().build())
+        .with_setting_engine(settings())
+        .with_media_engine(media()?)
+        .with_interceptor_registry(interceptors(state, ssrc))
+        .build(now)?;
+    let sender = add_video(&mut rtc, ssrc, rtx_ssrc)?;
+    Ok((rtc, VideoTrack { sender, ssrc }))
 }
 
-pub(super) fn add_video(
+/// RFC 3550 §8: random, so that two streams hardly ever have the same.
+fn random_ssrc() -> Result<u32, Error> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random).map_err(|error| Error::Other(error.to_string()))?;
+    Ok(u32::from_be_bytes(random))
+}
+
+fn add_video(
     rtc: &mut RTCPeerConnection,
-    ssrcs: &Ssrcs,
+    ssrc: u32,
+    rtx_ssrc: u32,
 ) -> Result<RTCRtpSenderId, Error> {
     let track = MediaStreamTrack::new(
         "farpane".to_owned(),
@@ -168,10 +182,8 @@ pub(super) fn add_video(
         RtpCodecKind::Video,
         vec![RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters {
-                ssrc: Some(ssrcs.first),
-                rtx: Some(RTCRtpRtxParameters {
-                    ssrc: ssrcs.repetitions,
-                }),
+                ssrc: Some(ssrc),
+                rtx: Some(RTCRtpRtxParameters { ssrc: rtx_ssrc }),
                 ..RTCRtpCodingParameters::default()
             },
             codec: RTCRtpCodec {
@@ -185,48 +197,4 @@ pub(super) fn add_video(
         }],
     );
     rtc.add_track(track)
-}
-
-/// UDP, and TCP on the same port that waits to be called.
-pub(super) fn host_candidates(address: SocketAddr) -> Result<Vec<RTCIceCandidateInit>, Error> {
-    let kinds = [("udp", TcpType::Unspecified), ("tcp", TcpType::Passive)];
-    let candidates = kinds.map(|(network, tcp_type)| {
-        let candidate = CandidateHostConfig {
-            base_config: CandidateConfig {
-                network: network.to_owned(),
-                address: address.ip().to_string(),
-                port: address.port(),
-                component: 1,
-                ..CandidateConfig::default()
-            },
-            tcp_type,
-        };
-        RTCIceCandidate::from(&candidate.new_candidate_host()?).to_json()
-    });
-    candidates.into_iter().collect()
-}
-
-/// Addresses that a router translates are told to the viewer alone: our ICE agent sees what arrives at the socket.
-pub(super) fn with_public_candidates(answer: &str, public: &[SocketAddr]) -> String {
-    if public.is_empty() {
-        return answer.to_owned();
-    }
-    let mut lines = String::with_capacity(answer.len() + 200 * public.len());
-    for line in answer.split_inclusive('\n') {
-        if line.starts_with("a=end-of-candidates") {
-            for (index, address) in public.iter().enumerate() {
-                let (ip, port) = (address.ip(), address.port());
-                // RFC 8445 §5.1.2.1, and RFC 6544 §4.2: behind UDP.
-                let preference = 65_000 - index;
-                let udp = (126 << 24) + (preference << 8) + 255;
-                let tcp = (90 << 24) + (preference << 8) + 255;
-                lines += &format!("a=candidate:7{index} 1 udp {udp} {ip} {port} typ host\r\n");
-                lines += &format!(
-                    "a=candidate:8{index} 1 tcp {tcp} {ip} {port} typ host tcptype passive\r\n"
-                );
-            }
-        }
-        lines += line;
-    }
-    lines
 }

@@ -1,10 +1,11 @@
-//! The last packet before a silence → the same packet again, byte for byte.
+//! The last packet before a silence → the same packet again, byte for byte: a tail loss probe (as in RFC 8985).
 //!
-//! A receiver that gets it asks for what it misses before it. A repetition of the usual kind (RTX) would not do: browsers
-//! take one as the answer to a question, and look for no gap in front of it. Closest to the wire, so that it leaves as it
-//! left before, transport-wide number included: one SRTP index must never protect two different packets.
+//! A receiver that gets it sends NACKs for what it misses before it. An RTX packet would not do: browsers take it as the
+//! answer to a NACK, and look for no gap in front of it. This interceptor is the closest one to the wire, so that the packet
+//! leaves as it left before, with the same transport-wide sequence number: one SRTP index must never protect two different
+//! packets (RFC 3711 §9.1).
 //!
-//! And before any other part hears of feedback, notes here which packets it speaks about.
+//! For the same reason it is the first to see transport-wide feedback, and notes which packets that names.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -16,15 +17,16 @@ use rtc::sansio::Protocol;
 use rtc::shared::TransportContext;
 use rtc::shared::error::Error;
 
-use crate::transport::lock;
-use crate::transport::webrtc::SharedSenderState;
+use crate::sync::lock;
+use crate::transport::webrtc::shared_state::SharedState;
 
-/// Below `Slot::CongestionControl` (1000).
+/// Below `Slot::CongestionControl` (1000): nothing but SRTP comes after it.
 pub const SLOT: Slot = Slot::Custom(500);
 
+/// Keeps the last packet of the media stream, as it left.
 pub struct TailLossProbe {
-    flow: SharedSenderState,
-    /// Of first transmissions.
+    state: SharedState,
+    /// Of the media stream.
     ssrc: u32,
     last: Option<rtp::Packet>,
     inbound: VecDeque<TaggedPacket>,
@@ -32,9 +34,10 @@ pub struct TailLossProbe {
 }
 
 impl TailLossProbe {
-    pub fn new(flow: SharedSenderState, ssrc: u32) -> TailLossProbe {
+    /// `ssrc` is the media stream's.
+    pub fn new(state: SharedState, ssrc: u32) -> TailLossProbe {
         TailLossProbe {
-            flow,
+            state,
             ssrc,
             last: None,
             inbound: VecDeque::new(),
@@ -55,7 +58,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for TailLossProbe {
             let packets = packets.iter().map(|packet| packet.as_any());
             for feedback in packets.filter_map(|any| any.downcast_ref::<TransportLayerCc>()) {
                 let (base, count) = (feedback.base_sequence_number, feedback.packet_status_count);
-                lock(&self.flow).coverage.add(base, count);
+                lock(&self.state).twcc_coverage.add(base, count);
             }
         }
         self.inbound.push_back(packet);
@@ -79,9 +82,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for TailLossProbe {
     fn poll_write(&mut self) -> Option<TaggedPacket> {
         self.outbound.pop_front().or_else(|| {
             let last = self.last.as_ref()?;
-            let now = lock(&self.flow)
-                .repeats
-                .take_tail(last.header.sequence_number)?;
+            let now = lock(&self.state)
+                .sender
+                .rtx
+                .take_tail_loss_probe(last.header.sequence_number)?;
             Some(TaggedPacket {
                 now,
                 transport: TransportContext::default(),

@@ -1,17 +1,18 @@
-//! TransportKind-wide feedback, as `rtc` joins it with what was sent → the [`SenderState`].
+//! Transport-wide feedback, joined by `rtc` with what was sent → the connection's state.
 
 use std::time::Instant;
 
 use rtc::interceptor::{BandwidthEstimator, PacketReport};
 
-use crate::congestion::bandwidth::Outcome;
-use crate::transport::lock;
-use crate::transport::webrtc::SharedSenderState;
+use crate::congestion::bandwidth::PacketResult;
+use crate::sync::lock;
+use crate::transport::webrtc::shared_state::SharedState;
 
-/// Sees every report. The pacing is done before packets enter the chain, so nobody in there asks for a rate.
+/// Stands where `rtc` has its bandwidth estimator, to see every report. The pacer comes before the interceptors, so none
+/// of them asks for a bitrate.
 pub(super) struct TwccFeedback {
-    pub(super) flow: SharedSenderState,
-    /// The stream of first transmissions; anything else repeats it.
+    pub(super) state: SharedState,
+    /// Of the media stream; any other is the RTX stream.
     pub(super) ssrc: u32,
 }
 
@@ -20,26 +21,28 @@ impl BandwidthEstimator for TwccFeedback {
         if reports.is_empty() {
             return;
         }
-        let mut flow = lock(&self.flow);
-        let outcome = |report: &PacketReport| Outcome {
+        let mut state = lock(&self.state);
+        let result = |report: &PacketReport| PacketResult {
             departure: report.departure,
-            // A packet that arrived at an unknown time is of no use to anybody.
+            // A packet that arrived at an unknown time is of no use to the estimator.
             arrival: report.arrival.filter(|_| report.arrived),
             bytes: report.size,
             is_ambiguous: report.ssrc == self.ssrc
-                && flow.repeats.left_twice(report.rtp_sequence_number),
+                && state.sender.rtx.is_ambiguous(report.rtp_sequence_number),
         };
-        // `rtc` takes for lost what no feedback has spoken about.
-        let known = |report: &&PacketReport| {
-            report.arrived || flow.coverage.contains(report.twcc_sequence_number)
+        // `rtc` takes for lost what no feedback has named.
+        let is_named = |report: &&PacketReport| {
+            report.arrived || state.twcc_coverage.contains(report.twcc_sequence_number)
         };
-        let outcomes: Vec<_> = reports.iter().filter(known).map(outcome).collect();
+        let results: Vec<_> = reports.iter().filter(is_named).map(result).collect();
         for report in reports.iter().filter(|report| report.arrived) {
-            let is_repetition = report.ssrc != self.ssrc;
-            flow.repeats
-                .arrived(report.rtp_sequence_number, is_repetition);
+            let rtx = &mut state.sender.rtx;
+            match report.ssrc == self.ssrc {
+                true => rtx.on_media_acked(report.rtp_sequence_number),
+                false => rtx.on_rtx_acked(report.rtp_sequence_number),
+            }
         }
-        flow.on_outcomes(&outcomes, now);
+        state.sender.on_feedback(&results, now);
     }
 
     fn target_bitrate(&self) -> f64 {

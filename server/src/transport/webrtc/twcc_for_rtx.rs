@@ -1,7 +1,7 @@
-//! Lets an interceptor see repetitions as well: they are numbered, reported and counted like what they repeat.
+//! Binds an interceptor to the RTX stream as well: retransmissions get transport-wide sequence numbers and feedback.
 //!
-//! `rtc` tells its interceptors only of the stream of first transmissions, so packets of the repeating stream (RTX) would
-//! leave without a transport-wide sequence number, and nobody would know what became of them.
+//! `rtc` binds its interceptors only to the media stream, so packets of the RTX stream would leave without a transport-wide
+//! sequence number, and nobody would know what became of them.
 
 use std::time::Instant;
 
@@ -9,9 +9,11 @@ use rtc::interceptor::{Interceptor, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 
+/// Passes everything on to the interceptor inside.
 pub struct TwccForRtx<I>(pub I);
 
-fn of_repetitions(info: &StreamInfo) -> Option<StreamInfo> {
+/// The RTX stream beside a media stream.
+fn rtx_stream(info: &StreamInfo) -> Option<StreamInfo> {
     Some(StreamInfo {
         ssrc: info.ssrc_rtx?,
         payload_type: info.payload_type_rtx?,
@@ -58,15 +60,15 @@ impl<I: Interceptor> Protocol<TaggedPacket, TaggedPacket, ()> for TwccForRtx<I> 
 impl<I: Interceptor> Interceptor for TwccForRtx<I> {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         self.0.bind_local_stream(info);
-        if let Some(repetitions) = of_repetitions(info) {
-            self.0.bind_local_stream(&repetitions);
+        if let Some(rtx) = rtx_stream(info) {
+            self.0.bind_local_stream(&rtx);
         }
     }
 
     fn unbind_local_stream(&mut self, info: &StreamInfo) {
         self.0.unbind_local_stream(info);
-        if let Some(repetitions) = of_repetitions(info) {
-            self.0.unbind_local_stream(&repetitions);
+        if let Some(rtx) = rtx_stream(info) {
+            self.0.unbind_local_stream(&rtx);
         }
     }
 

@@ -1,6 +1,6 @@
-//! A viewer's web socket, where nothing but HTTP passes: frames and messages out, messages and what has arrived back.
+//! A viewer's web socket, where nothing but HTTP passes: frames and messages out, messages and acknowledgements in.
 //!
-//! Here is the hub's end of it, which decides; the socket itself lives with the pages, on [`SocketEnd`].
+//! This is the hub's end, which decides; the web server owns the socket itself, and has a [`SocketEnd`].
 
 use std::time::{Duration, Instant};
 
@@ -11,66 +11,66 @@ use shared::wire;
 use tokio::sync::mpsc;
 
 use crate::bitrate::Bitrate;
-use crate::stream::{Estimate, Feedback};
-use crate::transport::hub::{Order, PeerKey};
-use crate::transport::webrtc::connection::{Event, Output};
+use crate::stream::{Estimate, Feedback, SubscriberId};
+use crate::transport::hub::Command;
+use crate::transport::output::{Event, Output};
 use crate::transport::{Hub, TransportKind};
 
-mod window;
+mod ack_window;
 
-use window::Window;
+use ack_window::AckWindow;
 
-/// Frames and messages that the socket has not taken: more than the backlog of a slow one, and a burst of messages.
-const WAITING: usize = 256;
-/// How often the session is told what the way carries.
-const TELL_EVERY: Duration = Duration::from_millis(100);
+/// Frames and messages that the socket has not taken yet: more than the backlog of a slow one, and a burst of messages.
+const MAX_QUEUED: usize = 256;
+/// How often the estimate is told.
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// What the hub knows of one viewer's socket.
 pub struct Socket {
     outgoing: mpsc::Sender<Bytes>,
-    window: Window,
+    window: AckWindow,
     outputs: Vec<Output>,
-    told_at: Instant,
+    feedback_at: Instant,
 }
 
-/// The other end, for whoever owns the socket; what to send comes beside it. The hub forgets the socket when this is
-/// dropped.
+/// The web server's end, for what the viewer sends. Dropping it tells the hub that the socket is closed.
 pub struct SocketEnd {
     hub: Hub,
-    key: PeerKey,
+    subscriber: SubscriberId,
 }
 
 impl SocketEnd {
-    pub(super) fn new(hub: Hub, key: PeerKey) -> SocketEnd {
-        SocketEnd { hub, key }
+    pub(super) fn new(hub: Hub, subscriber: SubscriberId) -> SocketEnd {
+        SocketEnd { hub, subscriber }
     }
 
-    /// A binary message came. Waits while the hub is busy, and the viewer waits with it. `false` when nobody listens.
-    pub async fn hear(&self, bytes: Bytes) -> bool {
-        let key = self.key;
-        self.hub.order(Order::Heard { key, bytes }).await.is_ok()
+    /// A binary message came. Waits while the hub is busy, which makes the viewer wait. `false` when the hub is gone.
+    pub async fn on_message(&self, bytes: Bytes) -> bool {
+        let subscriber = self.subscriber;
+        let command = Command::SocketMessage { subscriber, bytes };
+        self.hub.send(command).await.is_ok()
     }
 }
 
 impl Drop for SocketEnd {
     fn drop(&mut self) {
-        self.hub.forget_socket(self.key);
+        self.hub.close_socket(self.subscriber);
     }
 }
 
 impl Socket {
-    /// Connected from the start: its first event says so.
+    /// Connected from the start, as its first event says. The other part is the binary messages to send.
     pub fn new(ceiling: Bitrate, adapt: bool, now: Instant) -> (Socket, mpsc::Receiver<Bytes>) {
-        let (outgoing, waiting) = mpsc::channel(WAITING);
+        let (outgoing, waiting) = mpsc::channel(MAX_QUEUED);
         let begin = [
             Event::Connected(TransportKind::WebSocket),
             Event::ControlOpen,
         ];
         let socket = Socket {
             outgoing,
-            window: Window::new(ceiling, adapt, now),
+            window: AckWindow::new(ceiling, adapt, now),
             outputs: begin.map(Output::Event).into(),
-            told_at: now,
+            feedback_at: now,
         };
         (socket, waiting)
     }
@@ -79,12 +79,13 @@ impl Socket {
     pub fn send_frame(&mut self, message: Bytes, timestamp: u32, now: Instant) {
         let bytes = message.len();
         match self.outgoing.try_send(message) {
-            Ok(()) => self.window.sent(timestamp, bytes, now),
-            // Hundreds of messages wait: the socket stands still, and whoever owns it gives it up before long.
+            Ok(()) => self.window.on_sent(timestamp, bytes, now),
+            // Hundreds of messages wait: the socket stands still.
             Err(_) => self.end("the viewer's web socket does not take its frames"),
         }
     }
 
+    /// `Err` when the viewer has stopped taking messages.
     pub fn send_message(&mut self, message: &[u8]) -> Result<(), &'static str> {
         let message = FromServer::Message(message).encode();
         let sent = self.outgoing.try_send(message.into());
@@ -92,25 +93,25 @@ impl Socket {
     }
 
     /// A binary message of the viewer, who may be hostile.
-    pub fn hear(&mut self, bytes: &Bytes, now: Instant) {
+    pub fn on_message(&mut self, bytes: &Bytes, now: Instant) {
         let event = match FromViewer::decode(bytes) {
             Ok(FromViewer::Message(message)) => Event::Message {
                 bytes: bytes.slice_ref(message),
                 droppable: false,
             },
             Ok(FromViewer::Taken { timestamp }) => {
-                self.window.taken(timestamp, now);
-                if now.saturating_duration_since(self.told_at) < TELL_EVERY {
+                self.window.on_acked(timestamp, now);
+                if now.saturating_duration_since(self.feedback_at) < FEEDBACK_INTERVAL {
                     return;
                 }
-                self.told_at = now;
+                self.feedback_at = now;
                 Event::Feedback(self.feedback(now))
             }
             Ok(FromViewer::KeyframeNeeded) => Event::KeyframeNeeded,
             Err(error) => {
                 let reason = format!("What was sent cannot be read: {error}.");
                 let refused = wire::encode_server(&ServerMessage::Refused { reason });
-                // Who sends nonsense and takes nothing need not be told each time.
+                // A viewer who sends nonsense and takes nothing need not be told each time.
                 let _ = self.send_message(&refused);
                 return;
             }
@@ -123,15 +124,16 @@ impl Socket {
             estimate: Some(Estimate {
                 bitrate: self.window.estimate(),
                 backlog: self.window.backlog(now),
-                queue: self.window.queue(),
-                acked: self.window.acked(now),
-                // TCP repairs what is lost.
-                copies: 0,
+                queue: self.window.queuing_delay(),
+                acked: self.window.acked_bitrate(now),
+                // TCP recovers what is lost.
+                duplicates: 0,
             }),
             ..Feedback::default()
         }
     }
 
+    /// How long a frame that is sent now waits for others.
     pub fn backlog(&self, now: Instant) -> Duration {
         self.window.backlog(now)
     }
@@ -140,12 +142,13 @@ impl Socket {
         self.outputs.push(Output::Event(Event::Ended(reason)));
     }
 
+    /// Takes everything that has come of the calls before.
     pub fn poll(&mut self, put: impl FnMut(Output)) {
         self.outputs.drain(..).for_each(put);
     }
 }
 
-/// What a frame looks like on every web socket.
+/// A frame as it is sent on every web socket. `timestamp` is in 1/90000 s.
 pub fn frame_message(access_unit: &[u8], keyframe: bool, timestamp: u32) -> Bytes {
     let frame = FrameOnSocket {
         keyframe,

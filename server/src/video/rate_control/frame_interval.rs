@@ -5,60 +5,64 @@ use std::time::{Duration, Instant};
 
 /// After a longer pause the page has rested, which says nothing of its pace.
 const REST: Duration = Duration::from_millis(300);
-/// Each distance counts this much.
+/// Each interval counts this much.
 const NEWEST: f64 = 0.1;
-/// A smaller change is not worth telling.
+/// A smaller change of the rate is not worth reporting.
 const WORTHWHILE: f64 = 0.2;
-/// Fewer would let one frame occupy the link for longer than this part of a second.
-const LEAST: f64 = 15.0;
+/// One frame's share of the link is never longer.
+const LONGEST: Duration = Duration::from_nanos(1_000_000_000 / 15);
 
+/// The page's own pace.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameInterval {
-    highest: f64,
-    /// Seconds from one frame to the next.
-    distance: f64,
+    /// At the highest frame rate.
+    shortest: Duration,
+    /// From one frame to the next, as the page draws.
+    mean: Duration,
     last: Option<Instant>,
-    told: f64,
+    /// Frames per second that rate control was last told.
+    reported: f64,
 }
 
 impl FrameInterval {
-    pub fn new(highest: u32) -> FrameInterval {
-        let highest = f64::from(highest.max(1));
+    /// `frame_rate`: the highest, per second.
+    pub fn new(frame_rate: u32) -> FrameInterval {
+        let frame_rate = frame_rate.max(1);
+        let shortest = Duration::from_secs(1) / frame_rate;
         FrameInterval {
-            highest,
-            distance: 1.0 / highest,
+            shortest,
+            mean: shortest,
             last: None,
-            told: highest,
+            reported: f64::from(frame_rate),
         }
     }
 
-    /// A frame is about to be encoded; gives the frames per second to tell rate control, if that is news. `held`: it
-    /// waited for the link, so that its distance says nothing of the page.
-    pub fn next(&mut self, held: bool, now: Instant) -> Option<f32> {
+    /// A frame is about to be encoded; gives the frames per second to report to rate control, if that is news.
+    /// `waited_for_link`: its interval says nothing of the page.
+    pub fn on_frame(&mut self, waited_for_link: bool, now: Instant) -> Option<f32> {
         if let Some(last) = self.last.replace(now) {
-            let distance = now.saturating_duration_since(last);
-            if held {
-                self.count(1.0 / self.highest);
-            } else if distance < REST {
-                self.count(distance.as_secs_f64());
+            let interval = now.saturating_duration_since(last);
+            if waited_for_link {
+                self.count(self.shortest);
+            } else if interval < REST {
+                self.count(interval);
             }
         }
-        let rate = 1.0 / self.distance().as_secs_f64();
-        if (rate - self.told).abs() <= WORTHWHILE * self.told {
+        let rate = 1.0 / self.share().as_secs_f64();
+        if (rate - self.reported).abs() <= WORTHWHILE * self.reported {
             return None;
         }
-        self.told = rate;
+        self.reported = rate;
         Some(rate as f32)
     }
 
-    /// From one frame to the next: a frame's share of the bitrate.
-    pub fn distance(&self) -> Duration {
-        let least = 1.0 / self.highest.max(LEAST);
-        Duration::from_secs_f64(self.distance.clamp(least, 1.0 / LEAST))
+    /// How long one frame may occupy the link.
+    pub fn share(&self) -> Duration {
+        self.mean.clamp(self.shortest.min(LONGEST), LONGEST)
     }
 
-    fn count(&mut self, distance: f64) {
-        self.distance += (distance - self.distance) * NEWEST;
+    fn count(&mut self, interval: Duration) {
+        self.mean = self.mean.mul_f64(1.0 - NEWEST) + interval.mul_f64(NEWEST);
     }
 }
 
@@ -68,12 +72,12 @@ mod tests {
 
     fn run(rate: &mut FrameInterval, start: Instant, every: u64, frames: u64) -> Option<f32> {
         (0..frames)
-            .filter_map(|frame| rate.next(false, start + Duration::from_millis(every * frame)))
+            .filter_map(|frame| rate.on_frame(false, start + Duration::from_millis(every * frame)))
             .last()
     }
 
     #[test]
-    fn a_steady_page_is_told_once_and_a_rest_not_at_all() {
+    fn a_steady_page_is_reported_once_and_a_rest_not_at_all() {
         let start = Instant::now();
         let mut rate = FrameInterval::new(60);
         assert_eq!(run(&mut rate, start, 17, 100), None);
@@ -92,7 +96,7 @@ mod tests {
         assert!(slow < 22.0, "{slow}");
         let later = start + Duration::from_secs(6);
         let frames = (0..50).map(|frame| later + Duration::from_millis(frame * 90));
-        let told = frames.filter_map(|now| rate.next(true, now));
-        assert!(told.last().unwrap() > 45.0);
+        let reported = frames.filter_map(|now| rate.on_frame(true, now));
+        assert!(reported.last().unwrap() > 45.0);
     }
 }

@@ -1,43 +1,44 @@
 //! Pure: how large and how fine the next frame is, and when a better one of an unchanged page is due.
 //!
 //! What a link carries becomes, in this order:
-//! 1. coarser frames: the bitrate is shared among as many as the page draws (`rate`), and each gets the quantizer that
-//!    fits its share (`cost`), as long as text stays readable;
+//! 1. coarser frames: the bitrate is shared among as many as the page draws ([`frame_interval`]), and each gets the
+//!    quantizer that fits its share ([`size_model`]), as long as text stays readable;
 //! 2. then fewer frames: each waits until the link is clear ([`crate::stream::backpressure`]);
-//! 3. then, when too few are left to be motion, a smaller picture (`scale`).
+//! 3. then, when too few are left to be motion, a smaller picture ([`resolution`]).
 //!
-//! All of it comes back in the other order. A page at rest is whole and exact (`scale`, `sharpen`), whatever the link.
-//! KeyframeThrottle are sized to the link (`size`).
+//! All of it comes back in the other order. A page at rest is whole and exact ([`resolution`], [`refinement`]), whatever the link.
+//! Keyframes are sized to the link.
 
-// What a frame and a keyframe take, how large they are, when they are made better, and how often.
+// How often frames come, what one takes, and what it may be like.
 pub mod frame_interval;
-mod keyframe_qp;
+pub mod quantizer;
+mod size_model;
+// How large they are, and when they are made better.
 pub mod refinement;
 pub mod resolution;
-mod size_model;
 
 use std::time::{Duration, Instant};
 
 use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
-use crate::video::rate_control::keyframe_qp::{KeyframeQp, ON_THE_WAY};
-use crate::video::rate_control::refinement::{Qp, Refinement};
-use crate::video::rate_control::resolution::{REST, Resolution, Scale};
-use crate::video::rate_control::size_model::COARSEST;
+use crate::video::rate_control::quantizer::{FIRST_OF_MOVEMENT, Qp};
+use crate::video::rate_control::refinement::Refinement;
+use crate::video::rate_control::resolution::{REST, Resolution, ResolutionStep};
+use crate::video::rate_control::size_model::SizeModel;
 
 /// Below this a 720p picture is mush.
 const FLOOR: Bitrate = Bitrate::kbps(150);
-/// A picture that comes so soon after the link became clear was waiting for it, or Chrome was.
-const HELD: Duration = Duration::from_millis(34);
+/// A picture that comes within so many frame intervals of the link becoming clear was waiting for it, or Chrome was.
+const WAITED_INTERVALS: f64 = 2.04;
+/// A keyframe should be on its way for no longer than this.
+const KEYFRAME_ON_THE_WAY: Duration = Duration::from_millis(250);
 /// The first frame of a movement may be a new page: it should be on its way for no longer than this.
-const LEAP: Duration = Duration::from_millis(100);
+const FIRST_ON_THE_WAY: Duration = Duration::from_millis(100);
 /// A frame that takes so many times as long as such a frame should is not worth sending if a keyframe can take its place …
 const TOO_LONG: f64 = 2.5;
 /// … by being so much coarser at least: about half as large.
 const COARSER: Qp = 7;
-/// A leap is not finer than this: what a person has just done is seen some milliseconds sooner, and sharp right after.
-const LEAP_FINEST: Qp = 28;
 
 /// What a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub enum Quality {
 }
 
 impl Quality {
+    /// What the codec is told.
     pub fn quantizer(self) -> Qp {
         match self {
             Quality::Keyframe(qp) | Quality::Moving(qp) | Quality::Sharp(qp) => qp,
@@ -57,30 +59,49 @@ impl Quality {
     }
 }
 
-/// Frame by frame: [`RateControl::resize`], [`RateControl::quality`], encode, seldom [`RateControl::instead`] and encode again, [`RateControl::made`].
+/// Frame by frame: [`RateControl::choose_resolution`], [`RateControl::quality`], encode, seldom
+/// [`RateControl::keyframe_in_place_of`] and encode again, [`RateControl::encoded`].
 #[derive(Clone, Copy, Debug)]
 pub struct RateControl {
     ceiling: Bitrate,
     bitrate: Bitrate,
     resolution: Resolution,
-    sharpen: Refinement,
-    keyframe_size: KeyframeQp,
+    refinement: Refinement,
+    keyframe_sizes: SizeModel,
     /// When the link last became clear for a frame that had to wait.
     clear_at: Instant,
+    /// So soon after that a picture has waited.
+    waited: Duration,
 }
 
 impl RateControl {
     /// Begins at the ceiling.
-    pub fn new(size: VideoSize, ceiling: Bitrate, now: Instant) -> RateControl {
-        let (width, height) = size.usize();
+    pub fn new(
+        video: VideoSize,
+        ceiling: Bitrate,
+        frame_interval: Duration,
+        now: Instant,
+    ) -> RateControl {
+        let (width, height) = video.usize();
         RateControl {
             ceiling,
             bitrate: ceiling,
-            resolution: Resolution::new(size),
-            sharpen: Refinement::default(),
-            keyframe_size: KeyframeQp::new(width * height),
+            resolution: Resolution::new(video),
+            refinement: Refinement::default(),
+            keyframe_sizes: SizeModel::of_keyframes(width * height),
             clear_at: now,
+            waited: frame_interval.mul_f64(WAITED_INTERVALS),
         }
+    }
+
+    /// From now on whole pictures have another size. What the link carries stays known.
+    pub fn video_resized(&mut self, before: VideoSize, video: VideoSize) {
+        let pixels = |size: VideoSize| f64::from(size.width()) * f64::from(size.height());
+        let encoded_before = ResolutionStep::Full.pixels_per(self.resolution.shown());
+        let larger = pixels(video) / pixels(before) * encoded_before;
+        self.keyframe_sizes.resized(larger);
+        self.resolution = Resolution::new(video);
+        self.refinement = Refinement::default();
     }
 
     /// What the picture may take from now on.
@@ -94,23 +115,23 @@ impl RateControl {
         self.clear_at = now;
     }
 
-    /// The frame that comes now had to wait for the link, so that its distance says nothing of the page.
-    pub fn was_held(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.clear_at) < HELD
+    /// The frame that comes now had to wait for the link, so that its interval says nothing of the page.
+    pub fn waited_for_link(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.clear_at) < self.waited
     }
 
     /// When a page that rests is to be encoded again, larger or finer.
-    pub fn better_at(&self) -> Option<Instant> {
-        self.sharper_at().into_iter().chain(self.whole_at()).min()
+    pub fn refines_at(&self) -> Option<Instant> {
+        self.finer_at().into_iter().chain(self.whole_at()).min()
     }
 
     /// While the link was busy nobody could see whether the page rests.
-    fn sharper_at(&self) -> Option<Instant> {
-        let sharper = self.sharpen.due_at();
-        let sharper = sharper.filter(|_| self.resolution.shown() == Scale::Full)?;
-        match self.sharpen.waits_for_quiet() {
-            true => Some(sharper.max(self.clear_at + self.sharpen.quiet())),
-            false => Some(sharper),
+    fn finer_at(&self) -> Option<Instant> {
+        let finer = self.refinement.due_at();
+        let finer = finer.filter(|_| self.resolution.shown() == ResolutionStep::Full)?;
+        match self.refinement.waits_for_quiet() {
+            true => Some(finer.max(self.clear_at + self.refinement.quiet())),
+            false => Some(finer),
         }
     }
 
@@ -120,20 +141,20 @@ impl RateControl {
     }
 
     /// The size to encode from now on, if that is another one than before. `rows`: the changed part of the picture's
-    /// rows, 0 to 1; nothing when only a better picture is due.
-    pub fn resize(&mut self, rows: Option<f32>, now: Instant) -> Option<Scale> {
+    /// rows, 0 to 1; nothing when only a refinement is due.
+    pub fn choose_resolution(&mut self, rows: Option<f32>, now: Instant) -> Option<ResolutionStep> {
         let before = self.resolution.shown();
         match rows {
             Some(rows) => _ = self.resolution.choose(rows, self.bitrate, now),
             None if self.whole_at().is_some_and(|at| at <= now) => self.resolution.rest(),
             None => {}
         }
-        let scale = self.resolution.shown();
-        if scale == before {
+        let step = self.resolution.shown();
+        if step == before {
             return None;
         }
-        self.keyframe_size.resized(scale.pixels_per(before));
-        Some(scale)
+        self.keyframe_sizes.resized(step.pixels_per(before));
+        Some(step)
     }
 
     /// How finely to encode. `rows` as above; `share`: how long the frame may occupy the link.
@@ -145,42 +166,42 @@ impl RateControl {
         now: Instant,
     ) -> Quality {
         if keyframe {
-            return Quality::Keyframe(self.keyframe_size.quantizer(self.bitrate));
+            let room = self.bitrate.bytes_in(KEYFRAME_ON_THE_WAY);
+            return Quality::Keyframe(self.keyframe_sizes.quantizer(room));
         }
-        match self.sharpen.choose(rows, now) {
+        match self.refinement.choose(rows, now) {
             Some(qp) => Quality::Sharp(qp),
             None => Quality::Moving(self.moving(rows.unwrap_or(1.0), share)),
         }
     }
 
     fn moving(&self, rows: f32, share: Duration) -> Qp {
-        let qp = self
-            .resolution
-            .cost()
-            .quantizer(self.bitrate.bytes_in(share));
-        if self.sharpen.is_moving() {
+        let room = self.bitrate.bytes_in(share);
+        let qp = self.resolution.sizes().quantizer(room);
+        if self.refinement.is_moving() {
             return qp;
         }
         // Nobody knows yet what it takes.
-        let room = self.bitrate.bytes_in(LEAP);
-        let leap = self.keyframe_size.of_part(rows.into(), room);
-        qp.max(leap).clamp(LEAP_FINEST, COARSEST)
+        let room = self.bitrate.bytes_in(FIRST_ON_THE_WAY);
+        let first = self.keyframe_sizes.quantizer_of_part(rows.into(), room);
+        let limits = FIRST_OF_MOVEMENT;
+        qp.max(first).clamp(limits.finest, limits.coarsest)
     }
 
-    /// What to make instead of a frame that became so many bytes; nothing, if it is to be sent. What a moving page takes
-    /// tells nothing of another page that comes all at once.
-    pub fn instead(&mut self, bytes: usize, quality: Quality) -> Option<Quality> {
+    /// The keyframe to send in place of a frame that became so many bytes; nothing, if that is to be sent. What a moving
+    /// page takes tells nothing of another page that comes all at once.
+    pub fn keyframe_in_place_of(&mut self, bytes: usize, quality: Quality) -> Option<Quality> {
         let should_take = match quality {
-            Quality::Keyframe(_) => ON_THE_WAY,
-            Quality::Moving(_) => LEAP,
+            Quality::Keyframe(_) => KEYFRAME_ON_THE_WAY,
+            Quality::Moving(_) => FIRST_ON_THE_WAY,
             Quality::Sharp(_) => return None,
         };
         if self.bitrate.time_for(bytes) <= should_take.mul_f64(TOO_LONG) {
             return None;
         }
-        let (qp, mut size) = (quality.quantizer(), self.keyframe_size);
-        size.made(bytes, qp);
-        let coarser = size.of_part(1.0, self.bitrate.bytes_in(should_take));
+        let (qp, mut sizes) = (quality.quantizer(), self.keyframe_sizes);
+        sizes.encoded(bytes, qp);
+        let coarser = sizes.quantizer(self.bitrate.bytes_in(should_take));
         if coarser < qp + COARSER {
             return None;
         }
@@ -191,17 +212,17 @@ impl RateControl {
     }
 
     /// A frame became so many bytes. `changed`: it shows something new.
-    pub fn made(&mut self, bytes: usize, quality: Quality, changed: bool, now: Instant) {
+    pub fn encoded(&mut self, bytes: usize, quality: Quality, changed: bool, now: Instant) {
         let on_the_way = self.bitrate.time_for(bytes);
         let mut moved = None;
         match quality {
             Quality::Keyframe(qp) => {
-                self.keyframe_size.made(bytes, qp);
-                self.sharpen.begun(qp, on_the_way, now);
+                self.keyframe_sizes.encoded(bytes, qp);
+                self.refinement.begun(qp, on_the_way, now);
             }
-            Quality::Sharp(qp) => self.sharpen.refined(qp, on_the_way, now),
+            Quality::Sharp(qp) => self.refinement.refined(qp, on_the_way, now),
             Quality::Moving(qp) => {
-                self.sharpen.moved(qp, on_the_way, now);
+                self.refinement.moved(qp, on_the_way, now);
                 moved = Some((bytes, qp));
             }
         }
@@ -215,6 +236,7 @@ impl RateControl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::video::rate_control::quantizer::{KEYFRAME, MOVING};
     use proptest::prelude::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -222,10 +244,10 @@ mod tests {
 
     /// A page, an encoder and a link, all of them arithmetic.
     struct Walk {
-        plan: RateControl,
+        rate_control: RateControl,
         now: Instant,
         link: Bitrate,
-        scale: Scale,
+        step: ResolutionStep,
         /// Of the whole picture at the quantizer 40.
         bytes: f64,
         /// Nothing of the picture before helps.
@@ -236,32 +258,38 @@ mod tests {
         fn on(link: Bitrate) -> Walk {
             let now = Instant::now();
             let mut walk = Walk {
-                plan: RateControl::new(VideoSize::HD, Bitrate::kbps(6000), now),
+                rate_control: RateControl::new(
+                    VideoSize::HD,
+                    Bitrate::kbps(6000),
+                    Duration::from_secs(1) / 60,
+                    now,
+                ),
                 now,
                 link,
-                scale: Scale::Full,
+                step: ResolutionStep::Full,
                 bytes: 8000.0,
                 cuts: false,
             };
-            walk.plan.follow(link);
+            walk.rate_control.follow(link);
             walk.frame(Some(1.0), true);
             walk
         }
 
         /// Encodes and sends one frame; the next may follow when the link is clear.
         fn frame(&mut self, rows: Option<f32>, keyframe: bool) -> (Quality, Duration) {
-            let resized = self.plan.resize(rows, self.now);
-            self.scale = resized.unwrap_or(self.scale);
+            let resized = self.rate_control.choose_resolution(rows, self.now);
+            self.step = resized.unwrap_or(self.step);
             let keyframe = keyframe || resized.is_some();
-            let mut quality = self.plan.quality(rows, keyframe, SHARE, self.now);
+            let mut quality = self.rate_control.quality(rows, keyframe, SHARE, self.now);
             let mut size = self.size(quality);
-            if let Some(instead) = self.plan.instead(size, quality) {
-                (quality, size) = (instead, self.size(instead));
+            if let Some(keyframe) = self.rate_control.keyframe_in_place_of(size, quality) {
+                (quality, size) = (keyframe, self.size(keyframe));
             }
-            self.plan.made(size, quality, rows.is_some(), self.now);
+            self.rate_control
+                .encoded(size, quality, rows.is_some(), self.now);
             let takes = self.link.time_for(size);
             self.now += takes.max(17 * MS);
-            self.plan.cleared(self.now);
+            self.rate_control.cleared(self.now);
             (quality, takes)
         }
 
@@ -269,7 +297,7 @@ mod tests {
             let finer = (40.0 - f64::from(quality.quantizer())) / 8.0;
             let is_new = matches!(quality, Quality::Keyframe(_)) || self.cuts;
             let part = if is_new { 3.0 } else { 1.0 };
-            (self.bytes * part * finer.exp2() * self.scale.pixels_per(Scale::Full)) as usize
+            (self.bytes * part * finer.exp2() * self.step.pixels_per(ResolutionStep::Full)) as usize
         }
 
         fn moves(&mut self, time: Duration) -> u32 {
@@ -289,7 +317,7 @@ mod tests {
         fn rests(&mut self) -> (Vec<Quality>, Duration) {
             let began = self.now;
             let mut shown = Vec::new();
-            while let Some(at) = self.plan.better_at() {
+            while let Some(at) = self.rate_control.refines_at() {
                 self.now = self.now.max(at);
                 shown.push(self.frame(None, false).0);
                 assert!(shown.len() < 50, "{shown:?}");
@@ -317,12 +345,12 @@ mod tests {
         narrower.moves(2000 * MS);
         let frames = narrower.moves(2000 * MS);
         assert!((20..60).contains(&frames), "fewer: {frames}");
-        assert_eq!(narrower.scale, Scale::Full);
+        assert_eq!(narrower.step, ResolutionStep::Full);
         let mut narrowest = Walk::on(Bitrate::kbps(250));
         narrowest.moves(6000 * MS);
-        assert_ne!(narrowest.scale, Scale::Full);
+        assert_ne!(narrowest.step, ResolutionStep::Full);
         let (shown, _) = narrowest.rests();
-        assert_eq!(narrowest.scale, Scale::Full, "whole at rest");
+        assert_eq!(narrowest.step, ResolutionStep::Full, "whole at rest");
         assert_eq!(shown.last(), Some(&Quality::Sharp(8)));
     }
 
@@ -331,7 +359,7 @@ mod tests {
         let mut walk = Walk::on(Bitrate::kbps(6000));
         walk.moves(1000 * MS);
         walk.link = Bitrate::kbps(1000);
-        walk.plan.follow(walk.link);
+        walk.rate_control.follow(walk.link);
         let (quality, takes) = walk.frame(Some(1.0), true);
         assert!(matches!(quality, Quality::Keyframe(30..)), "{quality:?}");
         assert!(takes < 300 * MS, "{takes:?}");
@@ -345,8 +373,11 @@ mod tests {
         assert_eq!(walk.frame(Some(0.05), false).0, Quality::Sharp(8));
         walk.now += 1000 * MS;
         let (quality, takes) = walk.frame(Some(1.0), false);
-        assert!(quality.quantizer() >= LEAP_FINEST, "{quality:?}");
-        assert!(takes < LEAP, "{takes:?}");
+        assert!(
+            quality.quantizer() >= FIRST_OF_MOVEMENT.finest,
+            "{quality:?}"
+        );
+        assert!(takes < FIRST_ON_THE_WAY, "{takes:?}");
     }
 
     #[test]
@@ -367,15 +398,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_much_smaller_is_sent() {
-        let mut plan = Walk::on(Bitrate::kbps(300)).plan;
+        let mut rate_control = Walk::on(Bitrate::kbps(300)).rate_control;
         for quality in [
-            Quality::Moving(COARSEST - 3),
-            Quality::Keyframe(COARSEST),
+            Quality::Moving(MOVING.coarsest - 3),
+            Quality::Keyframe(KEYFRAME.coarsest),
             Quality::Sharp(8),
         ] {
-            assert_eq!(plan.instead(200_000, quality), None);
+            assert_eq!(rate_control.keyframe_in_place_of(200_000, quality), None);
         }
-        assert_eq!(plan.instead(2000, Quality::Moving(20)), None);
+        assert_eq!(
+            rate_control.keyframe_in_place_of(2000, Quality::Moving(20)),
+            None
+        );
     }
 
     #[test]
@@ -384,8 +418,8 @@ mod tests {
         // The keyframe was on its way for long; the page may draw only now.
         let clear_at = walk.now;
         assert!(
-            walk.plan
-                .better_at()
+            walk.rate_control
+                .refines_at()
                 .is_some_and(|at| at >= clear_at + 70 * MS)
         );
     }
@@ -399,10 +433,10 @@ mod tests {
         ) {
             let mut walk = Walk::on(Bitrate::kbps(kbps.max(150)));
             walk.bytes = bytes;
-            walk.plan.follow(Bitrate::kbps(kbps));
+            walk.rate_control.follow(Bitrate::kbps(kbps));
             walk.moves(moves * MS);
             walk.rests();
-            prop_assert_eq!(walk.scale, Scale::Full);
+            prop_assert_eq!(walk.step, ResolutionStep::Full);
         }
     }
 }

@@ -5,8 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A quantization parameter of H.264, 0 to 51: 6 less is twice as fine.
-pub type Qp = u8;
+use crate::video::rate_control::quantizer::{Qp, REFINEMENT};
 
 /// Nothing changed for this long: the page rests. Longer than two frames of a slow animation.
 const QUIET: Duration = Duration::from_millis(70);
@@ -15,10 +14,10 @@ const FRAMES: u32 = 2;
 const LONGEST_QUIET: Duration = Duration::from_millis(500);
 /// Between two steps, so that a person who goes on is never behind a row of them.
 const BETWEEN: Duration = Duration::from_millis(20);
-/// A page decoded at this one is within 48 dB and an SSIM of 0.998 of the original's luma; at 10, the second is just missed.
-const SHARP: Qp = 8;
-/// What a movement may have left, at most: the first step is one below.
-const COARSE: Qp = 34;
+/// Nothing finer follows.
+const EXACT: Qp = REFINEMENT.finest;
+/// The first step is one below what a movement has left, which is taken to be this at most.
+const COARSE: Qp = REFINEMENT.coarsest;
 /// Each step costs about as much as the one before: a large one is over sooner, a small one can be followed by news
 /// sooner.
 const STEP: Qp = 8;
@@ -29,6 +28,7 @@ const SHORT: Duration = Duration::from_millis(120);
 /// letter that was typed, a caret that blinks.
 pub const SMALL: f32 = 0.1;
 
+/// How far a page at rest has been refined.
 #[derive(Clone, Copy, Debug)]
 pub struct Refinement {
     /// How finely all of the picture has been encoded at least; `None` while it moves.
@@ -67,20 +67,20 @@ impl Refinement {
         self.due_at
     }
 
-    /// How to encode what is owed at `now`: with which quantizer, or (`None`) as the link carries it. `rows` is the changed part of the
-    /// picture's rows, 0 to 1; nothing when only the next step is due.
+    /// With which quantizer to encode at `now`, or (`None`) as the link carries it. `rows` is the changed part of the picture's
+    /// rows, 0 to 1; nothing when only the next step is due.
     pub fn choose(&self, rows: Option<f32>, now: Instant) -> Option<Qp> {
         match rows {
             None => {
                 let due = self.due_at.is_some_and(|due_at| due_at <= now);
                 let shown = self.shown.unwrap_or(self.left.min(COARSE));
-                due.then(|| shown.saturating_sub(self.step).clamp(SHARP, 51))
+                due.then(|| shown.saturating_sub(self.step).clamp(EXACT, 51))
             }
             Some(rows) => {
                 let rested = self
                     .at
                     .is_some_and(|at| now.saturating_duration_since(at) >= QUIET);
-                (rows <= SMALL && rested && self.shown == Some(SHARP)).then_some(SHARP)
+                (rows <= SMALL && rested && self.shown == Some(EXACT)).then_some(EXACT)
             }
         }
     }
@@ -104,7 +104,7 @@ impl Refinement {
     pub fn begun(&mut self, qp: Qp, on_the_way: Duration, now: Instant) {
         self.changed(on_the_way, now);
         self.shown = Some(qp);
-        self.due_at = self.due_at.filter(|_| qp > SHARP);
+        self.due_at = self.due_at.filter(|_| qp > EXACT);
     }
 
     /// A frame of a moving page was encoded with this quantizer.
@@ -129,7 +129,7 @@ impl Refinement {
         self.at = Some(now);
         self.shown = Some(qp);
         self.refining = true;
-        self.due_at = (qp > SHARP).then_some(now + BETWEEN);
+        self.due_at = (qp > EXACT).then_some(now + BETWEEN);
         if on_the_way > SHORT {
             self.step = (self.step / 2).max(SMALLEST_STEP);
         } else if on_the_way < SHORT / 4 {
@@ -148,17 +148,17 @@ mod tests {
     /// What is encoded after one change, on a link that takes `on_the_way` for each step: when, and how.
     fn rest(on_the_way: Duration) -> Vec<(Duration, Qp)> {
         let start = Instant::now();
-        let mut sharpen = Refinement::default();
-        sharpen.moved(COARSE, MS, start);
+        let mut refinement = Refinement::default();
+        refinement.moved(COARSE, MS, start);
         let mut steps = Vec::new();
-        while let Some(due_at) = sharpen.due_at() {
+        while let Some(due_at) = refinement.due_at() {
             let now = due_at.max(
                 steps
                     .last()
                     .map_or(start, |(at, _)| start + *at + on_the_way),
             );
-            let qp = sharpen.choose(None, now).unwrap();
-            sharpen.refined(qp, on_the_way, now);
+            let qp = refinement.choose(None, now).unwrap();
+            refinement.refined(qp, on_the_way, now);
             steps.push((now - start, qp));
         }
         steps
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_page_at_rest_becomes_sharp_in_half_a_second_and_silent_after_that() {
         let steps = rest(10 * MS);
-        assert_eq!(steps.last().unwrap().1, SHARP);
+        assert_eq!(steps.last().unwrap().1, EXACT);
         assert!(steps.last().unwrap().0 < 300 * MS, "{steps:?}");
     }
 
@@ -175,66 +175,66 @@ mod tests {
     fn a_narrow_link_gets_smaller_steps() {
         let (wide, narrow) = (rest(10 * MS), rest(300 * MS));
         assert!(narrow.len() > wide.len(), "{narrow:?}");
-        assert_eq!(narrow.last().unwrap().1, SHARP);
+        assert_eq!(narrow.last().unwrap().1, EXACT);
     }
 
     #[test]
     fn what_moved_finely_needs_fewer_steps() {
         let start = Instant::now();
-        let mut sharpen = Refinement::default();
-        sharpen.begun(24, MS, start);
-        sharpen.moved(20, MS, start);
-        assert_eq!(sharpen.choose(None, start + QUIET), Some(24 - STEP));
-        sharpen.moved(30, MS, start);
-        assert_eq!(sharpen.choose(None, start + QUIET), Some(30 - STEP));
+        let mut refinement = Refinement::default();
+        refinement.begun(24, MS, start);
+        refinement.moved(20, MS, start);
+        assert_eq!(refinement.choose(None, start + QUIET), Some(24 - STEP));
+        refinement.moved(30, MS, start);
+        assert_eq!(refinement.choose(None, start + QUIET), Some(30 - STEP));
     }
 
     #[test]
     fn a_page_that_moves_as_fast_as_its_link_is_no_page_at_rest() {
         let start = Instant::now();
-        let mut sharpen = Refinement::default();
-        sharpen.moved(COARSE, 120 * MS, start);
-        assert_eq!(sharpen.due_at(), Some(start + 240 * MS));
-        sharpen.moved(COARSE, 3000 * MS, start);
-        assert_eq!(sharpen.due_at(), Some(start + LONGEST_QUIET));
+        let mut refinement = Refinement::default();
+        refinement.moved(COARSE, 120 * MS, start);
+        assert_eq!(refinement.due_at(), Some(start + 240 * MS));
+        refinement.moved(COARSE, 3000 * MS, start);
+        assert_eq!(refinement.due_at(), Some(start + LONGEST_QUIET));
     }
 
     #[test]
-    fn a_page_that_moves_is_not_sharpened() {
+    fn a_page_that_moves_is_not_refinemented() {
         let start = Instant::now();
-        let mut sharpen = Refinement::default();
+        let mut refinement = Refinement::default();
         for frame in 0..60 {
             let now = start + frame * 16 * MS;
-            assert_eq!(sharpen.choose(None, now), None);
-            assert_eq!(sharpen.choose(Some(1.0), now), None);
-            sharpen.moved(COARSE, MS, now);
+            assert_eq!(refinement.choose(None, now), None);
+            assert_eq!(refinement.choose(Some(1.0), now), None);
+            refinement.moved(COARSE, MS, now);
         }
     }
 
     #[test]
     fn a_letter_on_a_sharp_page_is_sharp_at_once_and_an_animation_is_not() {
         let start = Instant::now();
-        let mut sharpen = Refinement::default();
-        sharpen.refined(SHARP, MS, start);
-        assert_eq!(sharpen.choose(Some(0.05), start + 100 * MS), Some(SHARP));
-        assert_eq!(sharpen.choose(Some(0.5), start + 100 * MS), None);
-        assert_eq!(sharpen.choose(Some(0.05), start + 16 * MS), None);
+        let mut refinement = Refinement::default();
+        refinement.refined(EXACT, MS, start);
+        assert_eq!(refinement.choose(Some(0.05), start + 100 * MS), Some(EXACT));
+        assert_eq!(refinement.choose(Some(0.5), start + 100 * MS), None);
+        assert_eq!(refinement.choose(Some(0.05), start + 16 * MS), None);
     }
 
     proptest! {
         #[test]
         fn every_rest_ends_sharp_and_silent(on_the_way in 0u64..2000) {
             let start = Instant::now();
-            let mut sharpen = Refinement::default();
-            sharpen.moved(COARSE, MS, start);
+            let mut refinement = Refinement::default();
+            refinement.moved(COARSE, MS, start);
             let mut frames = 0;
-            while let Some(now) = sharpen.due_at() {
-                let qp = sharpen.choose(None, now).unwrap();
-                sharpen.refined(qp, Duration::from_millis(on_the_way), now);
+            while let Some(now) = refinement.due_at() {
+                let qp = refinement.choose(None, now).unwrap();
+                refinement.refined(qp, Duration::from_millis(on_the_way), now);
                 frames += 1;
                 prop_assert!(frames <= 20);
             }
-            prop_assert_eq!(sharpen.shown, Some(SHARP));
+            prop_assert_eq!(refinement.shown, Some(EXACT));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use shared::geometry::VideoSize;
 
 use crate::bitrate::Bitrate;
+use crate::video::rate_control::quantizer::Qp;
 use crate::video::rate_control::refinement::SMALL;
 use crate::video::rate_control::size_model::SizeModel;
 
@@ -22,23 +23,27 @@ const MOST_PATIENCE: Duration = Duration::from_secs(64);
 /// wheel is not worth it.
 pub const REST: Duration = Duration::from_millis(250);
 
-/// Which part of each side is encoded.
+/// Which part of each side of the picture is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scale {
+pub enum ResolutionStep {
     #[default]
     Full,
     ThreeQuarters,
     Half,
 }
 
-impl Scale {
-    const ALL: [Scale; 3] = [Scale::Full, Scale::ThreeQuarters, Scale::Half];
+impl ResolutionStep {
+    const ALL: [ResolutionStep; 3] = [
+        ResolutionStep::Full,
+        ResolutionStep::ThreeQuarters,
+        ResolutionStep::Half,
+    ];
 
     fn quarters(self) -> u16 {
         match self {
-            Scale::Full => 4,
-            Scale::ThreeQuarters => 3,
-            Scale::Half => 2,
+            ResolutionStep::Full => 4,
+            ResolutionStep::ThreeQuarters => 3,
+            ResolutionStep::Half => 2,
         }
     }
 
@@ -49,7 +54,7 @@ impl Scale {
     }
 
     /// How many times as many pixels it has as `other`.
-    pub fn pixels_per(self, other: Scale) -> f64 {
+    pub fn pixels_per(self, other: ResolutionStep) -> f64 {
         (f64::from(self.quarters()) / f64::from(other.quarters())).powi(2)
     }
 }
@@ -58,15 +63,15 @@ impl Scale {
 #[derive(Clone, Copy, Debug)]
 pub struct Resolution {
     /// The smallest that is possible.
-    smallest: Scale,
-    shown: Scale,
+    smallest: ResolutionStep,
+    shown: ResolutionStep,
     /// What a page is shown at while it moves; remembered while it rests.
-    moving: Scale,
+    moving: ResolutionStep,
     /// What the next change is shown at.
-    next: Scale,
-    /// What a frame takes at what is shown, and took when the page last moved.
-    cost: SizeModel,
-    moving_cost: SizeModel,
+    next: ResolutionStep,
+    /// Of frames at what is shown, and of those when the page last moved.
+    sizes: SizeModel,
+    moving_sizes: SizeModel,
     changed_at: Option<Instant>,
     narrow_since: Option<Instant>,
     wide_since: Option<Instant>,
@@ -77,16 +82,17 @@ pub struct Resolution {
 }
 
 impl Resolution {
+    /// Of a picture that is `size` when it is whole.
     pub fn new(size: VideoSize) -> Resolution {
-        let possible = |scale: &Scale| scale.of(size).is_some();
-        let smallest = Scale::ALL.into_iter().rfind(possible);
+        let possible = |step: &ResolutionStep| step.of(size).is_some();
+        let smallest = ResolutionStep::ALL.into_iter().rfind(possible);
         Resolution {
             smallest: smallest.unwrap_or_default(),
-            shown: Scale::Full,
-            moving: Scale::Full,
-            next: Scale::Full,
-            cost: SizeModel::default(),
-            moving_cost: SizeModel::default(),
+            shown: ResolutionStep::Full,
+            moving: ResolutionStep::Full,
+            next: ResolutionStep::Full,
+            sizes: SizeModel::of_changes(),
+            moving_sizes: SizeModel::of_changes(),
             changed_at: None,
             narrow_since: None,
             wide_since: None,
@@ -97,37 +103,37 @@ impl Resolution {
     }
 
     /// What was chosen last.
-    pub fn shown(&self) -> Scale {
+    pub fn shown(&self) -> ResolutionStep {
         self.shown
     }
 
     /// What frames take at what is shown.
-    pub fn cost(&self) -> SizeModel {
-        self.cost
+    pub fn sizes(&self) -> SizeModel {
+        self.sizes
     }
 
     /// From when on nothing new means that the page rests and wants to be seen whole; `None` if it is.
     pub fn rests_at(&self) -> Option<Instant> {
-        let is_small = self.shown != Scale::Full;
+        let is_small = self.shown != ResolutionStep::Full;
         self.changed_at.filter(|_| is_small).map(|at| at + REST)
     }
 
     /// The page rests.
     pub fn rest(&mut self) {
-        self.next = Scale::Full;
+        self.next = ResolutionStep::Full;
         (self.narrow_since, self.wide_since) = (None, None);
         self.show();
     }
 
     /// How large to encode a change of this part of the picture's rows, 0 to 1.
-    pub fn choose(&mut self, rows: f32, bitrate: Bitrate, now: Instant) -> Scale {
-        let goes_on = self.shown == Scale::Full && rows > SMALL;
-        if goes_on && self.moving != Scale::Full {
+    pub fn choose(&mut self, rows: f32, bitrate: Bitrate, now: Instant) -> ResolutionStep {
+        let goes_on = self.shown == ResolutionStep::Full && rows > SMALL;
+        if goes_on && self.moving != ResolutionStep::Full {
             // It costs a keyframe in any case, so that it may as well be a larger one.
             let waited = self
                 .lowered_at
                 .is_none_or(|at| now.saturating_duration_since(at) >= self.patience);
-            if let (true, Some(larger)) = (waited, self.larger(&self.moving_cost, bitrate)) {
+            if let (true, Some(larger)) = (waited, self.larger(&self.moving_sizes, bitrate)) {
                 self.raise(larger, now);
             }
         }
@@ -140,15 +146,15 @@ impl Resolution {
     }
 
     /// A frame of the moving page became so many bytes, and was left out.
-    pub fn left_out(&mut self, bytes: usize, qp: u8) {
-        self.cost.made(bytes, qp);
+    pub fn left_out(&mut self, bytes: usize, qp: Qp) {
+        self.sizes.encoded(bytes, qp);
     }
 
     /// A change was encoded, which takes `on_the_way` to be sent; `moved` says, of a moving page, how many bytes it
     /// became with which quantizer.
     pub fn encoded(
         &mut self,
-        moved: Option<(usize, u8)>,
+        moved: Option<(usize, Qp)>,
         on_the_way: Duration,
         bitrate: Bitrate,
         now: Instant,
@@ -157,11 +163,14 @@ impl Resolution {
         let Some((bytes, qp)) = moved else {
             return;
         };
-        self.cost.made(bytes, qp);
+        self.sizes.encoded(bytes, qp);
         if self.shown == self.moving {
-            self.moving_cost = self.cost;
+            self.moving_sizes = self.sizes;
         }
-        let few = self.cost.frame_rate(bitrate).is_some_and(|rate| rate < FEW);
+        let few = self
+            .sizes
+            .frame_rate(bitrate)
+            .is_some_and(|rate| rate < FEW);
         let narrow_since = few.then(|| self.narrow_since.unwrap_or(now));
         self.narrow_since = narrow_since;
         let until = now + on_the_way;
@@ -170,7 +179,7 @@ impl Resolution {
             return;
         }
         let larger = self
-            .larger(&self.cost, bitrate)
+            .larger(&self.sizes, bitrate)
             .filter(|_| self.shown == self.moving);
         self.wide_since = larger.map(|_| self.wide_since.unwrap_or(now));
         let waited = self
@@ -182,25 +191,27 @@ impl Resolution {
     }
 
     /// The largest picture above that of the moving page that promises plenty of frames.
-    fn larger(&self, cost: &SizeModel, bitrate: Bitrate) -> Option<Scale> {
-        let rate = cost.frame_rate(bitrate)?;
-        let promises = |scale: &Scale| rate / scale.pixels_per(self.moving) >= PLENTY;
-        let larger = Scale::ALL.into_iter().filter(|scale| *scale < self.moving);
+    fn larger(&self, sizes: &SizeModel, bitrate: Bitrate) -> Option<ResolutionStep> {
+        let rate = sizes.frame_rate(bitrate)?;
+        let promises = |step: &ResolutionStep| rate / step.pixels_per(self.moving) >= PLENTY;
+        let larger = ResolutionStep::ALL
+            .into_iter()
+            .filter(|step| *step < self.moving);
         larger.into_iter().find(promises)
     }
 
-    fn raise(&mut self, larger: Scale, now: Instant) {
+    fn raise(&mut self, larger: ResolutionStep, now: Instant) {
         (self.moving, self.next) = (larger, larger);
         (self.narrow_since, self.wide_since) = (None, None);
         self.raised_at = Some(now);
     }
 
     fn lower(&mut self, bitrate: Bitrate, now: Instant) {
-        let rate = self.cost.frame_rate(bitrate).unwrap_or_default();
-        let promises = |scale: &Scale| rate / scale.pixels_per(self.shown) >= FEW;
-        let mut smaller = Scale::ALL
+        let rate = self.sizes.frame_rate(bitrate).unwrap_or_default();
+        let promises = |step: &ResolutionStep| rate / step.pixels_per(self.shown) >= FEW;
+        let mut smaller = ResolutionStep::ALL
             .into_iter()
-            .filter(|scale| *scale > self.shown && *scale <= self.smallest);
+            .filter(|step| *step > self.shown && *step <= self.smallest);
         let Some(first) = smaller.clone().next() else {
             return;
         };
@@ -221,7 +232,7 @@ impl Resolution {
     fn show(&mut self) {
         if self.shown != self.next {
             self.shown = self.next;
-            self.cost = SizeModel::default();
+            self.sizes = SizeModel::of_changes();
             self.narrow_since = None;
         }
     }

@@ -1,7 +1,7 @@
 //! A page and a link, simulated frame by frame, against the choice of resolution.
 
 use super::*;
-use crate::video::rate_control::size_model::COARSEST;
+use crate::video::rate_control::quantizer::MOVING;
 use proptest::prelude::*;
 
 const MS: Duration = Duration::from_millis(1);
@@ -12,7 +12,7 @@ struct Page {
     bytes: f64,
     now: Instant,
     /// Whenever the size changed.
-    shown: Vec<Scale>,
+    shown: Vec<ResolutionStep>,
 }
 
 impl Page {
@@ -21,7 +21,7 @@ impl Page {
             resolution: Resolution::new(VideoSize::HD),
             bytes,
             now: Instant::now(),
-            shown: vec![Scale::Full],
+            shown: vec![ResolutionStep::Full],
         }
     }
 
@@ -30,13 +30,13 @@ impl Page {
         let end = self.now + millis * MS;
         while self.now < end {
             let bitrate = bitrate();
-            let scale = self.resolution.choose(1.0, bitrate, self.now);
-            if self.shown.last() != Some(&scale) {
-                self.shown.push(scale);
+            let step = self.resolution.choose(1.0, bitrate, self.now);
+            if self.shown.last() != Some(&step) {
+                self.shown.push(step);
             }
-            let bytes = (self.bytes * scale.pixels_per(Scale::Full)) as usize;
+            let bytes = (self.bytes * step.pixels_per(ResolutionStep::Full)) as usize;
             let takes = bitrate.time_for(bytes);
-            let moved = Some((bytes, COARSEST));
+            let moved = Some((bytes, MOVING.coarsest));
             self.resolution.encoded(moved, takes, bitrate, self.now);
             self.now += takes.max(17 * MS);
         }
@@ -60,25 +60,34 @@ impl Page {
 #[test]
 fn sizes_are_even_and_none_is_too_small() {
     let size = |width, height| VideoSize::new(width, height).unwrap();
-    assert_eq!(Scale::ThreeQuarters.of(VideoSize::HD), Some(size(960, 540)));
-    assert_eq!(Scale::Half.of(VideoSize::FULL_HD), Some(size(960, 540)));
     assert_eq!(
-        Scale::ThreeQuarters.of(size(1366, 770)),
+        ResolutionStep::ThreeQuarters.of(VideoSize::HD),
+        Some(size(960, 540))
+    );
+    assert_eq!(
+        ResolutionStep::Half.of(VideoSize::FULL_HD),
+        Some(size(960, 540))
+    );
+    assert_eq!(
+        ResolutionStep::ThreeQuarters.of(size(1366, 770)),
         Some(size(1024, 576))
     );
-    assert_eq!(Scale::Half.of(size(200, 1000)), None);
+    assert_eq!(ResolutionStep::Half.of(size(200, 1000)), None);
     assert_eq!(
         Resolution::new(size(200, 1000)).smallest,
-        Scale::ThreeQuarters
+        ResolutionStep::ThreeQuarters
     );
-    assert_eq!(Resolution::new(size(130, 130)).smallest, Scale::Full);
+    assert_eq!(
+        Resolution::new(size(130, 130)).smallest,
+        ResolutionStep::Full
+    );
 }
 
 #[test]
 fn a_link_that_carries_enough_frames_keeps_the_whole_picture() {
     let mut page = Page::new(8000.0);
     page.moves(30_000, || Bitrate::kbps(1500));
-    assert_eq!(page.shown, [Scale::Full]);
+    assert_eq!(page.shown, [ResolutionStep::Full]);
 }
 
 #[test]
@@ -86,15 +95,18 @@ fn the_picture_shrinks_after_a_second_as_far_as_needed_and_grows_when_the_link_d
     // 7 frames a second.
     let mut page = Page::new(10_000.0);
     page.moves(800, || Bitrate::kbps(560));
-    assert_eq!(page.shown, [Scale::Full]);
+    assert_eq!(page.shown, [ResolutionStep::Full]);
     page.moves(700, || Bitrate::kbps(560));
-    assert_eq!(page.shown, [Scale::Full, Scale::ThreeQuarters]);
+    assert_eq!(
+        page.shown,
+        [ResolutionStep::Full, ResolutionStep::ThreeQuarters]
+    );
     page.moves(20_000, || Bitrate::kbps(560));
     assert_eq!(page.shown.len(), 2, "12 frames a second are enough");
     page.moves(3000, || Bitrate::kbps(4000));
     assert_eq!(page.shown.len(), 2, "a surplus must last");
     page.moves(1500, || Bitrate::kbps(4000));
-    assert_eq!(page.shown.last(), Some(&Scale::Full));
+    assert_eq!(page.shown.last(), Some(&ResolutionStep::Full));
 }
 
 #[test]
@@ -102,7 +114,7 @@ fn a_very_narrow_link_gets_half_at_once() {
     // 1.5 frames a second.
     let mut page = Page::new(16_000.0);
     page.moves(1500, || Bitrate::kbps(200));
-    assert_eq!(page.shown, [Scale::Full, Scale::Half]);
+    assert_eq!(page.shown, [ResolutionStep::Full, ResolutionStep::Half]);
 }
 
 #[test]
@@ -112,16 +124,16 @@ fn a_page_at_rest_is_whole_and_small_again_as_soon_as_it_goes_on() {
     page.rests(100).moves(300, || Bitrate::kbps(200));
     assert_eq!(
         page.shown,
-        [Scale::Full, Scale::Half],
+        [ResolutionStep::Full, ResolutionStep::Half],
         "a short pause is no rest"
     );
     page.rests(1000);
-    assert_eq!(page.shown.last(), Some(&Scale::Full));
+    assert_eq!(page.shown.last(), Some(&ResolutionStep::Full));
     // A letter.
-    let scale = page.resolution.choose(0.03, Bitrate::kbps(200), page.now);
-    assert_eq!(scale, Scale::Full);
+    let step = page.resolution.choose(0.03, Bitrate::kbps(200), page.now);
+    assert_eq!(step, ResolutionStep::Full);
     page.moves(50, || Bitrate::kbps(200));
-    assert_eq!(page.shown.last(), Some(&Scale::Half));
+    assert_eq!(page.shown.last(), Some(&ResolutionStep::Half));
 }
 
 #[test]
@@ -129,7 +141,14 @@ fn a_page_that_goes_on_after_the_link_grew_is_whole_at_once() {
     let mut page = Page::new(10_000.0);
     page.moves(2000, || Bitrate::kbps(200)).rests(6000);
     page.moves(500, || Bitrate::kbps(5000));
-    assert_eq!(page.shown, [Scale::Full, Scale::Half, Scale::Full]);
+    assert_eq!(
+        page.shown,
+        [
+            ResolutionStep::Full,
+            ResolutionStep::Half,
+            ResolutionStep::Full
+        ]
+    );
 }
 
 #[test]
@@ -139,7 +158,7 @@ fn opening_a_page_is_no_reason() {
         page.moves(300, || Bitrate::kbps(1500)).rests(1000);
         page.resolution.rest();
     }
-    assert_eq!(page.shown, [Scale::Full]);
+    assert_eq!(page.shown, [ResolutionStep::Full]);
 }
 
 #[test]
@@ -149,7 +168,7 @@ fn what_never_works_is_tried_ever_less() {
     let (start, mut tries) = (page.now, Vec::new());
     while page.now < start + 600_000 * MS {
         page.bytes = match page.resolution.moving {
-            Scale::Full => 20_000.0,
+            ResolutionStep::Full => 20_000.0,
             _ => 4000.0,
         };
         let before = page.shown.len();
@@ -189,7 +208,7 @@ proptest! {
         for (millis, kbps) in moves {
             page.moves(millis, || Bitrate::kbps(kbps));
             page.rests(500);
-            prop_assert_eq!(page.resolution.shown(), Scale::Full);
+            prop_assert_eq!(page.resolution.shown(), ResolutionStep::Full);
             prop_assert_eq!(page.resolution.rests_at(), None);
         }
     }

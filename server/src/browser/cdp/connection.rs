@@ -1,0 +1,188 @@
+//! CDP messages ↔ the debugging pipe: calls are numbered, their responses find whoever waits, events go on.
+//!
+//! `chromiumoxide`'s own connection is a web socket, and its page handler attaches to every target with half a dozen
+//! commands and an emulated viewport; only its typed protocol is used.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use chromiumoxide_cdp::cdp::CdpEventMessage;
+use chromiumoxide_types::{CallId, Command, Message, MethodCall, MethodId, Response};
+use tokio::sync::{mpsc, oneshot};
+
+use super::event::{self, Event};
+use super::{Pipe, TargetSession};
+
+/// Calls that wait to be written to the pipe; no viewer produces that many.
+const CALL_QUEUE: usize = 256;
+
+/// Events that wait for [`Control`](crate::browser::control::Control): Chrome sends bursts of them while a page loads.
+const EVENT_QUEUE: usize = 1024;
+
+/// Why a command had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum CdpError {
+    #[error("the CDP call queue is full, or the connection is closed")]
+    NotSent,
+    #[error("Chrome closed the connection before it responded")]
+    Closed,
+    #[error("Chrome rejected the command: {0}")]
+    Rejected(String),
+    #[error("the CDP message does not match the protocol: {0}")]
+    Unexpected(#[from] serde_json::Error),
+}
+
+struct Call {
+    method: MethodId,
+    session: Option<TargetSession>,
+    params: serde_json::Value,
+    reply: Option<oneshot::Sender<Response>>,
+}
+
+/// Sends commands. Dropping it ends the connection.
+pub struct Connection {
+    calls: mpsc::Sender<Call>,
+}
+
+impl Connection {
+    /// The second part are Chrome's events. The third drives the connection and must be polled; it ends when either side
+    /// closes the pipe.
+    pub fn open(
+        pipe: Pipe,
+    ) -> (
+        Connection,
+        mpsc::Receiver<Event>,
+        impl Future<Output = ()> + use<>,
+    ) {
+        let (calls, queued) = mpsc::channel(CALL_QUEUE);
+        let (events, received) = mpsc::channel(EVENT_QUEUE);
+        (Connection { calls }, received, drive(pipe, queued, events))
+    }
+
+    /// Sends a command and waits for its response.
+    pub(super) async fn call<C: Command>(
+        &self,
+        session: Option<&TargetSession>,
+        command: C,
+    ) -> Result<C::Response, CdpError> {
+        let (reply, response) = oneshot::channel();
+        self.enqueue(session, command, Some(reply))?;
+        let response = response.await.map_err(|_| CdpError::Closed)?;
+        match (response.result, response.error) {
+            (Some(result), _) => Ok(C::response_from_value(result)?),
+            (None, Some(error)) => Err(CdpError::Rejected(error.message)),
+            (None, None) => Err(CdpError::Rejected("the response is empty".to_owned())),
+        }
+    }
+
+    /// Sends a command whose response is not needed; a rejection is logged.
+    pub(super) fn send<C: Command>(
+        &self,
+        session: Option<&TargetSession>,
+        command: C,
+    ) -> Result<(), CdpError> {
+        self.enqueue(session, command, None)
+    }
+
+    fn enqueue<C: Command>(
+        &self,
+        session: Option<&TargetSession>,
+        command: C,
+        reply: Option<oneshot::Sender<Response>>,
+    ) -> Result<(), CdpError> {
+        let call = Call {
+            method: command.identifier(),
+            session: session.cloned(),
+            params: serde_json::to_value(command)?,
+            reply,
+        };
+        self.calls.try_send(call).map_err(|_| CdpError::NotSent)
+    }
+}
+
+/// Calls without a response yet, by their number.
+type InFlight = HashMap<CallId, (MethodId, Option<oneshot::Sender<Response>>)>;
+
+/// Writes and reads side by side, so that a Chrome which is busy sending is still read from.
+async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, events: mpsc::Sender<Event>) {
+    let Pipe {
+        mut writer,
+        mut reader,
+    } = pipe;
+    let in_flight = Mutex::new(InFlight::new());
+    // A panic while holding it leaves nothing half done.
+    let in_flight = || in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+    let write = async {
+        let mut number = 0;
+        while let Some(call) = calls.recv().await {
+            number += 1;
+            let id = CallId::new(number);
+            in_flight().insert(id, (call.method.clone(), call.reply));
+            let message = serde_json::to_vec(&MethodCall {
+                id,
+                method: call.method,
+                session_id: call.session,
+                params: call.params,
+            });
+            let sent = match message {
+                Ok(message) => writer.send(message).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = sent {
+                tracing::debug!(%error, "writing to Chrome's debugging pipe failed");
+                return;
+            }
+        }
+    };
+    let read = async {
+        let mut logged_unknown = false;
+        loop {
+            let message = match reader.next().await {
+                Ok(Some(message)) => message,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "reading from Chrome's debugging pipe failed");
+                    return;
+                }
+            };
+            match serde_json::from_slice::<Message<CdpEventMessage>>(&message) {
+                Ok(Message::Response(response)) => {
+                    let call = in_flight().remove(&response.id);
+                    on_response(call, response);
+                }
+                // Full: control is behind; Chrome waits, its pipe is the buffer.
+                Ok(Message::Event(message)) => {
+                    if let Some(event) = event::from_cdp(message)
+                        && events.send(event).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                // A newer Chrome has messages that this version of the protocol does not know.
+                Err(error) => {
+                    if !logged_unknown {
+                        logged_unknown = true;
+                        tracing::debug!(%error, "ignoring an unknown CDP message, and all further ones");
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = write => {}
+        () = read => {}
+    }
+}
+
+fn on_response(call: Option<(MethodId, Option<oneshot::Sender<Response>>)>, response: Response) {
+    match call {
+        // Whoever asked may have timed out.
+        Some((_, Some(reply))) => drop(reply.send(response)),
+        Some((method, None)) => {
+            if let Some(error) = response.error {
+                tracing::debug!(%method, %error, "Chrome rejected a command");
+            }
+        }
+        None => {}
+    }
+}

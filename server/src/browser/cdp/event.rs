@@ -1,0 +1,186 @@
+//! Pure: a CDP event message → the event it is here, or nothing.
+
+use chromiumoxide_cdp::cdp::browser_protocol::{page, target};
+use chromiumoxide_cdp::cdp::{CdpEvent, CdpEventMessage};
+use shared::session::{DialogKind, TabId};
+
+use super::{TargetInfo, TargetSession, tab_id};
+
+/// What Chrome reports by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// `Target.attachedToTarget`, of a page that is a tab.
+    Attached {
+        target: TargetInfo,
+        session: TargetSession,
+    },
+    /// `Target.targetInfoChanged`. Comes with every new address, also when the page's own events were lost while its
+    /// renderer was swapped.
+    InfoChanged(TargetInfo),
+    /// `Target.targetDestroyed`
+    Destroyed(TabId),
+    /// `Target.targetCrashed`
+    Crashed(TabId),
+    /// `Browser.downloadWillBegin`
+    DownloadWillBegin { filename: String },
+    /// Of the page of that session.
+    Page(TargetSession, PageEvent),
+}
+
+/// What Chrome reports of one page. The main frame's id is the target's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageEvent {
+    /// `Inspector.targetCrashed`
+    Crashed,
+    /// `Inspector.targetReloadedAfterCrash`
+    ReloadedAfterCrash,
+    /// `Page.frameStartedLoading`
+    StartedLoading { frame: String },
+    /// `Page.frameStoppedLoading`
+    StoppedLoading { frame: String },
+    /// `Page.frameNavigated`, of the main frame.
+    Navigated,
+    /// `Page.navigatedWithinDocument`
+    NavigatedWithinDocument { frame: String },
+    /// `Page.javascriptDialogOpening`
+    DialogOpening {
+        kind: DialogKind,
+        message: String,
+        default_text: String,
+    },
+    /// `Page.javascriptDialogClosed`
+    DialogClosed,
+    /// `Page.fileChooserOpened`
+    FileChooserOpened,
+}
+
+/// `None` for what is of no use here.
+pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
+    Some(match message.params {
+        CdpEvent::TargetAttachedToTarget(event) => {
+            // A page that Chrome loads ahead of time (`subtype: "prerender"`) is not shown.
+            if event.target_info.r#type != "page" || event.target_info.subtype.is_some() {
+                return None;
+            }
+            Event::Attached {
+                session: event.session_id.into(),
+                target: target_info(event.target_info)?,
+            }
+        }
+        CdpEvent::TargetTargetInfoChanged(event) => {
+            Event::InfoChanged(target_info(event.target_info)?)
+        }
+        CdpEvent::TargetTargetDestroyed(event) => {
+            Event::Destroyed(tab_id(event.target_id.as_ref())?)
+        }
+        CdpEvent::TargetTargetCrashed(event) => Event::Crashed(tab_id(event.target_id.as_ref())?),
+        CdpEvent::BrowserDownloadWillBegin(event) => Event::DownloadWillBegin {
+            filename: event.suggested_filename.clone(),
+        },
+        params => Event::Page(message.session_id?, page_event(params)?),
+    })
+}
+
+/// `None` for what is no tab.
+pub fn target_info(info: target::TargetInfo) -> Option<TargetInfo> {
+    Some(TargetInfo {
+        id: tab_id(info.target_id.as_ref())?,
+        title: info.title,
+        url: info.url,
+    })
+}
+
+fn page_event(event: CdpEvent) -> Option<PageEvent> {
+    Some(match event {
+        CdpEvent::InspectorTargetCrashed(_) => PageEvent::Crashed,
+        CdpEvent::InspectorTargetReloadedAfterCrash(_) => PageEvent::ReloadedAfterCrash,
+        CdpEvent::PageFrameStartedLoading(event) => PageEvent::StartedLoading {
+            frame: event.frame_id.into(),
+        },
+        CdpEvent::PageFrameStoppedLoading(event) => PageEvent::StoppedLoading {
+            frame: event.frame_id.into(),
+        },
+        CdpEvent::PageFrameNavigated(event) if event.frame.parent_id.is_none() => {
+            PageEvent::Navigated
+        }
+        CdpEvent::PageNavigatedWithinDocument(event) => PageEvent::NavigatedWithinDocument {
+            frame: event.frame_id.into(),
+        },
+        CdpEvent::PageJavascriptDialogOpening(event) => PageEvent::DialogOpening {
+            kind: match event.r#type {
+                page::DialogType::Alert => DialogKind::Alert,
+                page::DialogType::Confirm => DialogKind::Confirm,
+                page::DialogType::Prompt => DialogKind::Prompt,
+                page::DialogType::Beforeunload => DialogKind::BeforeUnload,
+            },
+            message: event.message,
+            default_text: event.default_prompt.unwrap_or_default(),
+        },
+        CdpEvent::PageJavascriptDialogClosed(_) => PageEvent::DialogClosed,
+        CdpEvent::PageFileChooserOpened(_) => PageEvent::FileChooserOpened,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TARGET: &str = "0123456789ABCDEF0123456789ABCDEF";
+
+    fn event(message: serde_json::Value) -> Option<Event> {
+        from_cdp(serde_json::from_value(message).unwrap())
+    }
+
+    fn attached(kind: &str, subtype: Option<&str>) -> Option<Event> {
+        let mut info = json!({
+            "targetId": TARGET, "type": kind, "title": "T", "url": "about:blank",
+            "attached": true, "canAccessOpener": false,
+        });
+        if let Some(subtype) = subtype {
+            info["subtype"] = subtype.into();
+        }
+        event(json!({
+            "method": "Target.attachedToTarget",
+            "params": { "sessionId": "S", "targetInfo": info, "waitingForDebugger": false },
+        }))
+    }
+
+    #[test]
+    fn only_a_page_that_is_shown_becomes_a_tab() {
+        let Some(Event::Attached { target, session }) = attached("page", None) else {
+            panic!("a page is attached");
+        };
+        assert_eq!((target.id.as_str(), session.as_str()), (TARGET, "S"));
+        assert_eq!(attached("page", Some("prerender")), None);
+        assert_eq!(attached("service_worker", None), None);
+    }
+
+    #[test]
+    fn a_page_s_event_belongs_to_its_session() {
+        let loading = event(json!({
+            "method": "Page.frameStartedLoading", "sessionId": "S", "params": { "frameId": "F" },
+        }));
+        let frame = "F".to_owned();
+        assert_eq!(
+            loading,
+            Some(Event::Page(
+                "S".to_owned(),
+                PageEvent::StartedLoading { frame }
+            ))
+        );
+        let without_session = event(json!({
+            "method": "Page.frameStartedLoading", "params": { "frameId": "F" },
+        }));
+        assert_eq!(without_session, None);
+    }
+
+    #[test]
+    fn an_event_of_no_use_is_left_out() {
+        let event = event(json!({
+            "method": "Page.loadEventFired", "sessionId": "S", "params": { "timestamp": 1.0 },
+        }));
+        assert_eq!(event, None);
+    }
+}

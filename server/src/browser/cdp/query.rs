@@ -1,0 +1,166 @@
+//! Queries to Chrome, each with its timeout → what was found out.
+
+use std::time::Duration;
+
+use chromiumoxide_cdp::cdp::browser_protocol::browser::GetVersionParams;
+use chromiumoxide_cdp::cdp::browser_protocol::{page, target};
+use chromiumoxide_cdp::cdp::js_protocol::runtime;
+use futures::future::join_all;
+use shared::session::TabId;
+use tokio::time::timeout;
+
+use super::event::target_info;
+use super::{Connection, TargetInfo, TargetSession};
+
+/// A page that has not evaluated an expression for this long is unresponsive.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The same for a page that is about to be replaced: whoever navigates does not wait long.
+const NAVIGATION_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// A page that does not say at once whether it is visible is not.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After it the window stays as it is, and is used as it is.
+const WINDOW_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Chrome's first window has a frame of its own for a moment, before it hears that it fills the screen.
+const WINDOW_FILLS_SCREEN: &str = "new Promise((resolve) => {
+    const check = () => innerWidth >= screen.width && innerHeight >= screen.height && resolve();
+    addEventListener('resize', check);
+    check();
+})";
+
+/// What Chrome is asked, beside its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// The entries of a page's history.
+    NavigationHistory { tab: TabId, session: TargetSession },
+    /// Titles and URLs: Chrome has no event for a title that a page gives itself later.
+    TargetInfos,
+    /// Which of these is in front: Chrome has no event for that.
+    ActiveTab(Vec<(TabId, TargetSession)>),
+    /// Whether a page's main thread answers.
+    Responsiveness { tab: TabId, session: TargetSession },
+    /// Makes a page ready to be left: dismisses its dialog, and ends a script that never ends, because it would hold up
+    /// the next page, which Chrome runs in the same process.
+    PrepareNavigation {
+        tab: TabId,
+        session: TargetSession,
+        dialog_open: bool,
+    },
+    /// Waits until a page's window fills the screen.
+    WindowSize { tab: TabId, session: TargetSession },
+}
+
+/// What a [`Query`] brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Ids of `Page.NavigationEntry`, and the index of the one that is shown.
+    NavigationHistory {
+        tab: TabId,
+        entries: Vec<i64>,
+        current: usize,
+    },
+    /// Of all targets, also of those that are no tabs.
+    TargetInfos(Vec<TargetInfo>),
+    /// `None` when no page says that it is visible.
+    ActiveTab(Option<TabId>),
+    /// `false` after the timeout.
+    Responsiveness { tab: TabId, responsive: bool },
+    /// [`Query::PrepareNavigation`] is done.
+    ReadyToNavigate(TabId),
+    /// Also after the timeout.
+    WindowReady(TabId),
+}
+
+/// Chrome's product and version, such as `Chrome/156.0.8078.79`; `None` if it does not say.
+pub async fn product(cdp: &Connection) -> Option<String> {
+    let version = cdp.call(None, GetVersionParams::default()).await;
+    version.ok().map(|version| version.product)
+}
+
+/// `None` when Chrome rejected the query: what is known stays.
+pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
+    Some(match query {
+        Query::NavigationHistory { tab, session } => {
+            let history = page::GetNavigationHistoryParams::default();
+            let history = cdp.call(Some(&session), history).await.ok()?;
+            Reply::NavigationHistory {
+                tab,
+                entries: history.entries.iter().map(|entry| entry.id).collect(),
+                current: usize::try_from(history.current_index).unwrap_or(0),
+            }
+        }
+        Query::TargetInfos => {
+            let targets = cdp.call(None, target::GetTargetsParams::default()).await;
+            let infos = targets.ok()?.target_infos;
+            Reply::TargetInfos(infos.into_iter().filter_map(target_info).collect())
+        }
+        Query::ActiveTab(tabs) => Reply::ActiveTab(active_tab(cdp, &tabs).await),
+        Query::Responsiveness { tab, session } => Reply::Responsiveness {
+            responsive: responds_within(RESPONSE_TIMEOUT, cdp, &session).await,
+            tab,
+        },
+        Query::PrepareNavigation {
+            tab,
+            session,
+            dialog_open,
+        } => {
+            if dialog_open {
+                let dismiss = page::HandleJavaScriptDialogParams::new(false);
+                // Somebody else may have closed it.
+                let _ = cdp.call(Some(&session), dismiss).await;
+            }
+            make_responsive(cdp, &session).await;
+            Reply::ReadyToNavigate(tab)
+        }
+        Query::WindowSize { tab, session } => {
+            let mut evaluate = runtime::EvaluateParams::new(WINDOW_FILLS_SCREEN);
+            evaluate.await_promise = Some(true);
+            let filled = cdp.call(Some(&session), evaluate);
+            if timeout(WINDOW_TIMEOUT, filled).await.is_err() {
+                tracing::debug!("Chrome's window does not fill its screen");
+            }
+            Reply::WindowReady(tab)
+        }
+    })
+}
+
+/// An error of Chrome's, such as that the page is gone, is a response too.
+async fn responds_within(limit: Duration, cdp: &Connection, session: &TargetSession) -> bool {
+    let evaluate = cdp.call(Some(session), runtime::EvaluateParams::new("0"));
+    timeout(limit, evaluate).await.is_ok()
+}
+
+/// Terminates the script that keeps a page from responding; crashes the page's process if that does not help: a loop of
+/// alerts survives the end of a script.
+async fn make_responsive(cdp: &Connection, session: &TargetSession) {
+    if responds_within(NAVIGATION_TIMEOUT, cdp, session).await {
+        return;
+    }
+    let terminate = cdp.call(Some(session), runtime::TerminateExecutionParams::default());
+    let _ = timeout(NAVIGATION_TIMEOUT, terminate).await;
+    if !responds_within(NAVIGATION_TIMEOUT, cdp, session).await {
+        let crash = cdp.call(Some(session), page::CrashParams::default());
+        let _ = timeout(NAVIGATION_TIMEOUT, crash).await;
+    }
+}
+
+async fn active_tab(cdp: &Connection, tabs: &[(TabId, TargetSession)]) -> Option<TabId> {
+    let visibility = async |(tab, session): &(TabId, TargetSession)| {
+        let evaluate =
+            runtime::EvaluateParams::new("document.visibilityState + document.hasFocus()");
+        let response = timeout(VISIBILITY_TIMEOUT, cdp.call(Some(session), evaluate)).await;
+        let value = response.ok()?.ok()?.result.value?;
+        Some((tab.clone(), value.as_str()?.to_owned()))
+    };
+    let pages = join_all(tabs.iter().map(visibility)).await;
+    // Two windows are both visible: the newer lies above.
+    let newest = |wanted: &str| {
+        let mut pages = pages.iter().flatten();
+        let found = pages.rfind(|(_, visibility)| visibility.starts_with(wanted));
+        found.map(|(tab, _)| tab.clone())
+    };
+    newest("visibletrue").or_else(|| newest("visible"))
+}

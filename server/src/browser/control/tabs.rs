@@ -1,0 +1,245 @@
+//! Pure: what Chrome reports about its pages → the tab strip.
+
+use shared::session::{Dialog, Tab, TabId, Trouble};
+
+use crate::browser::cdp::TargetSession;
+
+/// The pages of one Chrome, oldest first, and which of them is in front.
+#[derive(Debug, Default)]
+pub struct Tabs {
+    pages: Vec<PageTarget>,
+    active: Option<TabId>,
+}
+
+/// One page target, with what is needed to control it.
+#[derive(Debug)]
+pub struct PageTarget {
+    /// As viewers see it.
+    pub tab: Tab,
+    /// Where commands to it go.
+    pub session: TargetSession,
+    /// The open one, which blocks the page.
+    pub dialog: Option<Dialog>,
+    /// Ids of `Page.NavigationEntry`, and which one is shown.
+    history: Vec<i64>,
+    current: usize,
+    /// It has navigated nowhere yet: it shows `about:blank`.
+    initial: bool,
+}
+
+impl Tabs {
+    /// Whether no page is open.
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// A page was opened. It comes to the front: whoever opened it wants to see it.
+    pub fn attach(&mut self, id: TabId, session: TargetSession, title: &str, url: &str) {
+        match self.page_mut(&id) {
+            // Attached again, for example after its renderer was swapped.
+            Some(page) => page.session = session,
+            None => {
+                self.pages.push(PageTarget {
+                    tab: Tab {
+                        id: id.clone(),
+                        title: String::new(),
+                        url: String::new(),
+                        loading: false,
+                        can_go_back: false,
+                        can_go_forward: false,
+                        trouble: None,
+                    },
+                    session,
+                    dialog: None,
+                    history: Vec::new(),
+                    current: 0,
+                    initial: url == "about:blank",
+                });
+                self.set_title_and_url(&id, title, url);
+                self.active = Some(id);
+            }
+        }
+    }
+
+    /// Both as Chrome reports them.
+    pub fn set_title_and_url(&mut self, id: &TabId, title: &str, url: &str) {
+        if let Some(page) = self.page_mut(id) {
+            // Chrome's title of an untitled page is its URL. A page chooses both, so both are cut.
+            page.tab.title = cut(title, 300);
+            page.tab.url = cut(url, 4000);
+        }
+    }
+
+    /// A page was closed. Gives the one that should come to the front, if that one was in front.
+    pub fn detach(&mut self, id: &TabId) -> Option<TabId> {
+        let place = self.pages.iter().position(|page| page.tab.id == *id)?;
+        self.pages.remove(place);
+        if self.active.as_ref() != Some(id) {
+            return None;
+        }
+        let neighbour = self.pages.get(place.saturating_sub(1));
+        self.active = neighbour.map(|page| page.tab.id.clone());
+        self.active.clone()
+    }
+
+    /// Says whether that page exists.
+    pub fn activate(&mut self, id: &TabId) -> bool {
+        let exists = self.page(id).is_some();
+        if exists {
+            self.active = Some(id.clone());
+        }
+        exists
+    }
+
+    /// A page that loads is no longer in trouble.
+    pub fn set_loading(&mut self, id: &TabId, loading: bool) {
+        if let Some(page) = self.page_mut(id) {
+            page.tab.loading = loading;
+            if loading {
+                page.tab.trouble = None;
+            }
+        }
+    }
+
+    /// A crashed page neither loads nor shows a dialog.
+    pub fn set_trouble(&mut self, id: &TabId, trouble: Option<Trouble>) {
+        if let Some(page) = self.page_mut(id) {
+            if trouble == Some(Trouble::Crashed) {
+                page.tab.loading = false;
+                page.dialog = None;
+            }
+            page.tab.trouble = trouble;
+        }
+    }
+
+    /// `None` when it was closed.
+    pub fn set_dialog(&mut self, id: &TabId, dialog: Option<Dialog>) {
+        if let Some(page) = self.page_mut(id) {
+            page.dialog = dialog;
+        }
+    }
+
+    /// `current` is the index of the entry that is shown.
+    pub fn set_history(&mut self, id: &TabId, entries: Vec<i64>, current: usize) {
+        if let Some(page) = self.page_mut(id) {
+            page.tab.can_go_back = current > 0;
+            page.tab.can_go_forward = current + 1 < entries.len();
+            page.history = entries;
+            page.current = current;
+        }
+    }
+
+    /// The page shows `url`. Says, once, whether the `about:blank` it began with is to be removed from its history: there
+    /// is nothing to go back to, and a page that is alone in its history may close itself.
+    pub fn leave_initial_page(&mut self, id: &TabId, url: &str) -> bool {
+        let page = self.page_mut(id);
+        page.is_some_and(|page| url != "about:blank" && std::mem::take(&mut page.initial))
+    }
+
+    /// The id of the `NavigationEntry` that is `steps` away from the active page's; -1 is back.
+    pub fn history_entry(&self, steps: isize) -> Option<i64> {
+        let page = self.active()?;
+        let place = page.current.checked_add_signed(steps)?;
+        page.history.get(place).copied()
+    }
+
+    /// The page in front.
+    pub fn active(&self) -> Option<&PageTarget> {
+        self.page(self.active.as_ref()?)
+    }
+
+    /// The page with that id, if it is open.
+    pub fn page(&self, id: &TabId) -> Option<&PageTarget> {
+        self.pages.iter().find(|page| page.tab.id == *id)
+    }
+
+    /// The page with that CDP session, if it is open.
+    pub fn by_session(&self, session: &str) -> Option<&PageTarget> {
+        self.pages.iter().find(|page| page.session == session)
+    }
+
+    /// Oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &PageTarget> {
+        self.pages.iter()
+    }
+
+    fn page_mut(&mut self, id: &TabId) -> Option<&mut PageTarget> {
+        self.pages.iter_mut().find(|page| page.tab.id == *id)
+    }
+}
+
+fn cut(text: &str, characters: usize) -> String {
+    text.chars().take(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> TabId {
+        text.parse().unwrap()
+    }
+
+    fn three() -> Tabs {
+        let mut tabs = Tabs::default();
+        for name in ["a", "b", "c"] {
+            tabs.attach(id(name), format!("session{name}"), name, "about:blank");
+        }
+        tabs
+    }
+
+    fn active(tabs: &Tabs) -> Option<&str> {
+        tabs.active().map(|page| page.tab.id.as_str())
+    }
+
+    #[test]
+    fn a_new_page_comes_to_the_front() {
+        assert_eq!(active(&three()), Some("c"));
+    }
+
+    #[test]
+    fn closing_the_front_page_activates_its_neighbour() {
+        let mut tabs = three();
+        assert_eq!(tabs.detach(&id("c")), Some(id("b")));
+        assert_eq!(tabs.detach(&id("a")), None, "a page behind changes nothing");
+        assert_eq!(active(&tabs), Some("b"));
+        assert_eq!(tabs.detach(&id("b")), None);
+        assert!(tabs.is_empty());
+    }
+
+    #[test]
+    fn history_has_the_entries_of_back_and_forward() {
+        let mut tabs = three();
+        tabs.set_history(&id("c"), vec![10, 11, 12], 1);
+        assert_eq!(
+            (tabs.history_entry(-1), tabs.history_entry(1)),
+            (Some(10), Some(12))
+        );
+        assert_eq!(tabs.history_entry(-2), None);
+        let tab = &tabs.active().unwrap().tab;
+        assert!(tab.can_go_back && tab.can_go_forward);
+    }
+
+    #[test]
+    fn the_initial_blank_page_is_removed_from_history_once() {
+        let mut tabs = three();
+        assert!(!tabs.leave_initial_page(&id("a"), "about:blank"));
+        assert!(tabs.leave_initial_page(&id("a"), "https://x/"));
+        assert!(!tabs.leave_initial_page(&id("a"), "https://y/"));
+    }
+
+    #[test]
+    fn a_page_that_loads_again_is_no_longer_in_trouble() {
+        let mut tabs = three();
+        tabs.set_trouble(&id("c"), Some(Trouble::Crashed));
+        tabs.set_loading(&id("c"), true);
+        assert_eq!(tabs.active().unwrap().tab.trouble, None);
+    }
+
+    #[test]
+    fn a_huge_title_is_cut() {
+        let mut tabs = three();
+        tabs.set_title_and_url(&id("a"), &"é".repeat(100_000), "https://x/");
+        assert_eq!(tabs.page(&id("a")).unwrap().tab.title.chars().count(), 300);
+    }
+}

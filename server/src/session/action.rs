@@ -1,0 +1,83 @@
+//! Pure: what a session wants done.
+
+use shared::api::Joined;
+use shared::error::ApiError;
+use shared::latency::Measurement;
+use shared::message::ServerMessage;
+use shared::session::{SessionState, ViewerId};
+
+use super::event::{EngineId, ReplyToken};
+use crate::browser::{BrowserCommand, InitialTabs};
+use crate::display::SeatEvent;
+
+/// What a request is answered with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    Done,
+    Joined(Box<Joined>),
+    Messages(Vec<ServerMessage>),
+}
+
+/// One thing for the loop to do, in the order given. Those that have a `reply` token hand it over: whoever performs them
+/// answers it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// There is never more than one that was not told to end.
+    StartEngine {
+        engine: EngineId,
+        opening: InitialTabs,
+    },
+    /// Also while it is still starting. Answered by [`super::event::Event::EngineEnded`].
+    EndEngine(EngineId),
+    /// Only while an engine runs; so are the other actions that need one.
+    Seat(Vec<SeatEvent>),
+    /// A hint that may be lost when Chrome is busy.
+    Hint(BrowserCommand),
+    /// A command that somebody waits for.
+    Command {
+        command: BrowserCommand,
+        reply: ReplyToken,
+    },
+    /// If this viewer sets the pace, Chrome draws so much later, in microseconds; negative: earlier.
+    DelayDrawing {
+        viewer: ViewerId,
+        micros: i32,
+    },
+    /// The state that everybody may see.
+    Publish(Box<SessionState>),
+    Send {
+        to: ViewerId,
+        message: ServerMessage,
+    },
+    /// The same message for several viewers.
+    Broadcast {
+        to: Vec<ViewerId>,
+        message: ServerMessage,
+    },
+    /// What the stream did since the last time.
+    SendStatistics {
+        to: Vec<ViewerId>,
+    },
+    RecordLatency(Vec<Measurement>),
+    /// This viewer acts: the stream follows its link from now on.
+    SetPacesetter(ViewerId),
+    /// What waits for this viewer is dropped, and a keyframe follows.
+    SkipToLive(ViewerId),
+    /// The viewer is forgotten: its peers are closed, and no later action names it.
+    Disconnect(ViewerId),
+    /// The hub answers the offer.
+    Connect {
+        viewer: ViewerId,
+        sdp: String,
+        reply: ReplyToken,
+    },
+    /// The hub attaches a web socket.
+    Attach {
+        viewer: ViewerId,
+        reply: ReplyToken,
+    },
+    Reply {
+        reply: ReplyToken,
+        response: Result<Response, ApiError>,
+    },
+}

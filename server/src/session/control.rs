@@ -1,0 +1,50 @@
+//! Pure: what a person or a script asks of Chrome → what Chrome is told, or why not.
+
+use client::api::Control;
+use shared::error::ApiError;
+use shared::session::{SessionState, TabId};
+
+use crate::browser::BrowserCommand;
+use crate::browser::address::{AllowedUrl, allowed};
+
+/// What is asked, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    Command(BrowserCommand),
+    /// Chrome is wanted back.
+    Restart,
+}
+
+/// 404 for a tab that is not there, 409 for a dialog that is not, 422 for an address that may not be opened.
+pub fn order(control: Control, state: &SessionState, search_url: &str) -> Result<Order, ApiError> {
+    let url = |url: &str| {
+        allowed(url, search_url).map_err(|refused| ApiError::RefusedAddress(refused.to_string()))
+    };
+    Ok(Order::Command(match control {
+        Control::Navigate { url: typed } => BrowserCommand::Navigate(url(&typed)?),
+        Control::Back => BrowserCommand::Back,
+        Control::Forward => BrowserCommand::Forward,
+        Control::Reload => BrowserCommand::Reload,
+        Control::Stop => BrowserCommand::Stop,
+        Control::NewTab { url: typed } => BrowserCommand::NewTab(match typed {
+            Some(typed) if !typed.trim().is_empty() => url(&typed)?,
+            _ => AllowedUrl::blank(),
+        }),
+        Control::ActivateTab { tab } => BrowserCommand::Activate(known_tab(tab, state)?),
+        Control::CloseTab { tab } => BrowserCommand::Close(known_tab(tab, state)?),
+        Control::AnswerDialog { .. } if state.dialog.is_none() => {
+            return Err(ApiError::Conflict(
+                "No dialog is open: it was answered already.".to_owned(),
+            ));
+        }
+        Control::AnswerDialog { accept, text } => BrowserCommand::AnswerDialog { accept, text },
+        Control::Restart => return Ok(Order::Restart),
+    }))
+}
+
+fn known_tab(tab: TabId, state: &SessionState) -> Result<TabId, ApiError> {
+    match state.tabs.iter().any(|known| known.id == tab) {
+        true => Ok(tab),
+        false => Err(ApiError::NotFound("That tab is closed already.".to_owned())),
+    }
+}

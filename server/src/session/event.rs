@@ -1,0 +1,86 @@
+//! Pure: what happens to a session.
+
+use client::api::Control;
+use shared::message::ClientMessage;
+use shared::session::ViewerId;
+
+use super::lease::Actor;
+use crate::browser::BrowserState;
+use crate::display::DisplayState;
+use crate::transport::PeerEvent;
+
+/// Names one request until it is answered. Whoever waits for the answer is known to the loop alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReplyToken(pub u64);
+
+/// Names one engine (Chrome, its display and its encoder) among all that a session starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EngineId(pub u64);
+
+/// What a server function asks of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// Answered with [`super::action::Response::Joined`].
+    Join {
+        by: Actor,
+        /// A fresh name.
+        viewer: ViewerId,
+    },
+    /// An SDP offer, answered by the hub.
+    Offer {
+        viewer: ViewerId,
+        sdp: String,
+    },
+    /// A web socket, given by the hub.
+    Attach {
+        viewer: ViewerId,
+    },
+    /// The viewer is still there, though its peer may not be.
+    Present {
+        viewer: ViewerId,
+    },
+    /// The viewer closed its page.
+    Leave {
+        viewer: ViewerId,
+    },
+    /// Answered with [`super::action::Response::Messages`].
+    Input {
+        viewer: ViewerId,
+        messages: Vec<ClientMessage>,
+    },
+    Control {
+        actor: Actor,
+        control: Control,
+    },
+    /// Answered at once; the session is gone when its state is published no more.
+    End {
+        actor: Actor,
+    },
+}
+
+/// Everything that can wake a session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    Request {
+        reply: ReplyToken,
+        request: Request,
+    },
+    /// Nobody can ask for anything any more: the server stops.
+    HandlesDropped,
+    Peer {
+        viewer: ViewerId,
+        event: PeerEvent,
+    },
+    /// Its Chrome takes commands.
+    EngineStarted(EngineId),
+    /// With a sentence for the viewer. Nothing of it is left.
+    EngineFailed(EngineId, String),
+    /// It was told to end, and nothing of it is left.
+    EngineEnded(EngineId),
+    /// Of the engine that runs.
+    Browser(BrowserState),
+    /// Of the engine that runs.
+    Display(DisplayState),
+    /// A deadline may have passed.
+    Time,
+}

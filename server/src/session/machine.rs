@@ -1,0 +1,525 @@
+//! Pure: a session: what happens → what is done about it.
+//!
+//! Whatever happens in whatever order: each engine that is started is ended, each request is answered once, and a
+//! viewer who is forgotten is spoken of no more (`machine/tests.rs`).
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use client::api::Control;
+use shared::api::{IceServer, Joined};
+use shared::error::ApiError;
+use shared::geometry::{Geometry, VideoSize};
+use shared::message::{ClientMessage, ServerMessage, Stamped};
+use shared::session::{Phase, SessionId, SessionState, ViewerId};
+use shared::wire;
+
+use super::action::{Action, Response};
+use super::browser_lifecycle::{BrowserLifecycle, Routed};
+use super::control::{Order, order};
+use super::event::{EngineId, Event, ReplyToken, Request};
+use super::gone;
+use super::idle_timeout::{Departure, IdleLimits, IdleTimeout};
+use super::lease::{self, Actor};
+use super::viewer_message::{Context, Meaning, accept};
+use super::viewers::Viewers;
+use crate::browser::address::AllowedUrl;
+use crate::browser::{BrowserCommand, BrowserExit, BrowserState};
+use crate::display::{DisplayState, SeatEvent};
+use crate::transport::PeerEvent;
+
+const STATISTICS_EVERY: Duration = Duration::from_secs(1);
+
+/// What a session is made with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub id: SessionId,
+    pub size: VideoSize,
+    /// Handed to every viewer.
+    pub ice_servers: Vec<IceServer>,
+    /// `{}` stands for the words.
+    pub search_url: String,
+    pub idle_limits: IdleLimits,
+    /// Where the server's clock begins.
+    pub epoch: Instant,
+}
+
+/// Why the session wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A viewer was not heard of for too long.
+    ViewerAbsent,
+    /// Nobody watches.
+    SessionIdle,
+    /// Viewers are told how the stream does.
+    Statistics,
+}
+
+/// One session, from open to end.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    /// Its phase is the session's: nothing but the end of engines follows [`Phase::Ended`].
+    state: SessionState,
+    browser: BrowserLifecycle,
+    viewers: Viewers,
+    idle: IdleTimeout,
+    next_statistics: Instant,
+}
+
+impl Machine {
+    /// Wants Chrome started on `url`; `opened_by` is who asked for the session.
+    pub fn new(
+        settings: Settings,
+        url: AllowedUrl,
+        opened_by: &Actor,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) -> Machine {
+        let state = SessionState {
+            version: 1,
+            phase: Phase::Starting,
+            geometry: Geometry::unscaled(settings.size),
+            tabs: Vec::new(),
+            active: None,
+            dialog: None,
+            notice: None,
+            cursor: Default::default(),
+            viewers: 0,
+        };
+        let mut machine = Machine {
+            state,
+            browser: BrowserLifecycle::new(url.into()),
+            viewers: Viewers::default(),
+            idle: IdleTimeout::new(settings.idle_limits, now),
+            next_statistics: now,
+            settings,
+        };
+        machine.note(opened_by);
+        machine.browser.start(actions);
+        machine
+    }
+
+    /// The newest state.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// The session has ended, and nothing of it is left.
+    pub fn is_over(&self) -> bool {
+        self.is_ended() && self.browser.is_all_gone()
+    }
+
+    /// When to wake the session with [`Event::Time`], if nothing else happens before.
+    pub fn deadline(&self) -> Option<(Instant, Reason)> {
+        if self.is_ended() {
+            return None;
+        }
+        let absent = self
+            .viewers
+            .next_expiry()
+            .map(|at| (at, Reason::ViewerAbsent));
+        let idle = self.idle.expires_at().map(|at| (at, Reason::SessionIdle));
+        let statistics = (self.next_statistics, Reason::Statistics);
+        let statistics = self.viewers.is_anybody_reachable().then_some(statistics);
+        let deadlines = absent.into_iter().chain(idle).chain(statistics);
+        deadlines.min_by_key(|(at, _)| *at)
+    }
+
+    /// Appends what is to be done, in order.
+    pub fn on(&mut self, event: Event, actions: &mut Vec<Action>, now: Instant) {
+        match event {
+            // It may still be ending.
+            Event::EngineEnded(engine) => self.browser.on_ended(engine),
+            Event::Request { reply, request } if self.is_ended() => {
+                let response = match request {
+                    // What was asked for happens.
+                    Request::End { .. } => Ok(Response::Done),
+                    _ => Err(gone(&self.settings.id)),
+                };
+                answer(reply, response, actions);
+            }
+            _ if self.is_ended() => {}
+            Event::Request { reply, request } => self.on_request(request, reply, actions, now),
+            Event::HandlesDropped => self.end("The server was stopped.", actions),
+            Event::Peer { viewer, event } => self.on_peer(viewer, event, actions, now),
+            Event::EngineStarted(engine) => self.browser.on_started(engine),
+            Event::EngineFailed(engine, reason) => {
+                self.on_engine_failed(engine, reason, actions, now);
+            }
+            Event::Browser(_) | Event::Display(_) if !self.browser.is_running() => {}
+            Event::Browser(browser) => self.on_browser(browser, actions, now),
+            Event::Display(display) => self.on_display(display, actions),
+            Event::Time => self.on_time(actions, now),
+        }
+    }
+
+    fn is_ended(&self) -> bool {
+        matches!(self.state.phase, Phase::Ended { .. })
+    }
+
+    fn on_time(&mut self, actions: &mut Vec<Action>, now: Instant) {
+        for viewer in self.viewers.expired(now) {
+            self.forget(&viewer, Departure::Lost, actions, now);
+        }
+        if self.next_statistics <= now && self.viewers.is_anybody_reachable() {
+            self.next_statistics = now + STATISTICS_EVERY;
+            let to = self.viewers.reachable();
+            actions.push(Action::SendStatistics { to });
+        }
+        if self.idle.has_expired(now) {
+            self.end("Nobody was watching any more.", actions);
+        }
+    }
+
+    fn end(&mut self, reason: &str, actions: &mut Vec<Action>) {
+        self.change(actions, |state| {
+            state.phase = Phase::Ended {
+                reason: reason.to_owned(),
+            };
+        });
+        for viewer in self.viewers.remove_all() {
+            actions.push(Action::Disconnect(viewer));
+        }
+        // What viewers hold goes with Chrome.
+        self.browser.end(actions);
+    }
+
+    /// Changes the state, and tells everybody if that made a difference.
+    fn change(&mut self, actions: &mut Vec<Action>, change: impl FnOnce(&mut SessionState)) {
+        let mut next = self.state.clone();
+        change(&mut next);
+        if next == self.state {
+            return;
+        }
+        next.version += 1;
+        self.state = next;
+        let message = ServerMessage::State(Box::new(self.state.clone()));
+        self.publish(message, actions);
+    }
+
+    fn publish(&self, message: ServerMessage, actions: &mut Vec<Action>) {
+        actions.push(Action::Publish(Box::new(self.state.clone())));
+        let to = self.viewers.reachable();
+        if !to.is_empty() {
+            actions.push(Action::Broadcast { to, message });
+        }
+    }
+
+    // What server functions ask.
+
+    fn on_request(
+        &mut self,
+        request: Request,
+        reply: ReplyToken,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) {
+        let response = match request {
+            Request::Join { by, viewer } => {
+                self.note(&by);
+                Ok(self.join(viewer, actions, now))
+            }
+            Request::Offer { viewer, sdp } => match self.on_call(&viewer, now) {
+                Ok(()) => return actions.push(Action::Connect { viewer, sdp, reply }),
+                Err(refused) => Err(refused),
+            },
+            Request::Attach { viewer } => match self.on_call(&viewer, now) {
+                Ok(()) => return actions.push(Action::Attach { viewer, reply }),
+                Err(refused) => Err(refused),
+            },
+            Request::Present { viewer } => self.on_call(&viewer, now).map(|()| Response::Done),
+            Request::Leave { viewer } => {
+                self.forget(&viewer, Departure::Closed, actions, now);
+                Ok(Response::Done)
+            }
+            Request::Input { viewer, messages } => {
+                self.on_input_call(&viewer, messages, actions, now)
+            }
+            Request::Control { actor, control } => {
+                self.note(&actor);
+                match self.control(&actor, control, actions, now) {
+                    Ok(Routed::ToChrome(command)) => {
+                        return actions.push(Action::Command { command, reply });
+                    }
+                    Ok(Routed::Kept | Routed::Restarted) => Ok(Response::Done),
+                    Ok(Routed::Conflict(sentence)) => Err(ApiError::Conflict(sentence.to_owned())),
+                    Err(error) => Err(error),
+                }
+            }
+            Request::End { actor } => match lease::check(&actor, &self.viewers) {
+                Ok(()) => {
+                    answer(reply, Ok(Response::Done), actions);
+                    return self.end("It was closed.", actions);
+                }
+                Err(refused) => Err(refused.into()),
+            },
+        };
+        answer(reply, response, actions);
+    }
+
+    /// A script that names the session may come back to it.
+    fn note(&mut self, actor: &Actor) {
+        if let Actor::Script(_) = actor {
+            self.idle.on_script();
+        }
+    }
+
+    fn on_call(&mut self, viewer: &ViewerId, now: Instant) -> Result<(), ApiError> {
+        let known = lease::check_viewer(viewer, &mut self.viewers)?;
+        known.presence.on_call(now);
+        Ok(())
+    }
+
+    fn join(&mut self, viewer: ViewerId, actions: &mut Vec<Action>, now: Instant) -> Response {
+        if let Some(absent) = self.viewers.to_make_room() {
+            self.forget(&absent, Departure::Lost, actions, now);
+        }
+        self.viewers.insert(viewer.clone(), now);
+        self.idle.on_join();
+        self.count_viewers(actions);
+        Response::Joined(Box::new(Joined {
+            viewer,
+            ice_servers: self.settings.ice_servers.clone(),
+            state: self.state.clone(),
+        }))
+    }
+
+    fn control(
+        &mut self,
+        actor: &Actor,
+        control: Control,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) -> Result<Routed, ApiError> {
+        lease::check(actor, &self.viewers)?;
+        self.idle.on_control(now);
+        let routed = match order(control, &self.state, &self.settings.search_url)? {
+            Order::Command(command) => self.browser.route(command, actions),
+            Order::Restart => self.browser.restart(actions),
+        };
+        if routed == Routed::Restarted {
+            self.change(actions, |state| {
+                state.phase = Phase::Starting;
+                state.notice = None;
+            });
+        }
+        Ok(routed)
+    }
+
+    // What viewers do.
+
+    fn on_peer(
+        &mut self,
+        viewer: ViewerId,
+        event: PeerEvent,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) {
+        let Some(known) = self.viewers.get_mut(&viewer) else {
+            // Forgotten meanwhile.
+            return;
+        };
+        match event {
+            PeerEvent::Connected { .. } => known.presence.on_connected(),
+            PeerEvent::ChannelOpen => {
+                known.on_channel_open();
+                actions.push(Action::Send {
+                    to: viewer,
+                    message: ServerMessage::State(Box::new(self.state.clone())),
+                });
+            }
+            PeerEvent::Message { bytes } => self.on_message(viewer, &bytes, actions, now),
+            PeerEvent::Disconnected { .. } => {
+                let released = known.on_disconnected(now);
+                self.seat(released, actions);
+            }
+        }
+    }
+
+    fn on_message(
+        &mut self,
+        viewer: ViewerId,
+        bytes: &Bytes,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) {
+        let answered = match wire::decode_client(bytes) {
+            Ok(stamped) => self.on_input(&viewer, stamped, actions, now),
+            Err(error) => Some(ServerMessage::Refused {
+                reason: format!("What was sent cannot be read: {error}."),
+            }),
+        };
+        actions.extend(answered.map(|message| Action::Send {
+            to: viewer,
+            message,
+        }));
+    }
+
+    fn on_input_call(
+        &mut self,
+        viewer: &ViewerId,
+        messages: Vec<ClientMessage>,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) -> Result<Response, ApiError> {
+        self.on_call(viewer, now)?;
+        let answers = messages.into_iter().filter_map(|message| {
+            let stamped = Stamped {
+                input: None,
+                sent_micros: None,
+                message,
+            };
+            self.on_input(viewer, stamped, actions, now)
+        });
+        Ok(Response::Messages(answers.collect()))
+    }
+
+    /// Gives what the message is answered.
+    fn on_input(
+        &mut self,
+        id: &ViewerId,
+        stamped: Stamped,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) -> Option<ServerMessage> {
+        let viewer = match lease::check_viewer(id, &mut self.viewers) {
+            Ok(viewer) => viewer,
+            Err(refused) => {
+                return Some(ServerMessage::Refused {
+                    reason: refused.to_string(),
+                });
+            }
+        };
+        let context = Context {
+            geometry: self.state.geometry,
+            epoch: self.settings.epoch,
+        };
+        match accept(viewer, id, stamped, context, now) {
+            Meaning::Answer(message) => return Some(message),
+            Meaning::SkipToLive => actions.push(Action::SkipToLive(id.clone())),
+            Meaning::DelayDrawing(micros) if self.browser.is_running() => {
+                let viewer = id.clone();
+                actions.push(Action::DelayDrawing { viewer, micros });
+            }
+            Meaning::Report(measurements) => actions.push(Action::RecordLatency(measurements)),
+            Meaning::Act(events) => {
+                self.seat(events, actions);
+                if self.browser.is_running() {
+                    // The page may have something to answer, and what the person who acts sees must be fresh.
+                    actions.push(Action::Hint(BrowserCommand::CheckResponsiveness));
+                    actions.push(Action::SetPacesetter(id.clone()));
+                }
+            }
+            Meaning::Follow(events) => self.seat(events, actions),
+            Meaning::DelayDrawing(_) | Meaning::Stale => {}
+        }
+        None
+    }
+
+    fn seat(&self, events: Vec<SeatEvent>, actions: &mut Vec<Action>) {
+        if self.browser.is_running() && !events.is_empty() {
+            actions.push(Action::Seat(events));
+        }
+    }
+
+    /// Nothing happens for a viewer who is no viewer (any more).
+    fn forget(
+        &mut self,
+        id: &ViewerId,
+        departure: Departure,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) {
+        let Some(released) = self.viewers.remove(id) else {
+            return;
+        };
+        self.seat(released, actions);
+        actions.push(Action::Disconnect(id.clone()));
+        if self.viewers.is_empty() {
+            self.idle.on_last_departure(departure, now);
+        }
+        self.count_viewers(actions);
+    }
+
+    fn count_viewers(&mut self, actions: &mut Vec<Action>) {
+        let count = u32::try_from(self.viewers.len()).unwrap_or(u32::MAX);
+        self.change(actions, |state| state.viewers = count);
+    }
+
+    // What Chrome and the display say.
+
+    fn on_engine_failed(
+        &mut self,
+        engine: EngineId,
+        reason: String,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) {
+        if let Some(phase) = self.browser.on_failed(engine, reason, actions, now) {
+            self.change(actions, |state| state.phase = phase);
+        }
+    }
+
+    fn on_browser(&mut self, browser: BrowserState, actions: &mut Vec<Action>, now: Instant) {
+        if let Some(gone) = browser.exit {
+            return self.on_browser_gone(gone, actions, now);
+        }
+        self.browser.on_tabs(!browser.tabs.is_empty(), actions);
+        let notice = browser.notice.map(|(_, sentence)| sentence);
+        let notice = notice.or_else(|| self.browser.notice().cloned());
+        self.change(actions, |state| {
+            state.tabs = browser.tabs;
+            state.active = browser.active;
+            state.dialog = browser.dialog;
+            state.notice = notice;
+        });
+    }
+
+    fn on_browser_gone(&mut self, gone: BrowserExit, actions: &mut Vec<Action>, now: Instant) {
+        self.viewers.forget_held();
+        let search_url = &self.settings.search_url;
+        let phase = self
+            .browser
+            .on_gone(gone, &self.state, search_url, actions, now);
+        let notice = self.browser.notice().cloned();
+        self.change(actions, |state| {
+            state.phase = phase;
+            state.tabs.clear();
+            state.active = None;
+            state.dialog = None;
+            state.notice = notice;
+        });
+    }
+
+    fn on_display(&mut self, display: DisplayState, actions: &mut Vec<Action>) {
+        if display.closed.is_some() {
+            // When Chrome goes its display goes too, and Chrome's own reason is the better one.
+            return;
+        }
+        if self.browser.on_windows(display.windows) {
+            actions.push(Action::Hint(BrowserCommand::RefreshTabs));
+        }
+        if self.state.geometry != display.geometry {
+            self.change(actions, |state| state.geometry = display.geometry);
+        }
+        if display.drawn && self.state.phase == Phase::Starting {
+            self.change(actions, |state| {
+                state.phase = Phase::Running;
+                state.cursor = display.cursor;
+            });
+        } else if self.state.cursor != display.cursor {
+            // Cursors change with every hover: the rest of the state is not sent again for them.
+            self.state.cursor = display.cursor.clone();
+            self.state.version += 1;
+            self.publish(ServerMessage::Cursor(display.cursor), actions);
+        }
+    }
+}
+
+fn answer(reply: ReplyToken, response: Result<Response, ApiError>, actions: &mut Vec<Action>) {
+    actions.push(Action::Reply { reply, response });
+}
+
+#[cfg(test)]
+mod tests;

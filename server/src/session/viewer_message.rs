@@ -1,0 +1,103 @@
+//! Pure: a viewer's message, whichever way it came → what it means.
+
+use std::time::Instant;
+
+use shared::geometry::Geometry;
+use shared::latency::Measurement;
+use shared::message::{ClientMessage, ServerMessage, Stamped};
+use shared::session::ViewerId;
+
+use super::latency::is_tentative;
+use super::stale_input::is_too_late;
+use super::viewers::Viewer;
+use crate::display::SeatEvent;
+use crate::latency_trace::{InputTrace, clock_micros};
+
+/// What a message means.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Meaning {
+    /// It is answered, and nothing else.
+    Answer(ServerMessage),
+    /// What waits for this viewer is to be dropped.
+    SkipToLive,
+    /// Chrome should draw so much later, in microseconds.
+    DelayDrawing(i32),
+    /// Measurements that are accepted.
+    Report(Vec<Measurement>),
+    /// Something the person does now; nothing at all for the seat if it changes nothing.
+    Act(Vec<SeatEvent>),
+    /// Comes by itself, such as a move: nobody need react to it but the seat.
+    Follow(Vec<SeatEvent>),
+    /// Too late to be carried out.
+    Stale,
+}
+
+/// Where and when messages are accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    pub geometry: Geometry,
+    /// Where the server's clock begins.
+    pub epoch: Instant,
+}
+
+/// The one place where a viewer's message is accepted. `id` is the viewer's.
+pub fn accept(
+    viewer: &mut Viewer,
+    id: &ViewerId,
+    stamped: Stamped,
+    context: Context,
+    now: Instant,
+) -> Meaning {
+    let Stamped {
+        input,
+        sent_micros,
+        message,
+    } = stamped;
+    let received_micros = clock_micros(now, context.epoch);
+    let message = match message {
+        ClientMessage::Ping { number } => {
+            return Meaning::Answer(ServerMessage::Pong {
+                number,
+                server_micros: received_micros,
+                accepted: viewer.accepted(),
+            });
+        }
+        ClientMessage::SkipToLive => return Meaning::SkipToLive,
+        ClientMessage::VsyncOffset { micros } => return Meaning::DelayDrawing(micros),
+        ClientMessage::LatencyReport { measurements } => {
+            return Meaning::Report(viewer.accept_report(measurements, now));
+        }
+        other => other,
+    };
+    if message.expires() && is_too_late(sent_micros, received_micros) {
+        return Meaning::Stale;
+    }
+    if message.is_counted() {
+        viewer.count_accepted();
+    }
+    let mut events = match viewer.input.translate(&message, &context.geometry) {
+        Ok(events) => events,
+        Err(refused) => {
+            return Meaning::Answer(ServerMessage::Refused {
+                reason: refused.to_string(),
+            });
+        }
+    };
+    if let (Some(input), Some(tentative), false) =
+        (input, is_tentative(&message), events.is_empty())
+    {
+        events.push(SeatEvent::Trace(InputTrace {
+            viewer: id.clone(),
+            input,
+            tentative,
+            received_at: now,
+        }));
+    }
+    match message {
+        // Moves come by themselves, and held keys are only repeated.
+        ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. } => {
+            Meaning::Follow(events)
+        }
+        _ => Meaning::Act(events),
+    }
+}
