@@ -29,3 +29,7 @@ pub mod picture;
 pub mod stream;
 pub mod transport;
 pub mod video;
+
+// What the fuzzer calls.
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;

@@ -1,8 +1,8 @@
-//! What must pass: format, clippy and every test, each a step that is told and timed.
+//! What must pass: format, clippy, documentation, dependencies and every test, each a step that is told and timed.
 
 use crate::build;
 use crate::namespace;
-use crate::setup::node;
+use crate::setup::{node, tools};
 use crate::shell::{Result, run, run_tests, say};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
@@ -42,6 +42,43 @@ pub fn format_and_lints(workspace: &Workspace, steps: &mut Steps) -> Result<()> 
             "--",
             "-Dwarnings",
         ]))
+    })
+}
+
+/// Every link in a doc comment leads somewhere.
+pub fn documentation(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let doc = || {
+        let mut command = workspace.cargo("doc");
+        // What `--help` prints is a doc comment too, and has addresses as one types them. Who reads what is linked from
+        // a public item to a private one has the sources.
+        let flags = "-Dwarnings -Arustdoc::bare_urls -Arustdoc::private_intra_doc_links";
+        command.arg("--no-deps").env("RUSTDOCFLAGS", flags);
+        command
+    };
+    steps.step("Documentation", || {
+        run(doc().args(NATIVE))?;
+        run(doc().args(["--release", "--package=xtask"]))
+    })
+}
+
+/// As `deny.toml` says.
+pub fn dependencies(workspace: &Workspace, steps: &mut Steps) -> Result<()> {
+    let deny = || {
+        let mut command = workspace.command(tools::DENY.program(workspace));
+        command.arg("--locked");
+        command
+    };
+    steps.step("Dependencies: licences, duplicates, sources", || {
+        // A warning is an exception that nothing needs any more.
+        let what = ["licenses", "bans", "sources"];
+        run(deny().args(["check", "--deny=warnings"]).args(what))
+    })?;
+    steps.step("Dependencies: known vulnerabilities", || {
+        if run(deny().args(["fetch", "db"])).is_err() {
+            say("Not checked: RustSec's database of vulnerabilities cannot be reached from here.");
+            return Ok(());
+        }
+        run(deny().args(["check", "--disable-fetch", "advisories"]))
     })
 }
 

@@ -10,6 +10,7 @@ mod build;
 // What is done with the built product.
 mod bench;
 mod check;
+mod fuzz;
 mod product;
 // How a command is run, a step is told and a test is counted.
 mod environment;
@@ -81,11 +82,18 @@ fn perform(task: Task) -> Result<()> {
                 check::tests(&workspace, steps, &args)
             })
         }
+        Task::Fuzz(args) => {
+            let workspace = Workspace::find(false)?;
+            setup::prepare(&workspace, Purpose::Build)?;
+            fuzz::fuzz(&workspace, &args)
+        }
         Task::Ci => {
             let workspace = Workspace::find(true)?;
             Steps::all(|steps| {
                 steps.step("Set up", || setup::prepare(&workspace, Purpose::Ci))?;
                 check::format_and_lints(&workspace, steps)?;
+                check::documentation(&workspace, steps)?;
+                check::dependencies(&workspace, steps)?;
                 check::tests(&workspace, steps, &[])
             })
         }

@@ -9,7 +9,8 @@ Usage: cargo xtask <task> [-- arguments]
   bench [-- its arguments]          Measure latency, frame rate, bitrate, CPU and memory through a real browser
   bench --links [-- its arguments]  The same on links made for it: narrow, lossy, changing, cut (needs root)
   build                             Set up and build, without starting anything
-  ci                                What must pass before a change goes in: format, clippy, tests
+  fuzz [target] [seconds]           Feed one decoder of foreign bytes, or each, with what breaks decoders
+  ci                                What must pass before a change goes in: format, clippy, docs, dependencies, tests
 
 `cargo xtask run -- --help` explains Farpane's own options.
 `cargo bench -p server` measures picture and encoder alone.";
@@ -26,6 +27,7 @@ pub enum Task {
     BenchRelay(Vec<String>),
     /// For `bench --links` itself: what removes its links.
     BenchJanitor(Vec<String>),
+    Fuzz(Vec<String>),
     Ci,
 }
 
@@ -49,6 +51,7 @@ pub fn read(words: impl IntoIterator<Item = String>) -> Result<Task, String> {
         "bench" => Ok(Task::Bench(args)),
         "bench-relay" => Ok(Task::BenchRelay(args)),
         "bench-janitor" => Ok(Task::BenchJanitor(args)),
+        "fuzz" => Ok(Task::Fuzz(args)),
         "build" => without_arguments(Task::Build),
         "ci" => without_arguments(Task::Ci),
         "help" | "--help" | "-h" => Ok(Task::Help),

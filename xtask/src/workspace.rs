@@ -1,8 +1,10 @@
 //! Where we are: the checkout, cargo's target folder, and how programs are started from there.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+
+use cargo_metadata::MetadataCommand;
 
 use crate::environment;
 use crate::shell::{Failure, Result, output};
@@ -25,19 +27,14 @@ impl Workspace {
     /// Asks cargo and rustc; works from any folder inside the checkout.
     pub fn find(locked: bool) -> Result<Workspace> {
         // Set by `cargo run`; when the program is started by hand, the checkout it was built from.
-        let manifest = env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest
-            .parent()
-            .ok_or_else(|| Failure::new("`xtask` is not inside a workspace."))?
-            .to_owned();
-        let metadata = output(
-            Command::new(cargo())
-                .args(["metadata", "--format-version", "1", "--no-deps"])
-                .current_dir(&root),
-        )?;
-        let target = target_directory(&metadata)
-            .ok_or_else(|| Failure::new("`cargo metadata` names no target folder."))?;
+        let xtask =
+            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let metadata = MetadataCommand::new()
+            .current_dir(xtask)
+            .no_deps()
+            .exec()
+            .map_err(Failure::of("`cargo metadata` failed"))?;
+        let root = metadata.workspace_root.into_std_path_buf();
         let sysroot = output(
             Command::new("rustc")
                 .args(["--print", "sysroot"])
@@ -45,7 +42,7 @@ impl Workspace {
         )?;
         Ok(Workspace {
             root,
-            target,
+            target: metadata.target_directory.into_std_path_buf(),
             sysroot: sysroot.into(),
             locked,
         })
@@ -110,33 +107,4 @@ impl Workspace {
 /// The very cargo that started us.
 fn cargo() -> std::ffi::OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
-}
-
-/// `"target_directory":"…"` of `cargo metadata`, with JSON's escapes undone.
-fn target_directory(metadata: &str) -> Option<PathBuf> {
-    let (_, rest) = metadata.split_once(r#""target_directory":""#)?;
-    let mut path = String::new();
-    let mut chars = rest.chars();
-    loop {
-        match chars.next()? {
-            '"' => return Some(Path::new(&path).to_owned()),
-            '\\' => path.push(chars.next()?),
-            other => path.push(other),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_target_folder_is_read_with_its_escapes() {
-        let metadata = r#"{"packages":[],"target_directory":"/a \"b\"\\c","version":1}"#;
-        assert_eq!(
-            target_directory(metadata),
-            Some(PathBuf::from(r#"/a "b"\c"#))
-        );
-        assert_eq!(target_directory("{}"), None);
-    }
 }

@@ -176,11 +176,11 @@ fn write(shared: &Shared) -> io::Result<bool> {
 
 /// The framing announces a datagram that no browser sends.
 #[derive(Debug, PartialEq)]
-struct TooLong;
+pub(super) struct TooLong;
 
 /// Takes the first whole datagram off the buffer; `None` until it is whole. That one is too long is known by its length
 /// alone.
-fn next_datagram(buffer: &mut BytesMut) -> Option<Result<BytesMut, TooLong>> {
+pub(super) fn next_datagram(buffer: &mut BytesMut) -> Option<Result<BytesMut, TooLong>> {
     let length = usize::from(u16::from_be_bytes(*buffer.first_chunk()?));
     if length > MAX_DATAGRAM {
         return Some(Err(TooLong));

@@ -27,6 +27,9 @@ mod output;
 mod routes;
 mod stun;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+
 use crate::congestion::sender_state::SenderState;
 use crate::stream::SubscriberId;
 use crate::sync::lock;

@@ -1,5 +1,6 @@
 //! A server function's [`ApiError`] → its HTTP status: `server_fn` itself responds to every error with 500.
 
+use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
@@ -10,6 +11,11 @@ use shared::error::ApiError;
 
 /// In bytes: the body of an error is a sentence.
 const MAX_ERROR_BODY: usize = 64 * 1024;
+
+/// An error that is found before any function runs.
+pub fn refusal(error: ApiError) -> Response {
+    (status(&error), Json(error)).into_response()
+}
 
 /// Middleware of the pages and server functions.
 pub async fn typed_status(request: Request, next: Next) -> Response {
@@ -26,11 +32,14 @@ pub async fn typed_status(request: Request, next: Next) -> Response {
         if let ApiError::Internal(cause) = &error {
             tracing::error!(cause, "a server function failed");
         }
-        parts.status =
-            StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        parts.status = status(&error);
         parts
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     Response::from_parts(parts, Body::from(bytes))
+}
+
+fn status(error: &ApiError) -> StatusCode {
+    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
@@ -17,6 +15,7 @@ use shared::socket::MAX_FROM_VIEWER;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{interval, timeout};
 
+use super::errors::refusal;
 use crate::session::Attached;
 use crate::sessions::Sessions;
 use crate::transport::SocketEnd;
@@ -47,11 +46,7 @@ pub async fn upgrade(
             // Each message leaves at once: what waits is counted in the hub alone.
             .write_buffer_size(0)
             .on_upgrade(|socket| serve(socket, end, outgoing)),
-        Err(error) => {
-            let status = StatusCode::from_u16(error.status());
-            let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, Json(error)).into_response()
-        }
+        Err(error) => refusal(error),
     }
 }
 

@@ -8,6 +8,8 @@ mod sources;
 mod wasm_target;
 // For tests in a browser.
 pub mod node;
+// For checks of dependencies.
+pub mod tools;
 
 use crate::shell::{Failure, Result, run, say, succeeds};
 use crate::workspace::Workspace;
@@ -49,6 +51,7 @@ pub fn prepare(workspace: &Workspace, purpose: Purpose) -> Result<()> {
     wasm_target::install(workspace)?;
     if purpose == Purpose::Ci {
         lint_tools(workspace)?;
+        tools::DENY.install(workspace)?;
     }
     Ok(())
 }

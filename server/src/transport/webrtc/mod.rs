@@ -22,3 +22,6 @@ mod tail_loss_probe;
 mod twcc_coverage;
 mod twcc_feedback;
 mod twcc_for_rtx;
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;

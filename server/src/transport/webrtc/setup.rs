@@ -64,7 +64,7 @@ fn settings() -> SettingEngine {
         .build()
 }
 
-fn media() -> Result<MediaEngine, Error> {
+pub(super) fn media() -> Result<MediaEngine, Error> {
     let mut media = MediaEngine::default();
     // These payload types are only our preference; the browser's are used.
     let (h264, rtx) = (102, 103);
