@@ -46,7 +46,7 @@ pub struct EncodeTimes {
 
 impl PresentedInput {
     /// What the viewer is told when the frame's last packet leaves. `epoch` is where the server's clock begins.
-    pub fn told(
+    pub fn presented(
         &self,
         rtp_timestamp: u32,
         made: EncodeTimes,
@@ -143,9 +143,9 @@ pub(crate) mod tests {
             let encode_began = drawn_at + step(3);
             let encoded_at = encode_began + step(4);
             let sent_at = encoded_at + step(5);
-            let presented = PresentedInput { trace: trace(7, received_at), seated_at, drawn_at, exact: true };
+            let input = PresentedInput { trace: trace(7, received_at), seated_at, drawn_at, exact: true };
             let made = EncodeTimes { convert: Duration::from_micros(convert), encode_began, encoded_at };
-            let told = presented.told(90, made, sent_at, epoch);
+            let told = input.presented(90, made, sent_at, epoch);
             prop_assert_eq!(told.received_micros, steps[0]);
             prop_assert_eq!(told.sent_micros(), clock_micros(sent_at, epoch));
         }

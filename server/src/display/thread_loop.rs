@@ -196,8 +196,8 @@ impl Loop {
         disconnected.take()
     }
 
-    /// Disconnects Chrome, if it has not disconnected itself, and breaks every cycle of references through the seat:
-    /// surfaces and subsurfaces refer to each other until they are destroyed, and so do the seat and what uses it.
+    /// Disconnects Chrome, if it has not disconnected itself, and takes apart what would keep itself alive: a surface is
+    /// among its own children until it is destroyed, and the seat owns a drag and data devices, which own the seat.
     fn end(&mut self) {
         let handle = self.wayland.handle().backend_handle();
         handle.kill_client(self.chrome.clone(), DisconnectReason::ConnectionClosed);

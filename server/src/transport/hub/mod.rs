@@ -570,7 +570,7 @@ impl Hub {
         let sent_at = now + peer.transport.backlog(unsent, is_full, now).wait;
         for input in presented {
             let times = outgoing.sample.made();
-            let presented = input.told(timestamp, times, sent_at, clock::epoch());
+            let presented = input.presented(timestamp, times, sent_at, clock::epoch());
             let message = wire::encode_server(&ServerMessage::InputPresented(presented));
             self.act(id, |transport| transport.write_message(message, now));
         }

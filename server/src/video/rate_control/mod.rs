@@ -3,7 +3,7 @@
 //! What a link carries becomes, in this order:
 //! 1. coarser frames: the bitrate is shared among as many as the page draws ([`frame_interval`]), and each gets the
 //!    quantizer that fits its share ([`size_model`]), as long as text stays readable;
-//! 2. then fewer frames: each waits until the link is clear ([`crate::stream::backpressure`]);
+//! 2. then fewer frames: each waits until the link is ready ([`crate::stream::downlink`]);
 //! 3. then, when too few are left to be motion, a smaller picture ([`resolution`]).
 //!
 //! All of it comes back in the other order. A page at rest is whole and exact ([`resolution`], [`refinement`]), whatever the link.
