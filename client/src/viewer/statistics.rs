@@ -63,7 +63,7 @@ const PLOTS: [Plot; 8] = [
         at_least: 1000.0,
     },
     Plot {
-        name: "Round-trip time",
+        name: "Round trip time",
         value: |sample| sample.round_trip_millis,
         written: millis,
         at_least: 10.0,
