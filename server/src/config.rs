@@ -66,6 +66,10 @@ pub enum Auth {
 }
 
 /// Why settings are not valid; each sentence names the setting and what to change.
+#[allow(
+    missing_docs,
+    reason = "the sentence of each variant says what its fields are"
+)]
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file of `--config`.

@@ -1,5 +1,7 @@
 //! Farpane's server: runs Chrome, captures it and streams it as H.264 over WebRTC.
 
+#![warn(missing_docs)]
+
 // Settings, startup and shutdown.
 pub mod config;
 pub mod ids;

@@ -18,6 +18,10 @@ use crate::{metrics, web};
 
 /// Why the server does not run; most sentences say what to do about it.
 #[derive(Debug, thiserror::Error)]
+#[allow(
+    missing_docs,
+    reason = "the sentence of each variant says what its fields are"
+)]
 pub enum ServeError {
     /// There is no Chrome to start.
     #[error(transparent)]

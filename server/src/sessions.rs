@@ -38,6 +38,7 @@ struct Running {
 }
 
 impl Sessions {
+    /// None yet.
     pub fn new(services: Services) -> Sessions {
         Sessions {
             services: Arc::new(services),
@@ -45,6 +46,7 @@ impl Sessions {
         }
     }
 
+    /// What all of them have in common.
     pub fn services(&self) -> &Services {
         &self.services
     }

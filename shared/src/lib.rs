@@ -2,6 +2,8 @@
 //!
 //! Everything here is pure: no sockets, no clocks, no browser.
 
+#![warn(missing_docs)]
+
 // What a session is, seen from outside.
 pub mod session;
 // Where things are: sizes and points, each in a named space.

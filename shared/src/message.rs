@@ -35,17 +35,28 @@ pub const MOST_MEASUREMENTS: usize = 128;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClientMessage {
     /// `sequence` grows with every move of this viewer, so that a late one is dropped.
-    PointerMove { sequence: u32, at: AimedPoint },
+    PointerMove {
+        /// Wraps.
+        sequence: u32,
+        /// Where the pointer is now.
+        at: AimedPoint,
+    },
     /// A button carries its point: it must not depend on a lost move.
     PointerButton {
+        /// Where the pointer is.
         at: AimedPoint,
+        /// Which one.
         button: PointerButton,
+        /// Down, or else up.
         pressed: bool,
     },
     /// `WheelEvent` in CSS pixels of the remote page; positive is down and right.
     Wheel {
+        /// Where the pointer is.
         at: AimedPoint,
+        /// To the right.
         delta_x: f32,
+        /// Down.
         delta_y: f32,
         /// A notched wheel rather than a touchpad: sent on as whole notches too.
         notched: bool,
@@ -53,18 +64,33 @@ pub enum ClientMessage {
     /// A key was pressed, is held or was released.
     Key(Key),
     /// Text that arrives as a whole: dead keys, IME, emoji picker, paste.
-    Text { text: String },
+    Text {
+        /// Any characters.
+        text: String,
+    },
     /// `KeyboardEvent.code` of all keys the viewer holds, every second while any is held: a lost `keyup` cannot stick.
-    HeldKeys { codes: Vec<String> },
+    HeldKeys {
+        /// All of them; none is held otherwise.
+        codes: Vec<String>,
+    },
     /// The viewer's page lost focus: lift every key and button this viewer holds.
     ReleaseAll,
     /// Answered by [`ServerMessage::Pong`] with the same number.
-    Ping { number: u32 },
+    Ping {
+        /// Chosen by the viewer.
+        number: u32,
+    },
     /// What the last second's inputs took to be seen, at most [`MOST_MEASUREMENTS`].
-    LatencyReport { measurements: Vec<Measurement> },
+    LatencyReport {
+        /// In the order of the inputs.
+        measurements: Vec<Measurement>,
+    },
     /// Pictures are there so long before the refresh of this viewer's screen that shows them, in microseconds beyond what
-    /// is needed; negative: too short a time. The session's leader alone is listened to, and Chrome draws so much later.
-    VsyncOffset { micros: i32 },
+    /// is needed; negative: too short a time. The session's pacesetter alone is listened to, and Chrome draws so much later.
+    VsyncOffset {
+        /// Microseconds.
+        micros: i32,
+    },
     /// What this viewer sees is late: whatever waits for it is dropped, and a keyframe follows.
     SkipToLive,
 }
@@ -110,14 +136,17 @@ pub enum ServerMessage {
         number: u32,
         /// When it was answered: microseconds of the server's own clock, which began at some moment and never jumps.
         server_micros: u64,
-        /// Deeds ([`ClientMessage::is_counted`]) of this viewer that the session has accepted, of all it ever sent. What is
+        /// Counted inputs ([`ClientMessage::is_counted`]) of this viewer that the session has accepted, of all it ever sent. What is
         /// missing was lost with a connection, or came too late to be carried out.
         accepted: u32,
     },
     /// The frame that is on its way shows an input of this viewer.
     InputPresented(InputPresented),
     /// The viewer sent something that could not be done; a sentence for the person.
-    Refused { reason: String },
+    Refused {
+        /// What was refused, and why.
+        reason: String,
+    },
 }
 
 /// What the server knows about the last second of this session's stream; once a second while a viewer watches.

@@ -13,7 +13,7 @@ pub const MAX_FROM_VIEWER: usize = 1 + MAX_CLIENT_MESSAGE;
 
 const MESSAGE: u8 = 0;
 const FRAME: u8 = 1;
-const TAKEN: u8 = 1;
+const ACKNOWLEDGED: u8 = 1;
 const KEYFRAME_NEEDED: u8 = 2;
 
 /// Server → viewer.
@@ -42,7 +42,10 @@ pub enum FromViewer<'a> {
     /// A `Stamped` message.
     Message(&'a [u8]),
     /// This frame, and all before it, have arrived: so the server knows how long the way is, and what waits on it.
-    Taken { timestamp: u32 },
+    Acknowledged {
+        /// The frame's.
+        timestamp: u32,
+    },
     /// The decoder cannot go on without one.
     KeyframeNeeded,
 }
@@ -83,7 +86,9 @@ impl FromViewer<'_> {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             FromViewer::Message(message) => [&[MESSAGE], *message].concat(),
-            FromViewer::Taken { timestamp } => [&[TAKEN], &timestamp.to_be_bytes()[..]].concat(),
+            FromViewer::Acknowledged { timestamp } => {
+                [&[ACKNOWLEDGED], &timestamp.to_be_bytes()[..]].concat()
+            }
             FromViewer::KeyframeNeeded => vec![KEYFRAME_NEEDED],
         }
     }
@@ -94,7 +99,7 @@ impl FromViewer<'_> {
             [] => Err(WireError::Empty),
             _ if bytes.len() > MAX_FROM_VIEWER => Err(WireError::TooLong),
             [MESSAGE, message @ ..] => Ok(FromViewer::Message(message)),
-            [TAKEN, a, b, c, d] => Ok(FromViewer::Taken {
+            [ACKNOWLEDGED, a, b, c, d] => Ok(FromViewer::Acknowledged {
                 timestamp: u32::from_be_bytes([*a, *b, *c, *d]),
             }),
             [KEYFRAME_NEEDED] => Ok(FromViewer::KeyframeNeeded),
@@ -142,7 +147,7 @@ mod tests {
         ) {
             for sent in [
                 FromViewer::Message(&content),
-                FromViewer::Taken { timestamp },
+                FromViewer::Acknowledged { timestamp },
                 FromViewer::KeyframeNeeded,
             ] {
                 let bytes = sent.encode();
@@ -159,7 +164,10 @@ mod tests {
     #[test]
     fn what_is_too_long_or_cut_is_refused() {
         assert_eq!(FromViewer::decode(&[]), Err(WireError::Empty));
-        assert_eq!(FromViewer::decode(&[TAKEN, 1]), Err(WireError::Malformed));
+        assert_eq!(
+            FromViewer::decode(&[ACKNOWLEDGED, 1]),
+            Err(WireError::Malformed)
+        );
         assert_eq!(
             FromViewer::decode(&vec![0; MAX_FROM_VIEWER + 1]),
             Err(WireError::TooLong)

@@ -144,7 +144,7 @@ impl Socket {
 
     fn take_frame(self: &Rc<Self>, frame: FrameOnSocket<'_>, received: f64) {
         // Before it is decoded: this is about the way.
-        self.send_raw(FromViewer::Taken {
+        self.send_raw(FromViewer::Acknowledged {
             timestamp: frame.timestamp,
         });
         self.reading.borrow_mut().frames_received += 1.0;

@@ -32,6 +32,10 @@ pub struct LaunchOptions {
 
 /// Why there is no Chrome, each with what to do about it.
 #[derive(Debug, thiserror::Error)]
+#[allow(
+    missing_docs,
+    reason = "the sentence of each variant says what its fields are"
+)]
 pub enum LaunchError {
     /// None at the usual paths, and none configured.
     #[error(

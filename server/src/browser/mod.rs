@@ -45,7 +45,12 @@ pub enum BrowserCommand {
     /// Closes that tab, unless its page asks the viewer whether to stay and is told to.
     Close(TabId),
     /// Closes the active tab's dialog; `text` is what a `prompt` returns.
-    AnswerDialog { accept: bool, text: Option<String> },
+    AnswerDialog {
+        /// OK, or else Cancel.
+        accept: bool,
+        /// Of a `prompt` only.
+        text: Option<String>,
+    },
     /// Input was sent to the active page: check soon whether it is responsive.
     CheckResponsiveness,
     /// Another tab may be active, or a page may have another title: ask Chrome.

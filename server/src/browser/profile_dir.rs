@@ -17,6 +17,10 @@ const LAST_UID: u32 = 65519;
 
 /// Why there is no profile directory.
 #[derive(Debug, thiserror::Error)]
+#[allow(
+    missing_docs,
+    reason = "the sentence of each variant says what its fields are"
+)]
 pub enum ProfileDirError {
     /// A directory or file there cannot be created, read or given to Chrome's user.
     #[error("{path} cannot be used for Chrome's profile: {source}")]

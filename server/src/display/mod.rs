@@ -56,6 +56,7 @@ pub struct DisplayOptions {
 
 /// Why a display could not start.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "its sentence says what each variant is")]
 pub enum DisplayError {
     #[error("no socket for Chrome's display: {0}")]
     Io(#[from] std::io::Error),
@@ -68,24 +69,36 @@ pub enum DisplayError {
 /// Something a person does. Coordinates outside the page are moved to its edge.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SeatEvent {
+    /// The pointer is there now.
     PointerMove {
+        /// Where.
         at: PointInPage,
     },
+    /// A button goes down or up.
     PointerButton {
+        /// Where the pointer is.
         at: PointInPage,
+        /// Which one.
         button: PointerButton,
+        /// Down, or else up.
         pressed: bool,
     },
     /// CSS pixels, positive is down and right. `notched` is a mouse wheel, else a touchpad.
     Wheel {
+        /// Where the pointer is.
         at: PointInPage,
+        /// To the right.
         delta_x: f32,
+        /// Down.
         delta_y: f32,
+        /// By whole notches.
         notched: bool,
     },
     /// `evdev` is a key of `linux/input-event-codes.h`, read with the us keymap. Pressed again while down repeats.
     Key {
+        /// `KEY_…`.
         evdev: u32,
+        /// Down, or else up.
         pressed: bool,
     },
     /// Text that no key types; it lands in the focused text field, and nowhere when there is none.

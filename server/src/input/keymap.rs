@@ -4,8 +4,11 @@
 
 /// The evdev codes of each modifier, the left key first.
 pub const SHIFT: [u32; 2] = [42, 54];
+/// Control.
 pub const CONTROL: [u32; 2] = [29, 97];
+/// Alt; the right one is AltGr on some layouts.
 pub const ALT: [u32; 2] = [56, 100];
+/// The Windows or command key.
 pub const META: [u32; 2] = [125, 126];
 
 /// One key of the us layout: its DOM code, its evdev code, and what it types without and with shift (`\0` for nothing).
@@ -151,7 +154,9 @@ pub fn evdev_from_name(key: &str) -> Option<u32> {
 /// A key and whether shift must be down for it to type that character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stroke {
+    /// The key's evdev code.
     pub evdev: u32,
+    /// Shift must be down.
     pub shift: bool,
 }
 

@@ -32,6 +32,7 @@ pub struct ViewerInput {
 
 /// Why a message of a viewer is not carried out; a sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "its sentence says what each variant is")]
 pub enum RefusedInput {
     #[error("The text is longer than {MAX_TEXT} bytes, so none of it was typed.")]
     LongText,

@@ -54,7 +54,9 @@ const REQUEST_QUEUE: usize = 64;
 
 /// What every session of a server has in common.
 pub struct Services {
+    /// The settings.
     pub config: Config,
+    /// All viewers' transports.
     pub hub: Hub,
     /// Chrome's program.
     pub chrome: PathBuf,

@@ -54,6 +54,7 @@ pub struct HubOptions {
 
 /// Why there is no hub.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "its sentence says what each variant is")]
 pub enum HubError {
     #[error(
         "port {0} is taken; stop what uses it, or choose another with --media-port (0 takes a free one)"
@@ -72,6 +73,7 @@ pub enum HubError {
 
 /// Why a viewer's offer is not answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "its sentence says what each variant is")]
 pub enum PeerError {
     #[error("the offer cannot be read: {0}")]
     Malformed(String),
@@ -90,7 +92,9 @@ pub enum PeerError {
 /// One viewer who wants to watch.
 #[derive(Debug)]
 pub struct PeerRequest {
+    /// What the viewer watches.
     pub session: SessionId,
+    /// Who it is.
     pub viewer: ViewerId,
     /// SDP.
     pub offer: String,
@@ -106,11 +110,15 @@ pub struct PeerRequest {
 /// One viewer who wants to watch over a web socket.
 #[derive(Debug)]
 pub struct SocketRequest {
+    /// What the viewer watches.
     pub session: SessionId,
+    /// Who it is.
     pub viewer: ViewerId,
-    /// As in [`PeerRequest`], and so are the others.
+    /// As in [`PeerRequest`].
     pub ceiling: Bitrate,
+    /// As in [`PeerRequest`].
     pub adapt: bool,
+    /// As in [`PeerRequest`].
     pub events: mpsc::Sender<(ViewerId, PeerEvent)>,
 }
 
@@ -118,11 +126,17 @@ pub struct SocketRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PeerEvent {
     /// Media flows, or flows on another way than before.
-    Connected { transport: TransportKind },
+    Connected {
+        /// By which way.
+        transport: TransportKind,
+    },
     /// [`Hub::send_message`] works from now on.
     ChannelOpen,
-    /// From either data channel.
-    Message { bytes: Bytes },
+    /// From either data channel, or the web socket.
+    Message {
+        /// As it was sent; the viewer may be hostile.
+        bytes: Bytes,
+    },
     /// The last one. A peer that was replaced by its viewer's newer offer, or ended with [`Hub::disconnect`], sends none.
     Disconnected {
         /// A sentence for the log.
@@ -130,9 +144,12 @@ pub enum PeerEvent {
     },
 }
 
+/// How media reaches a viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransportKind {
+    /// WebRTC over UDP.
     Udp,
+    /// WebRTC over TCP (RFC 6544).
     Tcp,
     /// On the port of the pages, where nothing else passes.
     WebSocket,

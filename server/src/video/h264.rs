@@ -20,6 +20,7 @@ pub enum EncodeError {
     /// Beyond H.264's level 5.2.
     #[error("the video encoder takes pictures of up to 3840×2160 (or 2160×3840); {0} is too large")]
     TooLarge(VideoSize),
+    /// A call of the codec's failed.
     #[error("openh264 {call} failed: {code}")]
     Codec {
         /// Of its C interface.
@@ -51,7 +52,12 @@ pub struct Settings {
 /// One encoded picture.
 pub enum Encoded {
     /// Annex B, ready to send.
-    AccessUnit { data: Bytes, keyframe: bool },
+    AccessUnit {
+        /// The whole access unit.
+        data: Bytes,
+        /// An IDR picture.
+        keyframe: bool,
+    },
     /// The codec left this picture out, which is its right; the decoder still shows the one before.
     Skipped,
 }

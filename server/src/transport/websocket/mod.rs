@@ -99,7 +99,7 @@ impl Socket {
                 bytes: bytes.slice_ref(message),
                 droppable: false,
             },
-            Ok(FromViewer::Taken { timestamp }) => {
+            Ok(FromViewer::Acknowledged { timestamp }) => {
                 self.window.on_acked(timestamp, now);
                 if now.saturating_duration_since(self.feedback_at) < FEEDBACK_INTERVAL {
                     return;

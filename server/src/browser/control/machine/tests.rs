@@ -194,7 +194,7 @@ fn a_page_that_does_not_respond_after_input_is_unresponsive_until_it_does() {
         })
     };
     assert_eq!(chrome.command(BrowserCommand::CheckResponsiveness), []);
-    assert_eq!(chrome.wait(), [asked.clone()]);
+    assert_eq!(chrome.wait(), std::slice::from_ref(&asked));
     chrome.on(reply(false));
     assert_eq!(chrome.trouble(), Some(Trouble::Unresponsive));
     assert_eq!(chrome.wait(), [asked]);
