@@ -320,3 +320,52 @@ fn every_way_to_name_a_path_is_seen() {
     }
     assert_eq!(walk.test_modules, ["tests"]);
 }
+
+/// What people read first. A path there begins with one of these folders.
+const PAGES: [&str; 5] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "fuzz/README.md",
+    "docs",
+];
+const FOLDERS: [&str; 7] = [
+    "client/", "docs/", "end2end/", "fuzz/", "server/", "shared/", "xtask/",
+];
+
+#[test]
+fn every_path_in_the_documents_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages = Vec::new();
+    for page in PAGES {
+        markdown_files(&root.join(page), &mut pages);
+    }
+    let mut looked_at = 0;
+    for page in pages {
+        let text = fs::read_to_string(&page).expect("a page can be read");
+        // Paths of the repository stand between backquotes.
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let is_path = FOLDERS.iter().any(|folder| quoted.starts_with(folder));
+            if is_path
+                && !quoted.contains(|letter: char| letter.is_whitespace() || "*{…".contains(letter))
+                && !["TARGET", "artifacts"]
+                    .iter()
+                    .any(|made| quoted.contains(made))
+            {
+                looked_at += 1;
+                assert!(root.join(quoted).exists(), "{}: {quoted}", page.display());
+            }
+        }
+    }
+    assert!(looked_at > 50, "only {looked_at} paths were found");
+}
+
+fn markdown_files(path: &Path, found: &mut Vec<PathBuf>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).expect("a folder can be read") {
+            markdown_files(&entry.expect("an entry can be read").path(), found);
+        }
+    } else if path.extension().is_some_and(|extension| extension == "md") {
+        found.push(path.to_owned());
+    }
+}

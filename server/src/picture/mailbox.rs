@@ -1,4 +1,4 @@
-//! Picture → encoder: one place, the newest wins. The only place on a frame's way that drops.
+//! Picture → encoder: one place, where the newest picture wins.
 
 use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
