@@ -164,7 +164,7 @@ pub struct ServerStatistics {
     pub encode_millis: f32,
     /// Pictures Chrome drew in that second that a newer one replaced before they were encoded.
     pub replaced: u32,
-    /// What the link of the leading viewer is believed to carry, in kb/s: the stream follows whoever gave input last.
+    /// What the pacesetter's link is believed to carry, in kb/s.
     pub estimate_kilobits: Option<f32>,
     /// How long packets wait in a queue on the way to that viewer, in milliseconds.
     pub queue_millis: Option<f32>,
