@@ -26,9 +26,9 @@ test('pictures and input take the web socket', async ({ open, page, run }) => {
 
   await viewer.travelsBy(SOCKET);
   const panel = viewer.statistics;
-  await expect(panel, 'TCP tells nobody what was lost').toContainText(/Loss\s*–/);
+  await expect(panel, 'TCP tells nobody what was lost').toContainText(/Packet loss\s*–/);
   await expect(panel).toContainText(/1280\s*[×x]\s*720/);
-  await expect(panel).toContainText(/Round trip\s*[0-9.]+ ms/);
+  await expect(panel).toContainText(/Round trip time\s*[0-9.]+ ms/);
 });
 
 test('pictures are fresh, and the latency is told', async ({ open, page }) => {
