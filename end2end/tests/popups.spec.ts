@@ -113,6 +113,8 @@ async function answer(run: Run, to: string, was: unknown): Promise<void> {
 }
 
 async function ask(viewer: Viewer, run: Run, what: string): Promise<void> {
+  // A former dialog would take the click.
+  await expect(viewer.dialog).toBeHidden();
   await viewer.click(await run.center(what));
   await expect(viewer.dialog).toBeVisible();
 }
