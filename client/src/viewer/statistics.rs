@@ -156,7 +156,7 @@ pub fn Statistics(shown: RwSignal<bool>) -> impl IntoView {
                 <dd class="wide">{resolution}</dd>
                 <dt>"Transport"</dt>
                 <dd class="wide">{transport}</dd>
-                <dt>"Interruptions"</dt>
+                <dt>"Interrupted"</dt>
                 <dd class="wide">{interruptions}</dd>
                 <dt>"Cut back to live"</dt>
                 <dd class="wide">{cuts}</dd>
