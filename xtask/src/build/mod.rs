@@ -3,7 +3,12 @@
 mod page;
 mod style;
 
-use crate::shell::{Failure, Result, run, say};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cargo_metadata::{Metadata, MetadataCommand};
+
+use crate::shell::{Failure, Result, output, run, say};
 use crate::workspace::Workspace;
 
 /// How cargo builds (and clippy checks) the client for the browser.
@@ -25,8 +30,32 @@ pub fn all(workspace: &Workspace) -> Result<()> {
 /// `client/` and `style/` → `site/pkg/farpane.{js,wasm,css}`.
 pub fn client(workspace: &Workspace) -> Result<()> {
     say("Building the page (WebAssembly)");
-    run(workspace.cargo("build").args(CLIENT))?;
+    let metadata = output(workspace.cargo("metadata").arg("--format-version=1"))?;
+    let metadata =
+        MetadataCommand::parse(metadata).map_err(Failure::of("`cargo metadata` failed"))?;
+    run(workspace
+        .cargo("build")
+        .args(CLIENT)
+        .args(["--config", &without_folders(&source_folders(&metadata))]))?;
     page::generate(workspace)
+}
+
+/// Where the sources of the dependencies lie on this machine.
+fn source_folders(metadata: &Metadata) -> BTreeSet<&Path> {
+    let dependencies = metadata.packages.iter().filter(|it| it.source.is_some());
+    dependencies
+        .filter_map(|it| Some(it.manifest_path.parent()?.parent()?.as_std_path()))
+        .collect()
+}
+
+/// Cargo's `--config` value → a file that holds the names of its dependencies' sources (each panic has one) without
+/// these folders: smaller, and the same on every machine.
+fn without_folders(folders: &BTreeSet<&Path>) -> String {
+    let flags: Vec<_> = folders
+        .iter()
+        .map(|folder| format!("--remap-path-prefix={}/=", folder.display()))
+        .collect();
+    format!("target.wasm32-unknown-unknown.rustflags={flags:?}")
 }
 
 /// `server/` → `target/release/farpane`.
@@ -41,4 +70,18 @@ pub fn server(workspace: &Workspace) -> Result<()> {
     run(workspace
         .cargo("build")
         .args(["--release", "--package=server", "--bin=farpane"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_cut_off_as_cargo_is_told_it() {
+        let folders = BTreeSet::from([Path::new("/a b/src"), Path::new("/c")]);
+        assert_eq!(
+            without_folders(&folders),
+            r#"target.wasm32-unknown-unknown.rustflags=["--remap-path-prefix=/a b/src/=", "--remap-path-prefix=/c/="]"#
+        );
+    }
 }
