@@ -11,11 +11,11 @@ use crate::viewer::address::Draft;
 
 #[component]
 pub fn AddressBar() -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let places = Places::current();
-    let url = watch.of_active_tab(|tab| tab.url.clone());
+    let url = view.of_active_tab(|tab| tab.url.clone());
     let url_now = move || url.try_get_untracked().flatten().unwrap_or_default();
-    let loading = watch.of_active_tab(|tab| tab.loading);
+    let loading = view.of_active_tab(|tab| tab.loading);
     let draft = RwSignal::new(Draft::None);
     let refusal = RwSignal::new(None::<String>);
     // Until then a submit would reload the viewer's page.
@@ -38,7 +38,7 @@ pub fn AddressBar() -> impl IntoView {
         draft.set(Draft::sent(&text, &url_now()));
         refusal.set(None);
         spawn_local(async move {
-            match api::navigate(watch.session(), watch.viewer(), text.clone()).await {
+            match api::navigate(view.session(), view.viewer(), text.clone()).await {
                 Ok(()) => places.focus_picture(),
                 Err(refused) => {
                     draft.set(Draft::Writing(text));

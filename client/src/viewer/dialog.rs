@@ -12,8 +12,8 @@ use crate::viewer::Places;
 
 #[component]
 pub fn DialogBox() -> impl IntoView {
-    let watch = ViewState::current();
-    let dialog = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.dialog.clone()));
+    let view = ViewState::current();
+    let dialog = Memo::new(move |_| view.state.with(|state| state.as_ref()?.dialog.clone()));
     (move || dialog.get().map(|dialog| view! { <OpenDialog dialog /> })).into_any()
 }
 
@@ -26,7 +26,7 @@ fn heading(kind: DialogKind) -> &'static str {
 
 #[component]
 fn OpenDialog(dialog: Dialog) -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let places = Places::current();
     let (field, ok) = (
         NodeRef::<html::Input>::new(),
@@ -34,9 +34,9 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
     );
     let answer = move |accept: bool| {
         let text = field.get_untracked().map(|field| field.value());
-        watch.ask(api::answer_dialog(
-            watch.session(),
-            watch.viewer(),
+        view.ask(api::answer_dialog(
+            view.session(),
+            view.viewer(),
             accept,
             text.filter(|_| accept),
         ));

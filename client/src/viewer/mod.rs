@@ -73,10 +73,10 @@ pub fn Viewer() -> impl IntoView {
 
 #[component]
 fn Session(session: SessionId) -> impl IntoView {
-    let watch = ViewState::new(session);
-    provide_context(watch);
+    let view = ViewState::new(session);
+    provide_context(view);
     provide_context(Places::default());
-    let title = watch.of_active_tab(|tab| tab.title.clone());
+    let title = view.of_active_tab(|tab| tab.title.clone());
     let title = move || match title.get().flatten_empty() {
         Some(title) => format!("{title} – Farpane"),
         None => "Farpane".to_owned(),

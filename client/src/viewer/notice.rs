@@ -9,8 +9,8 @@ use crate::viewer::icon::{self, Icon};
 
 #[component]
 pub fn Notices() -> impl IntoView {
-    let watch = ViewState::current();
-    let notice = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.notice.clone()));
+    let view = ViewState::current();
+    let notice = Memo::new(move |_| view.state.with(|state| state.as_ref()?.notice.clone()));
     let dismissed = RwSignal::new(None::<String>);
     let shown_notice = move || {
         notice
@@ -18,13 +18,13 @@ pub fn Notices() -> impl IntoView {
             .filter(|notice| dismissed.get().as_ref() != Some(notice))
     };
     // Once put away, only what comes on top is told.
-    let missing = Memo::new(move |_| watch.incidents.with(|incidents| incidents.missing_inputs));
+    let missing = Memo::new(move |_| view.incidents.with(|incidents| incidents.missing_inputs));
     let seen_missing = RwSignal::new(0);
     let missing_told = move || {
         let fresh = missing.get().saturating_sub(seen_missing.get());
         (fresh > 0).then(|| not_carried_out(fresh))
     };
-    let trouble = watch.of_active_tab(|tab| tab.trouble);
+    let trouble = view.of_active_tab(|tab| tab.trouble);
     view! {
         <div class="notices" role="alert">
             {move || trouble.get().flatten().map(|trouble| view! { <TroubleBanner trouble /> })}
@@ -43,10 +43,10 @@ pub fn Notices() -> impl IntoView {
                     })
             }}
             {move || {
-                watch
+                view
                     .refusal
                     .get()
-                    .map(|sentence| view! { <Toast sentence dismiss=move || watch.refusal.set(None) /> })
+                    .map(|sentence| view! { <Toast sentence dismiss=move || view.refusal.set(None) /> })
             }}
         </div>
     }
@@ -62,23 +62,23 @@ fn not_carried_out(inputs: u32) -> String {
 
 #[component]
 fn TroubleBanner(trouble: Trouble) -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let sentence = match trouble {
         Trouble::Crashed => "This page has crashed.",
         Trouble::Unresponsive => "This page does not respond.",
     };
     let close = move |_| {
-        let active = watch
+        let active = view
             .state
             .with_untracked(|state| state.as_ref()?.active.clone());
         if let Some(tab) = active {
-            watch.ask(api::close_tab(watch.session(), watch.viewer(), tab));
+            view.ask(api::close_tab(view.session(), view.viewer(), tab));
         }
     };
     view! {
         <div class="notice trouble">
             <p>{sentence}</p>
-            <button class="primary" on:click=move |_| watch.ask(api::reload(watch.session(), watch.viewer()))>
+            <button class="primary" on:click=move |_| view.ask(api::reload(view.session(), view.viewer()))>
                 "Reload"
             </button>
             <button on:click=close>"Close tab"</button>

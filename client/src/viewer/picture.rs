@@ -15,7 +15,7 @@ use crate::viewer::{Places, cursor};
 
 #[component]
 pub fn Picture() -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let places = Places::current();
     let video = NodeRef::<html::Video>::new();
     let canvas = NodeRef::<html::Canvas>::new();
@@ -32,20 +32,20 @@ pub fn Picture() -> impl IntoView {
         video.set_muted(true);
         // iOS's own, unknown to the view macro. Fails for no valid name.
         let _ = field.set_attribute("autocorrect", "off");
-        let connection = match Connection::open(watch, video.clone(), canvas) {
+        let connection = match Connection::open(view, video.clone(), canvas) {
             Ok(connection) => connection,
             Err(thrown) => {
                 let reason = format!(
                     "your browser cannot show video: {}",
                     crate::dom::said(&thrown)
                 );
-                return watch.link.set(Link::Over { reason });
+                return view.link.set(Link::Over { reason });
             }
         };
         // Without it the picture fills its element.
         let size = watch_size(&video, move |width, height| room.set((width, height))).ok();
         let address = places.address.get_untracked().map(Into::into);
-        let hands = input::attach(connection.clone(), watch, video, field, address);
+        let hands = input::attach(connection.clone(), view, video, field, address);
         let leaving = connection.clone();
         let page = [
             listen(&window(), "pagehide", move |_: Event| leaving.close()),
@@ -62,7 +62,7 @@ pub fn Picture() -> impl IntoView {
     });
 
     Effect::new(move |_| {
-        let css = watch.cursor.with(cursor::css);
+        let css = view.cursor.with(cursor::css);
         if let Some(video) = video.get() {
             // Refused is the cursor of before.
             let _ = web_sys::HtmlElement::style(&video).set_property("cursor", &css);
@@ -77,7 +77,7 @@ pub fn Picture() -> impl IntoView {
                 .and_then(|document| document.active_element());
             focused.is_none_or(|element| element.tag_name() == "BODY")
         };
-        if watch.link.get() == Link::Connected && nowhere() {
+        if view.link.get() == Link::Connected && nowhere() {
             places.focus_picture();
         }
     });
@@ -89,14 +89,14 @@ pub fn Picture() -> impl IntoView {
                 .as_ref()
                 .map(|state: &SessionState| state.phase.clone())
         };
-        matches!(watch.state.with(phase), None | Some(Phase::Running))
+        matches!(view.state.with(phase), None | Some(Phase::Running))
     });
-    let class = move || match watch.link.get() {
+    let class = move || match view.link.get() {
         Link::Connecting | Link::Connected if has_chrome.get() => "picture",
         _ => "picture stale",
     };
     let padding = Memo::new(move |_| {
-        let size = watch
+        let size = view
             .state
             .with(|state| Some(state.as_ref()?.geometry.video))?;
         let (width, height) = room.get();

@@ -11,11 +11,11 @@ use crate::viewer::phase::{Remedy, Status, Tone, status};
 
 #[component]
 pub fn StatusLine() -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let now = Memo::new(move |_| {
-        watch.state.with(|state| {
+        view.state.with(|state| {
             let phase = state.as_ref().map(|state| &state.phase);
-            watch.link.with(|link| status(phase, link))
+            view.link.with(|link| status(phase, link))
         })
     });
     let class = move || {
@@ -28,11 +28,11 @@ pub fn StatusLine() -> impl IntoView {
     // While all is well, an obstacle is yesterday's news.
     let obstacle = move || {
         let waiting = now.with(|now| now.tone == Tone::Waiting);
-        waiting.then(|| watch.obstacle.get()).flatten()
+        waiting.then(|| view.obstacle.get()).flatten()
     };
     let deaf = move || {
         let interrupted =
-            watch.link.get() == Link::Reconnecting && now.with(|now| now.tone == Tone::Waiting);
+            view.link.get() == Link::Reconnecting && now.with(|now| now.tone == Tone::Waiting);
         interrupted
             .then(|| view! { <p class="obstacle">"What you type or click now is not sent."</p> })
     };
@@ -50,12 +50,12 @@ pub fn StatusLine() -> impl IntoView {
 
 #[component]
 fn Remedies(remedy: Remedy) -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let navigate = use_navigate();
     let busy = RwSignal::new(false);
     let start_again = move |_| {
         // On the page that was shown last, if there was one.
-        let url = watch
+        let url = view
             .state
             .with_untracked(|state| Some(state.as_ref()?.active_tab()?.url.clone()))
             .unwrap_or_default();
@@ -68,13 +68,13 @@ fn Remedies(remedy: Remedy) -> impl IntoView {
                     NavigateOptions::default(),
                 ),
                 Err(refused) => {
-                    watch.refusal.set(Some(refused.to_string()));
+                    view.refusal.set(Some(refused.to_string()));
                     busy.set(false);
                 }
             }
         });
     };
-    let restart = move |_| watch.ask(api::restart(watch.session(), watch.viewer()));
+    let restart = move |_| view.ask(api::restart(view.session(), view.viewer()));
     view! {
         <p class="remedies">
             {match remedy {

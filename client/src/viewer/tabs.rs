@@ -9,16 +9,16 @@ use crate::viewer::icon::{self, Icon};
 
 #[component]
 pub fn Tabs() -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let tabs = Memo::new(move |_| {
-        watch.state.with(|state| {
+        view.state.with(|state| {
             state
                 .as_ref()
                 .map(|state| state.tabs.clone())
                 .unwrap_or_default()
         })
     });
-    let active = Memo::new(move |_| watch.state.with(|state| state.as_ref()?.active.clone()));
+    let active = Memo::new(move |_| view.state.with(|state| state.as_ref()?.active.clone()));
     let several = Memo::new(move |_| tabs.with(|tabs| tabs.len() > 1));
     let ids = move || tabs.with(|tabs| tabs.iter().map(|tab| tab.id.clone()).collect::<Vec<_>>());
     view! {
@@ -48,7 +48,7 @@ fn name(tab: &Tab) -> String {
 
 #[component]
 fn TabItem(id: TabId, tabs: Memo<Vec<Tab>>, active: Memo<Option<TabId>>) -> impl IntoView {
-    let watch = ViewState::current();
+    let view = ViewState::current();
     let id = StoredValue::new(id);
     let title = Memo::new(move |_| {
         tabs.with(|tabs| {
@@ -64,7 +64,7 @@ fn TabItem(id: TabId, tabs: Memo<Vec<Tab>>, active: Memo<Option<TabId>>) -> impl
                 class="title"
                 title=title
                 aria-selected=move || is_active().to_string()
-                on:click=move |_| watch.ask(api::activate_tab(watch.session(), watch.viewer(), id.get_value()))
+                on:click=move |_| view.ask(api::activate_tab(view.session(), view.viewer(), id.get_value()))
             >
                 {title}
             </button>
@@ -72,7 +72,7 @@ fn TabItem(id: TabId, tabs: Memo<Vec<Tab>>, active: Memo<Option<TabId>>) -> impl
                 class="tool"
                 aria-label=move || format!("Close tab {}", title.get())
                 title="Close tab"
-                on:click=move |_| watch.ask(api::close_tab(watch.session(), watch.viewer(), id.get_value()))
+                on:click=move |_| view.ask(api::close_tab(view.session(), view.viewer(), id.get_value()))
             >
                 <Icon path=icon::STOP />
             </button>

@@ -15,22 +15,22 @@ fn keep_focus(event: MouseEvent) {
 
 #[component]
 pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
-    let watch = ViewState::current();
-    let can_go_back = watch.of_active_tab(|tab| tab.can_go_back);
-    let can_go_forward = watch.of_active_tab(|tab| tab.can_go_forward);
-    let loading = watch.of_active_tab(|tab| tab.loading);
+    let view = ViewState::current();
+    let can_go_back = view.of_active_tab(|tab| tab.can_go_back);
+    let can_go_forward = view.of_active_tab(|tab| tab.can_go_forward);
+    let loading = view.of_active_tab(|tab| tab.loading);
     let is = |flag: Memo<Option<bool>>| move || flag.get() == Some(true);
     let is_loading = is(loading);
     let no_tab = move || loading.get().is_none();
     let reload_or_stop = move |_| {
         if is_loading() {
-            watch.ask(api::stop(watch.session(), watch.viewer()));
+            view.ask(api::stop(view.session(), view.viewer()));
         } else {
-            watch.ask(api::reload(watch.session(), watch.viewer()));
+            view.ask(api::reload(view.session(), view.viewer()));
         }
     };
     let reload_name = move || if is_loading() { "Stop" } else { "Reload" };
-    let no_session = move || watch.state.with(|state| state.is_none());
+    let no_session = move || view.state.with(|state| state.is_none());
     view! {
         <header class="toolbar" aria-busy=move || is_loading().to_string()>
             <nav aria-label="History">
@@ -40,7 +40,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                     title="Back"
                     disabled=move || !is(can_go_back)()
                     on:mousedown=keep_focus
-                    on:click=move |_| watch.ask(api::back(watch.session(), watch.viewer()))
+                    on:click=move |_| view.ask(api::back(view.session(), view.viewer()))
                 >
                     <Icon path=icon::BACK />
                 </button>
@@ -50,7 +50,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                     title="Forward"
                     disabled=move || !is(can_go_forward)()
                     on:mousedown=keep_focus
-                    on:click=move |_| watch.ask(api::forward(watch.session(), watch.viewer()))
+                    on:click=move |_| view.ask(api::forward(view.session(), view.viewer()))
                 >
                     <Icon path=icon::FORWARD />
                 </button>
@@ -74,7 +74,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                 title="New tab"
                 disabled=no_session
                 on:mousedown=keep_focus
-                on:click=move |_| watch.ask(api::new_tab(watch.session(), watch.viewer(), None))
+                on:click=move |_| view.ask(api::new_tab(view.session(), view.viewer(), None))
             >
                 <Icon path=icon::NEW />
             </button>
@@ -94,7 +94,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                 title="End this session for all its viewers"
                 disabled=no_session
                 on:mousedown=keep_focus
-                on:click=move |_| watch.ask(api::end(watch.session(), watch.viewer()))
+                on:click=move |_| view.ask(api::end(view.session(), view.viewer()))
             >
                 <Icon path=icon::END />
             </button>

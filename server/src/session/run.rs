@@ -297,7 +297,7 @@ impl Run {
         let estimate = self.estimate();
         let statistics = ServerStatistics {
             estimate_kilobits: estimate.map(|link| link.bitrate.as_bps() as f32 / 1e3),
-            queue_millis: estimate.map(|link| link.queue.as_secs_f32() * 1e3),
+            queue_millis: estimate.map(|link| link.queuing_delay.as_secs_f32() * 1e3),
             ..reading.since(&self.last_reading)
         };
         self.last_reading = reading;

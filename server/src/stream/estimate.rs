@@ -32,9 +32,9 @@ pub struct Estimate {
     /// How long a frame that is sent now would wait in the pacer.
     pub backlog: Duration,
     /// One-way delay above its base: how long packets wait in a queue on the way.
-    pub queue: Duration,
+    pub queuing_delay: Duration,
     /// What arrived in the last half second.
-    pub acked: Bitrate,
+    pub acked_bitrate: Bitrate,
     /// How many duplicates of each packet are sent unasked, because so many get lost.
     pub duplicates: usize,
 }
@@ -73,8 +73,8 @@ mod tests {
         let estimate = |duplicates| Estimate {
             bitrate: Bitrate::kbps(1000),
             backlog: Duration::ZERO,
-            queue: Duration::ZERO,
-            acked: Bitrate::kbps(0),
+            queuing_delay: Duration::ZERO,
+            acked_bitrate: Bitrate::kbps(0),
             duplicates,
         };
         assert_eq!(estimate(0).for_video(), Bitrate::kbps(900));

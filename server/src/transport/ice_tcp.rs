@@ -17,20 +17,20 @@ const MAX_DATAGRAM: usize = 2048;
 pub const BACKLOG: usize = 256 * 1024;
 
 /// Names a connection; never used twice.
-pub type LinkId = u64;
+pub type TcpConnectionId = u64;
 
 /// What a connection tells the hub.
-pub enum FromLink {
+pub enum FromTcp {
     /// A datagram came, without its framing.
-    Datagram(LinkId, BytesMut),
+    Datagram(TcpConnectionId, BytesMut),
     /// The kernel has taken all that waited.
-    Drained(LinkId),
+    Drained(TcpConnectionId),
     /// The connection is over.
-    Closed(LinkId),
+    Closed(TcpConnectionId),
 }
 
 /// The hub's end of a connection. Dropping it closes the connection.
-pub struct Link {
+pub struct TcpConnection {
     /// Our address.
     pub ours: SocketAddr,
     /// The viewer's address.
@@ -46,9 +46,13 @@ struct Shared {
     closed: Cell<bool>,
 }
 
-impl Link {
+impl TcpConnection {
     /// Starts the task that reads, and that writes what could not be written at once.
-    pub fn open(id: LinkId, stream: TcpStream, hub: mpsc::Sender<FromLink>) -> io::Result<Link> {
+    pub fn open(
+        id: TcpConnectionId,
+        stream: TcpStream,
+        hub: mpsc::Sender<FromTcp>,
+    ) -> io::Result<TcpConnection> {
         stream.set_nodelay(true)?;
         let (ours, theirs) = (stream.local_addr()?, stream.peer_addr()?);
         let shared = Rc::new(Shared {
@@ -58,7 +62,7 @@ impl Link {
             closed: Cell::new(false),
         });
         tokio::task::spawn_local(serve(id, shared.clone(), hub));
-        Ok(Link {
+        Ok(TcpConnection {
             ours,
             theirs,
             shared,
@@ -101,14 +105,14 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for TcpConnection {
     fn drop(&mut self) {
         self.shared.closed.set(true);
         self.shared.more.notify_one();
     }
 }
 
-async fn serve(id: LinkId, shared: Rc<Shared>, hub: mpsc::Sender<FromLink>) {
+async fn serve(id: TcpConnectionId, shared: Rc<Shared>, hub: mpsc::Sender<FromTcp>) {
     let mut buffer = BytesMut::with_capacity(2 * MAX_DATAGRAM);
     while !shared.closed.get() {
         let has_waiting = !shared.waiting.borrow().is_empty();
@@ -119,7 +123,7 @@ async fn serve(id: LinkId, shared: Rc<Shared>, hub: mpsc::Sender<FromLink>) {
             },
             ready = shared.stream.writable(), if has_waiting => match ready {
                 Ok(()) => match write(&shared) {
-                    Ok(true) => hub.send(FromLink::Drained(id)).await.is_ok(),
+                    Ok(true) => hub.send(FromTcp::Drained(id)).await.is_ok(),
                     Ok(false) => true,
                     Err(_) => false,
                 },
@@ -132,15 +136,15 @@ async fn serve(id: LinkId, shared: Rc<Shared>, hub: mpsc::Sender<FromLink>) {
         }
     }
     // Fails only when the hub is gone.
-    let _ = hub.send(FromLink::Closed(id)).await;
+    let _ = hub.send(FromTcp::Closed(id)).await;
 }
 
 /// `false` when the connection is over or breaks the framing.
 async fn read(
-    id: LinkId,
+    id: TcpConnectionId,
     shared: &Shared,
     buffer: &mut BytesMut,
-    hub: &mpsc::Sender<FromLink>,
+    hub: &mpsc::Sender<FromTcp>,
 ) -> bool {
     buffer.reserve(2 * MAX_DATAGRAM);
     match shared.stream.try_read_buf(buffer) {
@@ -151,7 +155,7 @@ async fn read(
     while let Some(datagram) = next_datagram(buffer) {
         let Ok(datagram) = datagram else { return false };
         // While the hub is busy the kernel's buffer fills and the sender waits.
-        if hub.send(FromLink::Datagram(id, datagram)).await.is_err() {
+        if hub.send(FromTcp::Datagram(id, datagram)).await.is_err() {
             return false;
         }
     }

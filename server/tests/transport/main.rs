@@ -291,7 +291,9 @@ async fn reports_tell_loss_and_round_trip() {
     assert!(feedback.round_trip.unwrap() < Duration::from_secs(1));
     let estimate = feedback.estimate.unwrap();
     assert_eq!(estimate.bitrate, Bitrate::kbps(4000), "a free link");
-    assert!(estimate.acked > Bitrate::kbps(0) && estimate.backlog < Duration::from_millis(50));
+    assert!(
+        estimate.acked_bitrate > Bitrate::kbps(0) && estimate.backlog < Duration::from_millis(50)
+    );
     assert_eq!(stage.downlink.rate(), estimate.for_video());
 }
 

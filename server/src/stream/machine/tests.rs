@@ -226,8 +226,8 @@ fn estimate(kbps: u32) -> Feedback {
         estimate: Some(Estimate {
             bitrate: Bitrate::kbps(kbps),
             backlog: Duration::ZERO,
-            queue: Duration::ZERO,
-            acked: Bitrate::kbps(kbps),
+            queuing_delay: Duration::ZERO,
+            acked_bitrate: Bitrate::kbps(kbps),
             duplicates: 0,
         }),
         ..Feedback::default()

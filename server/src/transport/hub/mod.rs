@@ -24,7 +24,7 @@ use crate::clock;
 use crate::stream::event::{Delivery, Event};
 use crate::stream::{Downlink, Sample, SubscriberId, Track};
 use crate::sync::lock;
-use crate::transport::ice_tcp::FromLink;
+use crate::transport::ice_tcp::FromTcp;
 use crate::transport::listen::Listeners;
 use crate::transport::output::{Event as TransportEvent, Output};
 use crate::transport::webrtc::connection::Connection;
@@ -472,16 +472,16 @@ impl Hub {
         }
     }
 
-    fn on_tcp_event(&mut self, event: FromLink) {
+    fn on_tcp_event(&mut self, event: FromTcp) {
         match event {
-            FromLink::Closed(id) => self.sockets.close(id),
-            FromLink::Drained(id) => {
+            FromTcp::Closed(id) => self.sockets.close(id),
+            FromTcp::Drained(id) => {
                 if let Some(owner) = self.sockets.owner(id) {
                     // It may send again, and may be wanted to.
                     self.with(owner, |_| ());
                 }
             }
-            FromLink::Datagram(id, datagram) => {
+            FromTcp::Datagram(id, datagram) => {
                 if let Some(received) = self.sockets.receive_tcp(id, datagram) {
                     self.on_datagram(received);
                 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use crate::stream::SubscriberId;
 use crate::transport::datagram::{Datagram, FiveTuple, Protocol};
 use crate::transport::hub::peers::MAX_PEERS;
-use crate::transport::ice_tcp::{FromLink, Link, LinkId};
+use crate::transport::ice_tcp::{FromTcp, TcpConnection, TcpConnectionId};
 use crate::transport::routes::Routes;
 use crate::transport::stun::{is_binding_success, request_transaction};
 
@@ -33,7 +33,7 @@ pub struct Received {
 }
 
 struct TcpSocket {
-    link: Link,
+    connection: TcpConnection,
     owner: Owner,
 }
 
@@ -48,18 +48,18 @@ enum Owner {
 
 pub struct Sockets {
     udp: Rc<Vec<(SocketAddr, UdpSocket)>>,
-    tcp: HashMap<LinkId, TcpSocket>,
-    tcp_by_ends: HashMap<(SocketAddr, SocketAddr), LinkId>,
+    tcp: HashMap<TcpConnectionId, TcpSocket>,
+    tcp_by_ends: HashMap<(SocketAddr, SocketAddr), TcpConnectionId>,
     /// Only of peers that have any.
-    tcp_of: HashMap<SubscriberId, Vec<LinkId>>,
+    tcp_of: HashMap<SubscriberId, Vec<TcpConnectionId>>,
     routes: Routes<SubscriberId>,
-    from_tcp: mpsc::Sender<FromLink>,
-    next_id: LinkId,
+    from_tcp: mpsc::Sender<FromTcp>,
+    next_id: TcpConnectionId,
 }
 
 impl Sockets {
     /// What comes over TCP is told to `from_tcp`.
-    pub fn new(udp: Rc<Vec<(SocketAddr, UdpSocket)>>, from_tcp: mpsc::Sender<FromLink>) -> Sockets {
+    pub fn new(udp: Rc<Vec<(SocketAddr, UdpSocket)>>, from_tcp: mpsc::Sender<FromTcp>) -> Sockets {
         Sockets {
             udp,
             tcp: HashMap::new(),
@@ -102,7 +102,7 @@ impl Sockets {
     }
 
     /// Whose a datagram is that came over TCP. Until a peer has accepted the connection, only requests are looked at.
-    pub fn receive_tcp(&self, id: LinkId, payload: BytesMut) -> Option<Received> {
+    pub fn receive_tcp(&self, id: TcpConnectionId, payload: BytesMut) -> Option<Received> {
         let socket = self.tcp.get(&id)?;
         let subscriber = match socket.owner {
             Owner::Peer(subscriber) => subscriber,
@@ -110,8 +110,8 @@ impl Sockets {
         };
         let path = FiveTuple {
             protocol: Protocol::Tcp,
-            local: socket.link.ours,
-            remote: socket.link.theirs,
+            local: socket.connection.ours,
+            remote: socket.connection.theirs,
         };
         let datagram = Datagram { path, payload };
         Some(Received {
@@ -130,24 +130,25 @@ impl Sockets {
         }
         let id = self.next_id;
         self.next_id += 1;
-        match Link::open(id, stream, self.from_tcp.clone()) {
-            Ok(link) => {
-                self.tcp_by_ends.insert((link.ours, link.theirs), id);
+        match TcpConnection::open(id, stream, self.from_tcp.clone()) {
+            Ok(connection) => {
+                self.tcp_by_ends
+                    .insert((connection.ours, connection.theirs), id);
                 let until = now + AUTHENTICATE_WITHIN;
                 let owner = Owner::Nobody { until };
-                self.tcp.insert(id, TcpSocket { link, owner });
+                self.tcp.insert(id, TcpSocket { connection, owner });
             }
             Err(error) => tracing::debug!(%error, "a TCP connection failed at once"),
         }
     }
 
     /// Closes a TCP connection, if it still is one.
-    pub fn close(&mut self, id: LinkId) {
+    pub fn close(&mut self, id: TcpConnectionId) {
         let Some(socket) = self.tcp.remove(&id) else {
             return;
         };
         self.tcp_by_ends
-            .remove(&(socket.link.ours, socket.link.theirs));
+            .remove(&(socket.connection.ours, socket.connection.theirs));
         if let Owner::Peer(subscriber) = socket.owner
             && let Some(held) = self.tcp_of.get_mut(&subscriber)
         {
@@ -159,7 +160,7 @@ impl Sockets {
     }
 
     /// Whose a TCP connection is.
-    pub fn owner(&self, id: LinkId) -> Option<SubscriberId> {
+    pub fn owner(&self, id: TcpConnectionId) -> Option<SubscriberId> {
         match self.tcp.get(&id)?.owner {
             Owner::Peer(subscriber) => Some(subscriber),
             Owner::Nobody { .. } => None,
@@ -190,7 +191,7 @@ impl Sockets {
             Protocol::Tcp => {
                 let id = self.tcp_by_ends.get(&(path.local, path.remote));
                 if let Some(socket) = id.and_then(|id| self.tcp.get(id)) {
-                    socket.link.send(payload);
+                    socket.connection.send(payload);
                 }
             }
         }
@@ -223,17 +224,20 @@ impl Sockets {
 
     /// Bytes of this peer that the kernel has not taken yet.
     pub fn unsent(&self, subscriber: SubscriberId) -> usize {
-        self.links_of(subscriber).map(Link::unsent).sum()
+        self.connections_of(subscriber)
+            .map(TcpConnection::unsent)
+            .sum()
     }
 
     /// So much of this peer's waits for the kernel that nothing more should be begun.
     pub fn is_full(&self, subscriber: SubscriberId) -> bool {
-        self.links_of(subscriber).any(Link::is_behind)
+        self.connections_of(subscriber)
+            .any(TcpConnection::is_behind)
     }
 
-    fn links_of(&self, subscriber: SubscriberId) -> impl Iterator<Item = &Link> {
+    fn connections_of(&self, subscriber: SubscriberId) -> impl Iterator<Item = &TcpConnection> {
         let ids = self.tcp_of.get(&subscriber).into_iter().flatten();
-        ids.filter_map(|id| self.tcp.get(id).map(|socket| &socket.link))
+        ids.filter_map(|id| self.tcp.get(id).map(|socket| &socket.connection))
     }
 
     /// When [`Sockets::handle_timeout`] is to be called.

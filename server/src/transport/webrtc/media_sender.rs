@@ -239,8 +239,8 @@ impl MediaSender {
         Estimate {
             bitrate: sender.estimate(),
             backlog: self.pacer.queue_time(&sender.send_budget(now), now),
-            queue: sender.queuing_delay(),
-            acked: sender.acked_bitrate(now),
+            queuing_delay: sender.queuing_delay(),
+            acked_bitrate: sender.acked_bitrate(now),
             duplicates: sender.duplicates(),
         }
     }

@@ -124,8 +124,8 @@ impl Socket {
             estimate: Some(Estimate {
                 bitrate: self.window.estimate(),
                 backlog: self.window.backlog(now),
-                queue: self.window.queuing_delay(),
-                acked: self.window.acked_bitrate(now),
+                queuing_delay: self.window.queuing_delay(),
+                acked_bitrate: self.window.acked_bitrate(now),
                 // TCP recovers what is lost.
                 duplicates: 0,
             }),
