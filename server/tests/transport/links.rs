@@ -194,7 +194,7 @@ async fn a_narrow_link_is_found_out_and_a_wider_one_too() {
         let narrow = stage.estimate(|e| e.bitrate < Bitrate::kbps(2000)).await;
         println!("found narrow after {:?}: {narrow:?}", before.elapsed());
         let calm = stage
-            .estimate(|e| e.queue < Duration::from_millis(40))
+            .estimate(|e| e.queuing_delay < Duration::from_millis(40))
             .await;
         println!("calm after {:?}: {calm:?}", before.elapsed());
         assert!(calm.bitrate > Bitrate::kbps(400), "{calm:?}");
