@@ -346,7 +346,8 @@ fn a_drag_goes_on_outside_the_element_it_began_in() {
         "let down = false; box.onmousedown = e => { down = true; e.preventDefault() };
          onmouseup = e => { if (down && e.clientX == 800 && e.clientY == 500) paint('#0f0') }",
     ));
-    screen.wait_colour("the box", 120, 120, WHITE);
+    // Not the box, which is as white as a window without a page.
+    screen.wait_colour("the page", 640, 360, RED);
     for (x, y, pressed) in [(120.0, 120.0, true), (800.0, 500.0, false)] {
         screen.move_to(x, y);
         screen.send(SeatEvent::PointerButton {
@@ -387,7 +388,8 @@ fn an_element_can_be_dragged_and_dropped() {
          to.ondragover = e => { e.preventDefault(); to.style.background = '#f00' };
          to.ondrop = e => { e.preventDefault(); if (e.dataTransfer.getData('text') == 'it') to.style.background = '#0f0' }",
     ));
-    screen.wait_colour("what to drag", 150, 150, WHITE);
+    // Not what is to be dragged, which is as white as a window without a page.
+    screen.wait_colour("the page", 640, 360, RED);
     let button = |x, y, pressed| SeatEvent::PointerButton {
         at: PointInPage::new(x, y),
         button: shared::input::PointerButton::Left,
