@@ -1,5 +1,6 @@
 //! Where we are: the checkout, cargo's target folder, and how programs are started from there.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
@@ -46,6 +47,17 @@ impl Workspace {
             sysroot: sysroot.into(),
             locked,
         })
+    }
+
+    /// The folders that hold the sources of dependencies. Downloads what is not there yet.
+    pub fn dependency_sources(&self) -> Result<BTreeSet<PathBuf>> {
+        let metadata = output(self.cargo("metadata").arg("--format-version=1"))?;
+        let metadata =
+            MetadataCommand::parse(metadata).map_err(Failure::of("`cargo metadata` failed"))?;
+        let dependencies = metadata.packages.iter().filter(|it| it.source.is_some());
+        Ok(dependencies
+            .filter_map(|it| Some(it.manifest_path.parent()?.parent()?.into()))
+            .collect())
     }
 
     /// Leptos' `site-root`, as an absolute path.

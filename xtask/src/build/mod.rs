@@ -4,11 +4,9 @@ mod page;
 mod style;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 
-use cargo_metadata::{Metadata, MetadataCommand};
-
-use crate::shell::{Failure, Result, output, run, say};
+use crate::shell::{Failure, Result, run, say};
 use crate::workspace::Workspace;
 
 /// How cargo builds (and clippy checks) the client for the browser.
@@ -30,27 +28,17 @@ pub fn all(workspace: &Workspace) -> Result<()> {
 /// `client/` and `style/` → `site/pkg/farpane.{js,wasm,css}`.
 pub fn client(workspace: &Workspace) -> Result<()> {
     say("Building the page (WebAssembly)");
-    let metadata = output(workspace.cargo("metadata").arg("--format-version=1"))?;
-    let metadata =
-        MetadataCommand::parse(metadata).map_err(Failure::of("`cargo metadata` failed"))?;
+    let sources = workspace.dependency_sources()?;
     run(workspace
         .cargo("build")
         .args(CLIENT)
-        .args(["--config", &without_folders(&source_folders(&metadata))]))?;
+        .args(["--config", &without_folders(&sources)]))?;
     page::generate(workspace)
-}
-
-/// Where the sources of the dependencies lie on this machine.
-fn source_folders(metadata: &Metadata) -> BTreeSet<&Path> {
-    let dependencies = metadata.packages.iter().filter(|it| it.source.is_some());
-    dependencies
-        .filter_map(|it| Some(it.manifest_path.parent()?.parent()?.as_std_path()))
-        .collect()
 }
 
 /// Cargo's `--config` value → a file that holds the names of its dependencies' sources (each panic has one) without
 /// these folders: smaller, and the same on every machine.
-fn without_folders(folders: &BTreeSet<&Path>) -> String {
+fn without_folders(folders: &BTreeSet<PathBuf>) -> String {
     let flags: Vec<_> = folders
         .iter()
         .map(|folder| format!("--remap-path-prefix={}/=", folder.display()))
@@ -78,7 +66,7 @@ mod tests {
 
     #[test]
     fn folders_are_cut_off_as_cargo_is_told_it() {
-        let folders = BTreeSet::from([Path::new("/a b/src"), Path::new("/c")]);
+        let folders = BTreeSet::from(["/a b/src".into(), "/c".into()]);
         assert_eq!(
             without_folders(&folders),
             r#"target.wasm32-unknown-unknown.rustflags=["--remap-path-prefix=/a b/src/=", "--remap-path-prefix=/c/="]"#
