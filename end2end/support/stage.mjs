@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -248,11 +248,12 @@ function ownTicks() {
 }
 
 /**
- * A program that starts the viewer's browser inside that namespace.
+ * A program that starts the viewer's browser inside that namespace. Gone when this process ends.
  * @param {string} namespace
  */
 export function wrapped(namespace) {
   const folder = mkdtempSync(join(tmpdir(), 'farpane-viewer-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, 'chromium');
   writeFileSync(path, `#!/bin/sh\nexec nsenter --net=${namespace} -- ${LAUNCH.executablePath} "$@"\n`);
   chmodSync(path, 0o755);
