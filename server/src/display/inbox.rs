@@ -3,12 +3,13 @@
 use std::{
     collections::VecDeque,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::Mutex,
 };
 
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::SeatEvent;
+use crate::sync::lock;
 
 /// What the display's thread is to do; any thread may add to it.
 pub struct Inbox {
@@ -46,7 +47,7 @@ impl Inbox {
 
     /// Never blocks. A move replaces one that waits just before it.
     pub fn push(&self, event: SeatEvent) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.stopped {
             return;
         }
@@ -70,30 +71,27 @@ impl Inbox {
 
     /// Nobody is woken: it counts from Chrome's next frame on.
     pub fn change_clock(&self, change: impl FnOnce(&mut ClockChange)) {
-        change(&mut self.lock().clock_change);
+        change(&mut lock(&self.state).clock_change);
     }
 
     /// What was asked since the last time.
     pub fn take_clock_change(&self) -> ClockChange {
-        std::mem::take(&mut self.lock().clock_change)
+        std::mem::take(&mut lock(&self.state).clock_change)
     }
 
-    /// The loop ends; what is pushed from now on is dropped.
+    /// The loop ends; what waits is dropped, and what is pushed from now on.
     pub fn stop(&self) {
-        self.lock().stopped = true;
+        lock(&self.state).stopped = true;
         self.wake();
     }
 
-    /// Whether [`Inbox::stop`] was called.
-    pub fn stopped(&self) -> bool {
-        self.lock().stopped
-    }
-
-    /// Everything that waits, in order.
-    pub fn take(&self) -> VecDeque<SeatEvent> {
-        // Emptied before the events are taken: an event pushed in between wakes the loop once more than needed.
+    /// Everything that waits, in order; `None` once [`Inbox::stop`] was called.
+    pub fn take(&self) -> Option<VecDeque<SeatEvent>> {
+        // Emptied before the state is read: what is added in between wakes the loop once more than needed. Only here, so
+        // that whoever empties it learns of a stop.
         let _ = rustix::io::read(&self.wake, &mut [0; 8]);
-        std::mem::take(&mut self.lock().events)
+        let mut state = lock(&self.state);
+        (!state.stopped).then(|| std::mem::take(&mut state.events))
     }
 
     /// To wait for, together with other descriptors.
@@ -104,10 +102,6 @@ impl Inbox {
     fn wake(&self) {
         // It can only fail when 2⁶⁴ wakes wait, and then it is readable anyway.
         let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,8 +129,17 @@ mod tests {
         for event in [moved(1.0), moved(2.0), key(30), moved(3.0), moved(4.0)] {
             inbox.push(event);
         }
-        assert_eq!(inbox.take(), [moved(2.0), key(30), moved(4.0)]);
-        assert!(inbox.take().is_empty());
+        assert_eq!(inbox.take().unwrap(), [moved(2.0), key(30), moved(4.0)]);
+        assert!(inbox.take().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_stop_is_told_to_whoever_empties_it() {
+        let inbox = Inbox::new().unwrap();
+        inbox.push(key(30));
+        inbox.stop();
+        assert!(inbox.take().is_none());
+        assert!(inbox.take().is_none());
     }
 
     #[test]
@@ -145,6 +148,6 @@ mod tests {
         for _ in 0..=MOST_EVENTS {
             inbox.push(key(30));
         }
-        assert_eq!(inbox.take(), [SeatEvent::ReleaseAll]);
+        assert_eq!(inbox.take().unwrap(), [SeatEvent::ReleaseAll]);
     }
 }

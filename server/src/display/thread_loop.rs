@@ -1,9 +1,10 @@
 //! The display's own thread: seat events in, Chrome's requests in, pictures out, until someone hangs up.
 
 use std::{
+    collections::VecDeque,
     os::unix::net::UnixStream,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, PoisonError, mpsc::SyncSender},
+    sync::{Arc, mpsc::SyncSender},
     time::Instant,
 };
 
@@ -15,7 +16,7 @@ use smithay::reexports::wayland_server::{
 use tokio::sync::watch;
 
 use super::{
-    DisplayError, DisplayOptions, DisplayState,
+    DisplayError, DisplayOptions, DisplayState, SeatEvent,
     callback_budget::CallbackBudget,
     clipboard,
     compositor::{Chrome, Compositor},
@@ -25,6 +26,7 @@ use super::{
 use crate::{
     picture::{compose::Composer, mailbox::Mailbox},
     stream::Downlink,
+    sync::lock,
 };
 
 type Started = SyncSender<Result<(), DisplayError>>;
@@ -109,9 +111,6 @@ impl Loop {
                 tracing::error!(%error, "the display cannot wait for Chrome");
                 return "The display of this session has failed.".to_owned();
             }
-            if inbox.stopped() {
-                return "The display was closed.".to_owned();
-            }
             if let Some(why) = self.turn(inbox) {
                 return why;
             }
@@ -146,8 +145,7 @@ impl Loop {
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
-    fn take_events(&mut self, inbox: &Inbox) {
-        let events = inbox.take();
+    fn apply(&mut self, events: VecDeque<SeatEvent>) {
         if events.is_empty() {
             return;
         }
@@ -166,6 +164,7 @@ impl Loop {
         }
     }
 
+    /// Gives the reason if it was the last one.
     fn turn(&mut self, inbox: &Inbox) -> Option<String> {
         let ClockChange { delay, quicken } = inbox.take_clock_change();
         if let Some(micros) = delay {
@@ -178,7 +177,10 @@ impl Loop {
             tracing::error!(%error, "Chrome's requests cannot be read");
             return Some("The display of this session has failed.".to_owned());
         }
-        self.take_events(inbox);
+        let Some(events) = inbox.take() else {
+            return Some("The display was closed.".to_owned());
+        };
+        self.apply(events);
         let drawn_at = Instant::now();
         self.compositor.arrange();
         self.compositor
@@ -189,11 +191,7 @@ impl Loop {
             self.callback_budget.answered(now);
         }
         self.flush();
-        let mut disconnected = self
-            .disconnected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        disconnected.take()
+        lock(&self.disconnected).take()
     }
 
     /// Disconnects Chrome, if it has not disconnected itself, and takes apart what would keep itself alive: a surface is
