@@ -16,9 +16,11 @@ mod restarts;
 mod stale_input;
 mod viewer_message;
 mod viewers;
-// The loop that performs it, and who waits for its answers.
-mod replies;
+// The loop that drives it.
 mod run;
+// What it wants, done, and who waits for its answers.
+mod performer;
+mod replies;
 // Chrome, its display and its encoder, started and ended together.
 mod engine;
 mod engine_slot;

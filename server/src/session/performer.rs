@@ -1,0 +1,248 @@
+//! What a session's machine wants, done: on Chrome, its display and encoder, on the hub and for who waits for an answer.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use shared::api::Answer;
+use shared::error::ApiError;
+use shared::message::{ServerMessage, ServerStatistics};
+use shared::session::{SessionId, SessionState, ViewerId};
+use shared::wire;
+use tokio::sync::{mpsc, watch};
+
+use super::Services;
+use super::action::{Action, Response};
+use super::engine::Engine;
+use super::engine_slot::EngineSlot;
+use super::event::{EngineId, Event, ReplyToken};
+use super::latency::LatencyMetrics;
+use super::replies::{Caller, Replies};
+use super::stream_counters::{Reading, StreamCounters};
+use crate::browser::{BrowserCommand, BrowserUnavailable, InitialTabs};
+use crate::stream::Estimate;
+use crate::transport::{PeerEvent, PeerRequest, SocketRequest};
+
+/// One session's engine, its callers, and what it counts.
+pub struct Performer {
+    id: SessionId,
+    services: Arc<Services>,
+    engine: EngineSlot,
+    replies: Replies,
+    publish: watch::Sender<SessionState>,
+    peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
+    /// Offers that are being answered, engines that are being ended.
+    pending: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
+    counters: Arc<StreamCounters>,
+    last_reading: Reading,
+    latency: LatencyMetrics,
+}
+
+impl Performer {
+    /// With nothing started. What viewers send comes out of `peer_events`.
+    pub fn new(
+        id: SessionId,
+        publish: watch::Sender<SessionState>,
+        peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
+        services: Arc<Services>,
+    ) -> Performer {
+        Performer {
+            engine: EngineSlot::Empty,
+            replies: Replies::default(),
+            publish,
+            peer_events,
+            pending: FuturesUnordered::new(),
+            counters: Arc::new(StreamCounters::new(&id)),
+            last_reading: Reading::default(),
+            latency: LatencyMetrics::new(&id),
+            services,
+            id,
+        }
+    }
+
+    /// A caller begins to wait for what an action with this token brings.
+    pub fn await_reply(&mut self, caller: Caller) -> ReplyToken {
+        self.replies.enter(caller)
+    }
+
+    /// The next thing that the engine, or something begun, has to say. `None` was nothing for the machine; never ready
+    /// while nothing is started.
+    pub async fn event(&mut self) -> Option<Event> {
+        tokio::select! {
+            biased;
+            event = self.engine.event(&self.id) => Some(event),
+            Some(event) = self.pending.next() => event,
+        }
+    }
+
+    /// Ready when all that was begun is done.
+    pub async fn finish(&mut self) {
+        while self.pending.next().await.is_some() {}
+    }
+
+    /// Does it, or begins to.
+    pub fn perform(&mut self, action: Action) {
+        let hub = &self.services.hub;
+        match action {
+            Action::StartEngine { engine, opening } => self.start_engine(engine, opening),
+            Action::EndEngine(id) => self.end_engine(id),
+            Action::Seat(events) => {
+                if let Some(engine) = self.engine.running() {
+                    events
+                        .into_iter()
+                        .for_each(|event| engine.display.send(event));
+                }
+            }
+            Action::Hint(command) => {
+                if let Some(engine) = self.engine.running() {
+                    // BrowserUnavailable: the next input, or the next thing that a page does, makes it look again.
+                    let _ = engine.browser.send(command);
+                }
+            }
+            Action::Command { command, reply } => self.command(command, reply),
+            Action::DelayDrawing { viewer, micros } => {
+                if let Some(engine) = self.engine.running()
+                    && engine.downlink.is_pacesetter(&viewer)
+                {
+                    engine.display.delay(micros);
+                }
+            }
+            Action::Publish(state) => {
+                self.publish.send_replace(*state);
+            }
+            Action::Send { to, message } => {
+                hub.send_message(&to, wire::encode_server(&message));
+            }
+            Action::Broadcast { to, message } => self.broadcast(&to, &message),
+            Action::SendStatistics { to } => self.send_statistics(&to),
+            Action::RecordLatency(measurements) => self.latency.record(&measurements),
+            Action::SetPacesetter(viewer) => {
+                // Once is enough, unless the hub was overwhelmed: then the next input says it again.
+                if let Some(engine) = self.engine.running()
+                    && !engine.downlink.is_named_pacesetter(&viewer)
+                {
+                    hub.set_pacesetter(&self.id, &viewer);
+                }
+            }
+            Action::SkipToLive(viewer) => hub.skip_to_live(&viewer),
+            Action::Disconnect(viewer) => hub.disconnect(&viewer),
+            Action::Connect { viewer, sdp, reply } => self.connect(viewer, sdp, reply),
+            Action::Attach { viewer, reply } => self.attach(viewer, reply),
+            Action::Reply { reply, response } => self.replies.answer(reply, response),
+        }
+    }
+
+    fn start_engine(&mut self, id: EngineId, opening: InitialTabs) {
+        let (services, session) = (Arc::clone(&self.services), self.id.clone());
+        let size = self.publish.borrow().geometry.video;
+        let deliver = {
+            let (counters, hub) = (Arc::clone(&self.counters), self.services.hub.clone());
+            let session = self.id.clone();
+            move |sample| {
+                counters.count(&sample);
+                hub.send_sample(&session, sample);
+            }
+        };
+        let starting =
+            async move { Engine::start(session, size, opening, &services, deliver).await };
+        self.engine.start(id, starting);
+    }
+
+    fn end_engine(&mut self, id: EngineId) {
+        let ended = self.engine.end();
+        self.pending
+            .push(ended.map(move |()| Some(Event::EngineEnded(id))).boxed());
+    }
+
+    fn command(&mut self, command: BrowserCommand, reply: ReplyToken) {
+        let sent = match self.engine.running() {
+            Some(engine) => engine.browser.send(command),
+            None => Err(BrowserUnavailable),
+        };
+        let response = match sent {
+            Ok(()) => Ok(Response::Done),
+            Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
+        };
+        self.replies.answer(reply, response);
+    }
+
+    fn connect(&mut self, viewer: ViewerId, sdp: String, reply: ReplyToken) {
+        let Some(Caller::Offer(caller)) = self.replies.take(reply) else {
+            return;
+        };
+        let config = &self.services.config;
+        let request = PeerRequest {
+            session: self.id.clone(),
+            viewer,
+            offer: sdp,
+            ceiling: config.bitrate,
+            adapt: config.adapt,
+            events: self.peer_events.clone(),
+        };
+        let hub = self.services.hub.clone();
+        let answering = async move {
+            let answered = hub.connect(request).await;
+            let answered = answered.map(|sdp| Answer { sdp }).map_err(|error| {
+                ApiError::BadRequest(format!("The offer cannot be answered: {error}."))
+            });
+            // A caller that waits no more is no failure.
+            let _ = caller.send(answered);
+            None
+        };
+        self.pending.push(answering.boxed());
+    }
+
+    fn attach(&mut self, viewer: ViewerId, reply: ReplyToken) {
+        let Some(Caller::Attach(caller)) = self.replies.take(reply) else {
+            return;
+        };
+        let config = &self.services.config;
+        let request = SocketRequest {
+            session: self.id.clone(),
+            viewer,
+            ceiling: config.bitrate,
+            adapt: config.adapt,
+            events: self.peer_events.clone(),
+        };
+        let hub = self.services.hub.clone();
+        let attaching = async move {
+            let attached = hub.attach(request).await.map_err(|error| {
+                ApiError::Full(format!("The web socket cannot be used: {error}."))
+            });
+            // A caller that waits no more is no failure.
+            let _ = caller.send(attached);
+            None
+        };
+        self.pending.push(attaching.boxed());
+    }
+
+    fn broadcast(&self, to: &[ViewerId], message: &ServerMessage) {
+        let bytes = wire::encode_server(message);
+        for viewer in to {
+            self.services.hub.send_message(viewer, bytes.clone());
+        }
+    }
+
+    fn send_statistics(&mut self, to: &[ViewerId]) {
+        let reading = self.counters.read();
+        let estimate = self.estimate();
+        let statistics = ServerStatistics {
+            estimate_kilobits: estimate.map(|link| link.bitrate.as_bps() as f32 / 1e3),
+            queue_millis: estimate.map(|link| link.queuing_delay.as_secs_f32() * 1e3),
+            ..reading.since(&self.last_reading)
+        };
+        self.last_reading = reading;
+        if let Some(link) = estimate {
+            metrics::gauge!("farpane_estimated_bandwidth_bits_per_second", "session" => self.id.to_string())
+                .set(link.bitrate.as_bps());
+        }
+        self.broadcast(to, &ServerMessage::Statistics(statistics));
+    }
+
+    /// How much the pacesetter's link carries.
+    fn estimate(&self) -> Option<Estimate> {
+        let downlink = &self.engine.running()?.downlink;
+        downlink.pacesetter()?.feedback.estimate
+    }
+}
