@@ -1,7 +1,7 @@
 //! All sessions of this server, and what the server functions do with them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use client::api::{Backend, Caller, Control, Reply};
@@ -17,6 +17,7 @@ use crate::browser::address::{AllowedUrl, allowed};
 use crate::ids::random_id;
 use crate::session::lease::Actor;
 use crate::session::{Services, Session, gone};
+use crate::sync::lock;
 
 /// How long `updates` waits for news: shorter than the idle limit of common proxies.
 const UPDATES_WAIT: Duration = Duration::from_secs(20);
@@ -65,7 +66,7 @@ impl Sessions {
             url => allowed(url, &config.search_url)
                 .map_err(|refused| ApiError::RefusedAddress(refused.to_string()))?,
         };
-        let mut running = self.lock();
+        let mut running = lock(&self.running);
         running.forget_ended();
         if running.closing {
             return Err(ApiError::Full("The server is being stopped.".to_owned()));
@@ -90,7 +91,7 @@ impl Sessions {
 
     /// A session that has not ended; 404 for any other.
     pub fn find(&self, id: &SessionId) -> Result<Session, ApiError> {
-        let mut running = self.lock();
+        let mut running = lock(&self.running);
         running.forget_ended();
         match running.sessions.get(id) {
             Some((session, _)) if !has_ended(session) => Ok(session.clone()),
@@ -100,7 +101,7 @@ impl Sessions {
 
     /// The state of every session that has not ended, by id.
     pub fn list(&self) -> Vec<(SessionId, SessionState)> {
-        let mut running = self.lock();
+        let mut running = lock(&self.running);
         running.forget_ended();
         let alive = running.alive();
         alive
@@ -111,7 +112,7 @@ impl Sessions {
     /// Ends all sessions and waits until nothing of them is left. No new one starts from here on.
     pub async fn end_all(&self) {
         let ending = {
-            let mut running = self.lock();
+            let mut running = lock(&self.running);
             running.closing = true;
             std::mem::take(&mut running.sessions)
         };
@@ -124,11 +125,6 @@ impl Sessions {
             }
         });
         futures::future::join_all(end).await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Running> {
-        // Nothing that is done under this lock leaves the map half changed.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

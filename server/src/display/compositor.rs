@@ -1,7 +1,7 @@
 //! What Chrome says over Wayland → surfaces with their buffers and damage. All protocol state lives here.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -44,10 +44,13 @@ use super::{
     text_input::TextInputs,
     windows::Windows,
 };
-use crate::picture::{
-    compose::Composer,
-    mailbox::{Drawn, Mailbox},
-    rect::Rect,
+use crate::{
+    picture::{
+        compose::Composer,
+        mailbox::{Drawn, Mailbox},
+        rect::Rect,
+    },
+    sync::lock,
 };
 
 /// One Chrome, one output, one seat.
@@ -316,9 +319,6 @@ impl ClientData for Chrome {
                 "Chrome and its display did not understand each other.".to_owned()
             }
         };
-        *self
-            .disconnected
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(sentence);
+        *lock(&self.disconnected) = Some(sentence);
     }
 }

@@ -1,7 +1,5 @@
 //! The shape Chrome gives the pointer → what the viewer's own browser shows.
 
-use std::sync::PoisonError;
-
 use shared::{geometry::Scale, session::Cursor};
 use smithay::{
     delegate_cursor_shape,
@@ -22,7 +20,10 @@ use super::{
     pixels::ShmPixels,
     surfaces::{Content, Surfaces},
 };
-use crate::picture::{compose::Pixels, rect::Rect};
+use crate::{
+    picture::{compose::Pixels, rect::Rect},
+    sync::lock,
+};
 
 /// The page's own picture, when that is the cursor.
 pub struct CursorSurface {
@@ -100,12 +101,7 @@ fn image(surface: &WlSurface, content: &Content, scale: Scale) -> Cursor {
     }
     let hotspot: Point<i32, Logical> = with_states(surface, |states| {
         let attributes = states.data_map.get::<CursorImageSurfaceData>();
-        attributes.map_or((0, 0).into(), |attributes| {
-            attributes
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .hotspot
-        })
+        attributes.map_or((0, 0).into(), |attributes| lock(attributes).hotspot)
     });
     let (hotspot_x, hotspot_y) = pixel_from_page(scale, hotspot);
     let mut rgba = Vec::new();

@@ -1,17 +1,19 @@
 //! Picture → encoder: one place, where the newest picture wins.
 
 use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::geometry::Geometry;
 
 use crate::latency_trace::PresentedInput;
 use crate::picture::I420;
+use crate::sync::lock;
 
 /// The picture as Chrome last drew it, and what of it the encoder has not seen yet.
 #[derive(Default)]
 pub struct Mailbox {
+    /// A panic while drawing leaves pixels half drawn, nothing worse: the next picture mends them.
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -127,7 +129,7 @@ impl Mailbox {
         drawn_at: Instant,
         draw: impl FnOnce(&mut I420) -> D,
     ) {
-        let mut guard = self.lock();
+        let mut guard = lock(&self.state);
         let state = &mut *guard;
         let began = Instant::now();
         let is_new = !matches!(&state.canvas, Some(canvas) if canvas.geometry == geometry);
@@ -160,7 +162,7 @@ impl Mailbox {
 
     /// Wakes the encoder although nothing changed, for example for a keyframe.
     pub fn notify(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.notice != Notice::Closed {
             state.notice = Notice::Notified;
         }
@@ -170,7 +172,7 @@ impl Mailbox {
 
     /// No more pictures: the encoder's wait ends for good.
     pub fn close(&self) {
-        self.lock().notice = Notice::Closed;
+        lock(&self.state).notice = Notice::Closed;
         self.changed.notify_all();
     }
 
@@ -196,7 +198,7 @@ impl Mailbox {
         };
         let (state, _) = self
             .changed
-            .wait_timeout_while(self.lock(), time, pauses)
+            .wait_timeout_while(lock(&self.state), time, pauses)
             .unwrap_or_else(PoisonError::into_inner);
         state.notice != Notice::Closed
     }
@@ -204,7 +206,7 @@ impl Mailbox {
     /// Blocks until there is something to encode, or until `deadline`; brings `into` up to date, also in size. One encoder
     /// calls this, and keeps `into` from call to call.
     pub fn wait(&self, into: &mut Option<I420>, deadline: Option<Instant>) -> Wake {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.notice == Notice::Closed {
                 return Wake::Closed;
@@ -240,11 +242,6 @@ impl Mailbox {
                 }
             };
         }
-    }
-
-    /// A panic while drawing leaves pixels half drawn, nothing worse: the next picture mends them.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

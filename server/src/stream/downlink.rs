@@ -4,14 +4,15 @@
 //! until the pacesetter's link is ready, and then takes the newest picture: nothing has to be dropped after the encoder.
 
 use std::fmt;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::session::ViewerId;
 
 use crate::bitrate::Bitrate;
 use crate::stream::estimate::Feedback;
+use crate::sync::lock;
 
 /// Why a keyframe is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,19 +118,19 @@ impl Downlink {
 
     /// Whose link sets the pace, and what is known of it; nobody's while nobody is connected.
     pub fn pacesetter(&self) -> Option<Pacesetter> {
-        self.lock().clone()
+        lock(&self.pacesetter).clone()
     }
 
     /// Whether this viewer's link sets the pace.
     pub fn is_pacesetter(&self, viewer: &ViewerId) -> bool {
-        let pacesetter = self.lock();
+        let pacesetter = lock(&self.pacesetter);
         let mut pacesetter = pacesetter.iter();
         pacesetter.any(|pacesetter| pacesetter.viewer == *viewer)
     }
 
     /// Whether it does because this viewer acted last.
     pub fn is_named_pacesetter(&self, viewer: &ViewerId) -> bool {
-        let pacesetter = self.lock();
+        let pacesetter = lock(&self.pacesetter);
         let mut pacesetter = pacesetter.iter();
         pacesetter.any(|pacesetter| pacesetter.is_named && pacesetter.viewer == *viewer)
     }
@@ -162,21 +163,14 @@ impl Downlink {
 
     /// Another one, or nobody.
     pub fn set_pacesetter(&self, pacesetter: Option<Pacesetter>) {
-        *self.lock() = pacesetter;
+        *lock(&self.pacesetter) = pacesetter;
     }
 
     /// The pacesetter's browser reports.
     pub fn update_feedback(&self, feedback: Feedback) {
-        if let Some(pacesetter) = &mut *self.lock() {
+        if let Some(pacesetter) = &mut *lock(&self.pacesetter) {
             pacesetter.feedback.update(feedback);
         }
-    }
-
-    /// A panic while holding it leaves nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Option<Pacesetter>> {
-        self.pacesetter
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@
 //! commands and an emulated viewport; only its typed protocol is used.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use chromiumoxide_cdp::cdp::CdpEventMessage;
 use chromiumoxide_types::{CallId, Command, Message, MethodCall, MethodId, Response};
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{self, Event};
 use super::{Pipe, TargetSession};
+use crate::sync::lock;
 
 /// Calls that wait to be written to the pipe; no viewer produces that many.
 const CALL_QUEUE: usize = 256;
@@ -110,14 +111,12 @@ async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, events: mpsc::Sender
         mut reader,
     } = pipe;
     let in_flight = Mutex::new(InFlight::new());
-    // A panic while holding it leaves nothing half done.
-    let in_flight = || in_flight.lock().unwrap_or_else(PoisonError::into_inner);
     let write = async {
         let mut number = 0;
         while let Some(call) = calls.recv().await {
             number += 1;
             let id = CallId::new(number);
-            in_flight().insert(id, (call.method.clone(), call.reply));
+            lock(&in_flight).insert(id, (call.method.clone(), call.reply));
             let message = serde_json::to_vec(&MethodCall {
                 id,
                 method: call.method,
@@ -147,7 +146,7 @@ async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, events: mpsc::Sender
             };
             match serde_json::from_slice::<Message<CdpEventMessage>>(&message) {
                 Ok(Message::Response(response)) => {
-                    let call = in_flight().remove(&response.id);
+                    let call = lock(&in_flight).remove(&response.id);
                     on_response(call, response);
                 }
                 // Full: control is behind; Chrome waits, its pipe is the buffer.
