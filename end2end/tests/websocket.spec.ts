@@ -160,7 +160,7 @@ test('a browser that cannot decode H.264 at all is told so in one sentence', asy
   });
   await admit(page.context());
   await page.goto(server.url(`/s/${await server.open(run.url('recorder.html'))}`));
-  await expect(page.locator('.obstacle')).toHaveText('This browser cannot decode H.264 video, which Farpane sends.');
+  await expect(page.getByRole('status')).toHaveText('This browser cannot decode H.264 video, which Farpane sends.');
 });
 
 test('nonsense on the socket is survived', async ({ open, page, run }) => {

@@ -278,7 +278,6 @@ impl Machine {
                 if !self.offers_h264 {
                     self.fallback.want_now(now);
                 }
-                self.explain_missing_codec();
             }
             Event::SurroundingsChanged(visibility) => {
                 self.visibility = visibility;
@@ -340,7 +339,12 @@ impl Machine {
         View {
             viewer: self.member().map(|member| &member.viewer),
             link: match &self.state {
-                State::Joining | State::Negotiating => Link::Connecting,
+                State::Joining | State::Negotiating => {
+                    match support(self.offers_h264, self.decoder) {
+                        Support::None { sentence } => Link::Unsupported { sentence },
+                        _ => Link::Connecting,
+                    }
+                }
                 State::Live { .. } => Link::Connected,
                 State::Stalled { .. } => Link::Reconnecting,
                 State::Over(End::Left) => Link::Over {
@@ -566,7 +570,6 @@ impl Machine {
                 self.offers_h264 = false;
                 self.fallback.want_now(now);
                 self.end_attempt(now);
-                self.explain_missing_codec();
             }
             PeerEvent::Answered(Ok(sdp)) => {
                 if let Rtc::Offered { .. } = self.rtc {
@@ -800,17 +803,7 @@ impl Machine {
             }
             fallback::Verdict::Ping => self.ping(),
             fallback::Verdict::GiveUp => self.lose_socket(now),
-            fallback::Verdict::Impossible => {
-                self.obstacle = Some(NO_PICTURES.to_owned());
-                self.explain_missing_codec();
-            }
-        }
-    }
-
-    /// Nothing that is tried again would help.
-    fn explain_missing_codec(&mut self) {
-        if let Support::None { sentence } = support(self.offers_h264, self.decoder) {
-            self.obstacle = Some(sentence.to_owned());
+            fallback::Verdict::Impossible => self.obstacle = Some(NO_PICTURES.to_owned()),
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Link {
     Connected,
     /// Pictures flowed and stopped; the next attempt is under way.
     Reconnecting,
+    /// This browser cannot decode what comes. It is tried again: a plugin may come while one waits.
+    Unsupported { sentence: &'static str },
     /// Not possible any more.
     Over { reason: String },
 }

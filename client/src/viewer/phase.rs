@@ -45,6 +45,11 @@ pub fn status(phase: Option<&Phase>, link: &Link) -> Status {
         }
         // The line may be down as well, but that is not what keeps the person from going on.
         (Some(Phase::Stopped { reason }), _) => over(reason, Remedy::Restart),
+        (_, Link::Unsupported { sentence }) => Status {
+            text: (*sentence).to_owned(),
+            tone: Tone::Over,
+            remedy: None,
+        },
         (_, Link::Reconnecting) => waiting("Reconnecting…"),
         (Some(Phase::Starting), _) => waiting("Starting Chrome…"),
         (_, Link::Connecting) => waiting("Connecting…"),
@@ -77,6 +82,13 @@ mod tests {
             text(Some(Phase::Running), Link::Reconnecting),
             "Reconnecting…"
         );
+    }
+
+    #[test]
+    fn a_browser_that_will_never_show_it_does_not_seem_to_wait() {
+        let sentence = "This browser cannot.";
+        let status = status(Some(&Phase::Starting), &Link::Unsupported { sentence });
+        assert_eq!((status.text.as_str(), status.tone), (sentence, Tone::Over));
     }
 
     #[test]
