@@ -22,6 +22,8 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
         // The server is its display; there is no GPU.
         "--ozone-platform=wayland",
         "--disable-gpu",
+        // WebGL without a GPU: ANGLE on SwiftShader, in Chrome's sandboxed GPU process.
+        "--enable-unsafe-swiftshader",
         // The page fills the window; the viewer draws tabs and the address bar.
         "--kiosk",
         // CDP over two pipes, which no other process can reach.
