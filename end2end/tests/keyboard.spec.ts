@@ -96,6 +96,91 @@ test("the viewer's layout counts, not the server's", async ({ open, run }) => {
   await expect.poll(() => stillDown(run)).toEqual([]);
 });
 
+/** What the viewer's browser reports of a key; `text` is what it types. */
+interface Reported {
+  type: 'keyDown' | 'rawKeyDown' | 'keyUp';
+  code: string;
+  key: string;
+  text?: string;
+  modifiers?: number;
+}
+
+async function report(viewer: Viewer, events: Reported[]): Promise<void> {
+  const devtools = await viewer.page.context().newCDPSession(viewer.page);
+  for (const event of events) await devtools.send('Input.dispatchKeyEvent', event);
+}
+
+// As the DevTools protocol counts them.
+const [ALT, CTRL, META] = [1, 2, 4];
+
+test('AltGr on Windows types, and leaves nothing held', async ({ open, run }) => {
+  const viewer = await open('recorder.html');
+  await focus(viewer, run, 'field');
+  await report(viewer, [
+    { type: 'rawKeyDown', code: 'ControlLeft', key: 'Control', modifiers: CTRL },
+    { type: 'rawKeyDown', code: 'AltRight', key: 'AltGraph', modifiers: CTRL | ALT },
+  ]);
+  for (const [code, key] of [
+    ['KeyQ', '@'],
+    ['Minus', '\\'],
+    ['KeyE', '€'],
+    ['IntlBackslash', '|'],
+  ] as const) {
+    const event = { code, key, modifiers: CTRL | ALT };
+    await report(viewer, [
+      { type: 'keyDown', text: key, ...event },
+      { type: 'keyUp', ...event },
+    ]);
+  }
+  await report(viewer, [
+    { type: 'keyUp', code: 'ControlLeft', key: 'Control', modifiers: ALT },
+    { type: 'keyUp', code: 'AltRight', key: 'AltGraph' },
+  ]);
+  await holds(run, 'field', '@\\€|');
+  await viewer.page.keyboard.type('b');
+  await holds(run, 'field', '@\\€|b');
+  await expect.poll(() => stillDown(run)).toEqual([]);
+});
+
+test('Option on a Mac types', async ({ open, run }) => {
+  const viewer = await open('recorder.html');
+  await focus(viewer, run, 'field');
+  await report(viewer, [{ type: 'rawKeyDown', code: 'AltLeft', key: 'Alt', modifiers: ALT }]);
+  for (const [code, key] of [
+    ['KeyZ', 'Ω'],
+    ['KeyW', '∑'],
+    ['KeyL', '@'],
+  ] as const) {
+    const event = { code, key, modifiers: ALT };
+    await report(viewer, [
+      { type: 'keyDown', text: key, ...event },
+      { type: 'keyUp', ...event },
+    ]);
+  }
+  await report(viewer, [{ type: 'keyUp', code: 'AltLeft', key: 'Alt' }]);
+  await holds(run, 'field', 'Ω∑@');
+  await expect.poll(() => stillDown(run)).toEqual([]);
+});
+
+test('⌘C on a Mac copies, though the C never comes up', async ({ open, run }) => {
+  const viewer = await open('recorder.html');
+  await focus(viewer, run, 'field');
+  await viewer.page.keyboard.type('copied');
+  await holds(run, 'field', 'copied');
+  for (const key of ['a', 'c']) {
+    await report(viewer, [
+      { type: 'rawKeyDown', code: 'MetaLeft', key: 'Meta', modifiers: META },
+      { type: 'rawKeyDown', code: `Key${key.toUpperCase()}`, key, modifiers: META },
+      { type: 'keyUp', code: 'MetaLeft', key: 'Meta' },
+    ]);
+  }
+  expect((await run.saw('copy', { target: 'field' })).value).toBe('copied');
+  await viewer.page.keyboard.press('End');
+  await viewer.page.keyboard.type('!');
+  await holds(run, 'field', 'copied!');
+  await expect.poll(() => stillDown(run)).toEqual([]);
+});
+
 test('shortcuts: erase a word, select all, copy, paste, undo', async ({ open, run }) => {
   const viewer = await open('recorder.html');
   const { keyboard } = viewer.page;

@@ -42,6 +42,13 @@ impl HeldKeys {
             // Its state travels with every key; the key itself would lock the remote side once more.
             return Verdict::Send(Vec::new());
         }
+        if press.key == "Meta" {
+            // It counts for the keys that follow.
+            return Verdict::Send(Vec::new());
+        }
+        if press.modifiers.meta {
+            return Verdict::Send(command(pressed(press)));
+        }
         let key = pressed(press);
         self.codes.insert(key.code.clone());
         Verdict::Send(vec![key])
@@ -56,19 +63,7 @@ impl HeldKeys {
             // Its `keydown` was composed, or happened elsewhere.
             return Verdict::Send(Vec::new());
         }
-        let mut keys = vec![key];
-        if keys[0].key == "Meta" {
-            // macOS keeps the `keyup` of every key that was released while Meta was held.
-            let modifiers = keys[0].modifiers;
-            keys.extend(std::mem::take(&mut self.codes).into_iter().map(|code| Key {
-                key: "Unidentified".to_owned(),
-                code,
-                pressed: false,
-                repeat: false,
-                modifiers,
-            }));
-        }
-        Verdict::Send(keys)
+        Verdict::Send(vec![key])
     }
 
     /// Everything was released.
@@ -84,6 +79,35 @@ impl HeldKeys {
     pub fn is_empty(&self) -> bool {
         self.codes.is_empty()
     }
+}
+
+/// A shortcut with ⌘, as the remote Chrome, which runs on Linux, has it: with Ctrl. It is released at once, since macOS keeps
+/// the `keyup` of what is released while ⌘ is held.
+fn command(key: Key) -> Vec<Key> {
+    // Where a line or a text begins and ends.
+    let moved = match key.key.as_str() {
+        "ArrowLeft" => Some(("Home", false)),
+        "ArrowRight" => Some(("End", false)),
+        "ArrowUp" => Some(("Home", true)),
+        "ArrowDown" => Some(("End", true)),
+        _ => None,
+    };
+    let (name, ctrl) = moved.map_or((None, true), |(name, ctrl)| (Some(name), ctrl));
+    let down = Key {
+        code: name.unwrap_or(&key.code).to_owned(),
+        key: name.unwrap_or(&key.key).to_owned(),
+        modifiers: Modifiers {
+            meta: false,
+            ctrl,
+            ..key.modifiers
+        },
+        ..key
+    };
+    let up = Key {
+        pressed: false,
+        ..down.clone()
+    };
+    vec![down, up]
 }
 
 fn pressed(press: Press) -> Key {
@@ -173,16 +197,39 @@ mod tests {
         assert!(held.is_empty());
     }
 
+    fn with_command(code: &str, key: &str) -> Press {
+        let mut press = press(code, key);
+        press.modifiers.meta = true;
+        press
+    }
+
     #[test]
-    fn releasing_meta_releases_all() {
+    fn a_shortcut_with_command_is_one_with_ctrl_and_is_never_held() {
         let mut held = HeldKeys::default();
-        held.down(press("MetaLeft", "Meta"));
-        held.down(press("KeyC", "c"));
-        assert_eq!(
-            sent(held.up(press("MetaLeft", "Meta"))),
-            [("MetaLeft".to_owned(), false), ("KeyC".to_owned(), false)]
-        );
+        assert_eq!(sent(held.down(with_command("MetaLeft", "Meta"))), []);
+        let Verdict::Send(keys) = held.down(with_command("KeyC", "c")) else {
+            panic!("it is sent");
+        };
+        let ctrl = Modifiers {
+            ctrl: true,
+            ..Modifiers::default()
+        };
+        let told = keys.iter().map(|key| (key.pressed, key.modifiers));
+        assert!(told.eq([(true, ctrl), (false, ctrl)]), "{keys:?}");
         assert!(held.is_empty());
+        assert_eq!(sent(held.up(press("MetaLeft", "Meta"))), []);
+    }
+
+    #[test]
+    fn command_with_an_arrow_goes_to_where_a_line_or_a_text_ends() {
+        let mut held = HeldKeys::default();
+        for (arrow, code, ctrl) in [("ArrowLeft", "Home", false), ("ArrowDown", "End", true)] {
+            let Verdict::Send(keys) = held.down(with_command(arrow, arrow)) else {
+                panic!("it is sent");
+            };
+            let told = (keys[0].code.as_str(), keys[0].modifiers.ctrl);
+            assert_eq!(told, (code, ctrl));
+        }
     }
 
     #[test]

@@ -160,6 +160,12 @@ pub struct Stroke {
     pub shift: bool,
 }
 
+/// Whether the us key in place `code` types `character`, with or without shift.
+pub fn is_typed_in_place(character: char, code: &str) -> bool {
+    let mut keys = KEYS.iter();
+    keys.any(|key| key.0 == code && (key.2 == character || key.3 == character))
+}
+
 /// The us key that types `character`; the one in place `code` if that does.
 pub fn stroke_from_char(character: char, code: &str) -> Option<Stroke> {
     if character == '\0' {

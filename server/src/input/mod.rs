@@ -4,14 +4,14 @@ mod held;
 pub mod keymap;
 
 use shared::geometry::{AimedPoint, Geometry, PointInPage};
-use shared::input::Key;
+use shared::input::{Key, Modifiers};
 use shared::message::ClientMessage;
 
 use crate::display::SeatEvent;
 use held::Held;
 use keymap::{
     ALT, CONTROL, META, NUMPAD_ENTER, SHIFT, Stroke, evdev_from_code, evdev_from_name, is_modifier,
-    stroke_from_char,
+    is_typed_in_place, stroke_from_char,
 };
 
 /// Longer text is refused rather than cut: a paste that lost its end would look complete.
@@ -25,6 +25,8 @@ const MAX_WHEEL: f32 = 10_000.0;
 #[derive(Debug, Default)]
 pub struct ViewerInput {
     held: Held,
+    /// The place of the AltGr that this viewer holds.
+    alt_graph: Option<String>,
     last_move: Option<u32>,
     /// Where this viewer's pointer was last.
     at: PointInPage,
@@ -93,14 +95,17 @@ impl ViewerInput {
                 }]
             }
             ClientMessage::Key(key) if key.pressed => self.press(key)?,
-            ClientMessage::Key(key) => self.held.lift_key(place(key)),
+            ClientMessage::Key(key) => self.lift(key),
             ClientMessage::Text { text } if text.len() > MAX_TEXT => {
                 return Err(RefusedInput::LongText);
             }
             ClientMessage::Text { text } if text.is_empty() => Vec::new(),
             ClientMessage::Text { text } => vec![SeatEvent::Text(text.clone())],
-            ClientMessage::HeldKeys { codes } => self.held.keep_only(codes),
-            ClientMessage::ReleaseAll => self.held.lift_all(self.at),
+            ClientMessage::HeldKeys { codes } => {
+                self.alt_graph.take_if(|place| !codes.contains(place));
+                self.held.keep_only(codes)
+            }
+            ClientMessage::ReleaseAll => self.release_all(),
             ClientMessage::Ping { .. }
             | ClientMessage::LatencyReport { .. }
             | ClientMessage::VsyncOffset { .. }
@@ -110,6 +115,7 @@ impl ViewerInput {
 
     /// What lifts everything this viewer holds.
     pub fn release_all(&mut self) -> Vec<SeatEvent> {
+        self.alt_graph = None;
         self.held.lift_all(self.at)
     }
 
@@ -123,12 +129,14 @@ impl ViewerInput {
             return self.press_named(key);
         };
         let modifiers = key.modifiers;
-        // AltGr makes other characters; where it is reported as Ctrl+Alt it is no shortcut either.
-        let third_level =
-            modifiers.alt_graph || (modifiers.ctrl && modifiers.alt && !character.is_ascii());
-        let shortcut = (modifiers.ctrl || modifiers.alt || modifiers.meta) && !third_level;
         let stroke = stroke_from_char(character, &key.code);
-        if shortcut {
+        if self.alt_graph.is_some() || is_third_level(character, key) {
+            return Ok(match stroke {
+                Some(stroke) => self.press_alone(key, stroke),
+                None => vec![SeatEvent::Text(key.key.clone())],
+            });
+        }
+        if modifiers.ctrl || modifiers.alt || modifiers.meta {
             // Ctrl+С on a Cyrillic layout is Ctrl+C by its place.
             let evdev = stroke
                 .map(|stroke| stroke.evdev)
@@ -136,11 +144,30 @@ impl ViewerInput {
                 .ok_or(RefusedInput::UnknownKey)?;
             return Ok(self.press_shortcut(key, evdev));
         }
-        match stroke {
-            // The modifiers that made a third-level character would make another one, or a shortcut, over there.
-            Some(stroke) if !third_level => Ok(self.press_stroke(key, stroke)),
-            _ => Ok(vec![SeatEvent::Text(key.key.clone())]),
-        }
+        Ok(match stroke {
+            Some(stroke) => self.press_stroke(key, stroke),
+            None => vec![SeatEvent::Text(key.key.clone())],
+        })
+    }
+
+    fn lift(&mut self, key: &Key) -> Vec<SeatEvent> {
+        self.alt_graph.take_if(|alt_graph| alt_graph == place(key));
+        self.held.lift_key(place(key))
+    }
+
+    /// The modifiers that made a character of the third level would make another one, or a shortcut, over there: they are
+    /// lifted for this one key.
+    fn press_alone(&mut self, key: &Key, stroke: Stroke) -> Vec<SeatEvent> {
+        let held = [CONTROL, ALT, META];
+        let held = held
+            .into_iter()
+            .flat_map(|either| self.held.down_of(either));
+        let held: Vec<u32> = held.collect();
+        let pressed = self.press_stroke(key, stroke);
+        turned(&held, false)
+            .chain(pressed)
+            .chain(turned(&held, true))
+            .collect()
     }
 
     /// Brings shift into the state that this character needs, for this one key: Caps Lock is on here, or the viewer's
@@ -180,24 +207,25 @@ impl ViewerInput {
         modifiers: &[u32],
         down: bool,
     ) -> Vec<SeatEvent> {
-        let turn = |pressed| {
-            modifiers.iter().map(move |evdev| SeatEvent::Key {
-                evdev: *evdev,
-                pressed,
-            })
-        };
         let pressed = self.held.press_key(place(key), evdev);
-        turn(down).chain(pressed).chain(turn(!down)).collect()
+        turned(modifiers, down)
+            .chain(pressed)
+            .chain(turned(modifiers, !down))
+            .collect()
     }
 
     /// A key that types nothing: arrows, function keys, modifiers.
     fn press_named(&mut self, key: &Key) -> Result<Vec<SeatEvent>, RefusedInput> {
-        if matches!(
-            key.key.as_str(),
-            "CapsLock" | "NumLock" | "ScrollLock" | "AltGraph" | "Dead" | "Process"
-        ) {
+        match key.key.as_str() {
             // Their effect shows in the characters that follow.
-            return Ok(Vec::new());
+            "CapsLock" | "NumLock" | "ScrollLock" | "Dead" | "Process" => return Ok(Vec::new()),
+            "AltGraph" => {
+                self.alt_graph = Some(place(key).to_owned());
+                // Windows presses it by itself, before AltGr and again with each repetition.
+                return Ok(self.held.lift_key(WITH_ALT_GRAPH));
+            }
+            _ if key.code == WITH_ALT_GRAPH && self.alt_graph.is_some() => return Ok(Vec::new()),
+            _ => {}
         }
         // The number pad's keys by their name: without Num Lock its 7 is Home.
         let by_name = || evdev_from_name(&key.key);
@@ -210,6 +238,43 @@ impl ViewerInput {
         let evdev = evdev.ok_or(RefusedInput::UnknownKey)?;
         Ok(self.held.press_key(place(key), evdev))
     }
+}
+
+/// `KeyboardEvent.code` of the key that Windows presses together with AltGr.
+const WITH_ALT_GRAPH: &str = "ControlLeft";
+
+/// Whether AltGr (Windows, Linux) or Option (macOS) made this character: then the modifiers are no shortcut's.
+fn is_third_level(character: char, key: &Key) -> bool {
+    let Modifiers {
+        ctrl,
+        alt,
+        meta,
+        alt_graph,
+        ..
+    } = key.modifiers;
+    match (ctrl, alt) {
+        _ if alt_graph => true,
+        // AltGr, on a Windows that does not name it.
+        (true, true) => !character.is_ascii(),
+        // Option. A shortcut with Alt alone keeps the character of its key, which most layouts share with the us layout.
+        (false, true) if !meta => {
+            let is_third =
+                |character: char| !character.is_ascii() || ONLY_ON_THIRD_LEVEL.contains(character);
+            is_third(character) && !is_typed_in_place(character, &key.code)
+        }
+        _ => false,
+    }
+}
+
+/// What layouts without a key for it put on the third level, of the characters of ASCII.
+const ONLY_ON_THIRD_LEVEL: &str = "@[]{}|\\~#`^";
+
+fn turned(evdevs: &[u32], pressed: bool) -> impl Iterator<Item = SeatEvent> {
+    let turn = move |evdev: &u32| SeatEvent::Key {
+        evdev: *evdev,
+        pressed,
+    };
+    evdevs.iter().map(turn)
 }
 
 /// What tells this key from the others that are held: its place, or its name where a phone gives no place.

@@ -102,16 +102,89 @@ fn what_no_key_types_arrives_as_text() {
         let events = translated(&mut viewer, key("KeyE", text, true, NONE));
         assert_eq!(events, [SeatEvent::Text(text.to_owned())]);
     }
-    let alt_graph = Modifiers {
-        ctrl: true,
-        alt: true,
-        alt_graph: true,
-        ..NONE
-    };
+}
+
+#[test]
+fn alt_gr_on_windows_types_and_leaves_nothing_held() {
+    let mut viewer = ViewerInput::default();
+    let ctrl = Modifiers { ctrl: true, ..NONE };
+    let both = Modifiers { alt: true, ..ctrl };
+    // As Chrome tells it, and as it tells it when the modifiers are not named.
+    for modifiers in [NONE, both] {
+        assert_eq!(
+            translated(&mut viewer, key("ControlLeft", "Control", true, ctrl)),
+            [down(29)]
+        );
+        assert_eq!(
+            translated(&mut viewer, key("AltRight", "AltGraph", true, both)),
+            [up(29)]
+        );
+        let repeated = key("ControlLeft", "Control", true, both);
+        assert_eq!(translated(&mut viewer, repeated), []);
+        assert_eq!(
+            translated(&mut viewer, key("KeyQ", "@", true, modifiers)),
+            [down(42), down(3), up(42)]
+        );
+        assert_eq!(
+            translated(&mut viewer, key("KeyQ", "@", false, modifiers)),
+            [up(3)]
+        );
+        assert_eq!(
+            translated(&mut viewer, key("Minus", "\\", true, modifiers)),
+            [down(43)]
+        );
+        assert_eq!(
+            translated(&mut viewer, key("Minus", "\\", false, modifiers)),
+            [up(43)]
+        );
+        assert_eq!(
+            translated(&mut viewer, key("KeyE", "€", true, modifiers)),
+            [SeatEvent::Text("€".to_owned())]
+        );
+        translated(&mut viewer, key("ControlLeft", "Control", false, NONE));
+        translated(&mut viewer, key("AltRight", "AltGraph", false, NONE));
+        assert_eq!(translated(&mut viewer, ClientMessage::ReleaseAll), []);
+    }
+    // Without AltGr it is a shortcut again.
     assert_eq!(
-        translated(&mut viewer, key("KeyQ", "@", true, alt_graph)),
-        [SeatEvent::Text("@".to_owned())]
+        translated(&mut viewer, key("KeyQ", "q", true, ctrl)),
+        [down(29), down(16), up(29)]
     );
+}
+
+#[test]
+fn option_on_a_mac_types() {
+    let mut viewer = ViewerInput::default();
+    let alt = Modifiers { alt: true, ..NONE };
+    translated(&mut viewer, key("AltLeft", "Alt", true, alt));
+    for text in ["Ω", "∑"] {
+        assert_eq!(
+            translated(&mut viewer, key("KeyZ", text, true, alt)),
+            [SeatEvent::Text(text.to_owned())]
+        );
+    }
+    // Option is lifted for a character that has a key, or it would be another shortcut there.
+    assert_eq!(
+        translated(&mut viewer, key("KeyL", "@", true, alt)),
+        [up(56), down(42), down(3), up(42), down(56)]
+    );
+}
+
+#[test]
+fn alt_with_the_character_of_its_key_is_a_shortcut() {
+    let alt = Modifiers { alt: true, ..NONE };
+    for (code, character, evdev) in [
+        ("KeyD", "d", 32),
+        ("BracketLeft", "[", 26),
+        ("Digit2", "@", 3),
+    ] {
+        let mut viewer = ViewerInput::default();
+        translated(&mut viewer, key("AltLeft", "Alt", true, alt));
+        assert_eq!(
+            translated(&mut viewer, key(code, character, true, alt)),
+            [down(evdev)]
+        );
+    }
 }
 
 #[test]
@@ -249,6 +322,8 @@ fn any_key() -> impl Strategy<Value = ClientMessage> {
         Just(("ShiftLeft", "Shift")),
         Just(("ShiftRight", "Shift")),
         Just(("ControlLeft", "Control")),
+        Just(("AltRight", "AltGraph")),
+        Just(("KeyL", "@")),
         Just(("Numpad7", "Home")),
         Just(("", "Backspace")),
     ];
