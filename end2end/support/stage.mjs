@@ -136,9 +136,17 @@ export class Stage {
     this.viewer.setDefaultNavigationTimeout(3 * PATIENCE);
     await this.viewer.goto(server.url(`/s/${this.session}`));
     const began = performance.now();
+    let peers = '';
+    let text = '';
     await until(
-      () => this.page().evaluate(() => window.instruments.peers.some((peer) => peer.connectionState === 'connected')),
-      () => 'the viewer does not connect',
+      async () => {
+        ({ peers, text } = await this.page().evaluate(() => ({
+          peers: window.instruments.peers.map((peer) => `${peer.iceConnectionState}, ${peer.connectionState}`).join('; '),
+          text: document.body.innerText,
+        })));
+        return peers.includes(', connected');
+      },
+      () => `the viewer does not connect: its peers are [${peers}], its page says ${JSON.stringify(text)}`,
       3 * PATIENCE,
     );
     this.connectedAfterMillis = performance.now() - began;
