@@ -136,17 +136,18 @@ export class Stage {
     this.viewer.setDefaultNavigationTimeout(3 * PATIENCE);
     await this.viewer.goto(server.url(`/s/${this.session}`));
     const began = performance.now();
-    let peers = '';
+    /** @type {string[]} */
+    let peers = [];
     let text = '';
     await until(
       async () => {
         ({ peers, text } = await this.page().evaluate(() => ({
-          peers: window.instruments.peers.map((peer) => `${peer.iceConnectionState}, ${peer.connectionState}`).join('; '),
+          peers: window.instruments.peers.map((peer) => peer.connectionState),
           text: document.body.innerText,
         })));
-        return peers.includes(', connected');
+        return peers.includes('connected');
       },
-      () => `the viewer does not connect: its peers are [${peers}], its page says ${JSON.stringify(text)}`,
+      () => `the viewer does not connect: its peers are [${peers.join(', ')}], its page says ${JSON.stringify(text)}`,
       3 * PATIENCE,
     );
     this.connectedAfterMillis = performance.now() - began;

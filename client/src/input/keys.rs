@@ -55,6 +55,18 @@ impl HeldKeys {
     }
 
     pub fn up(&mut self, press: Press) -> Verdict {
+        if press.key == "Meta" {
+            // macOS keeps the `keyup` of every key that was released while Meta was held.
+            let released = std::mem::take(&mut self.codes).into_iter();
+            let released = released.map(|code| Key {
+                key: "Unidentified".to_owned(),
+                code,
+                pressed: false,
+                repeat: false,
+                modifiers: press.modifiers,
+            });
+            return Verdict::Send(released.collect());
+        }
         let key = Key {
             pressed: false,
             ..pressed(press)
@@ -84,18 +96,17 @@ impl HeldKeys {
 /// A shortcut with ⌘, as the remote Chrome, which runs on Linux, has it: with Ctrl. It is released at once, since macOS keeps
 /// the `keyup` of what is released while ⌘ is held.
 fn command(key: Key) -> Vec<Key> {
-    // Where a line or a text begins and ends.
-    let moved = match key.key.as_str() {
-        "ArrowLeft" => Some(("Home", false)),
-        "ArrowRight" => Some(("End", false)),
-        "ArrowUp" => Some(("Home", true)),
-        "ArrowDown" => Some(("End", true)),
-        _ => None,
+    let (code, name, ctrl) = match key.key.as_str() {
+        // Where a line or a text begins and ends.
+        "ArrowLeft" => ("Home", "Home", false),
+        "ArrowRight" => ("End", "End", false),
+        "ArrowUp" => ("Home", "Home", true),
+        "ArrowDown" => ("End", "End", true),
+        name => (key.code.as_str(), name, true),
     };
-    let (name, ctrl) = moved.map_or((None, true), |(name, ctrl)| (Some(name), ctrl));
     let down = Key {
-        code: name.unwrap_or(&key.code).to_owned(),
-        key: name.unwrap_or(&key.key).to_owned(),
+        code: code.to_owned(),
+        key: name.to_owned(),
         modifiers: Modifiers {
             meta: false,
             ctrl,
@@ -218,6 +229,18 @@ mod tests {
         assert!(told.eq([(true, ctrl), (false, ctrl)]), "{keys:?}");
         assert!(held.is_empty());
         assert_eq!(sent(held.up(press("MetaLeft", "Meta"))), []);
+    }
+
+    #[test]
+    fn a_key_that_was_down_before_command_is_released_with_it() {
+        let mut held = HeldKeys::default();
+        held.down(press("KeyA", "a"));
+        held.down(with_command("MetaLeft", "Meta"));
+        assert_eq!(
+            sent(held.up(press("MetaLeft", "Meta"))),
+            [("KeyA".to_owned(), false)]
+        );
+        assert!(held.is_empty());
     }
 
     #[test]
