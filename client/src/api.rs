@@ -5,10 +5,12 @@
 
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use shared::api::{Answer, Joined, Opened, SessionSummary};
+use shared::api::{Answer, Found, Joined, LoadedImage, Opened, SessionSummary};
+use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::geometry::VideoSize;
+use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
+use shared::preferences::Preferences;
 use shared::session::{SessionId, SessionState, TabId, ViewerId};
 
 /// The implementation of the server functions.
@@ -35,11 +37,22 @@ mod backend {
     /// implementation; a trait because this crate cannot name the server's types.
     pub trait Backend: Send + Sync {
         /// See [`open`](super::open()).
-        fn open(&self, caller: Caller, url: String, size: Option<VideoSize>) -> Reply<Opened>;
+        fn open(
+            &self,
+            caller: Caller,
+            url: String,
+            size: Option<VideoSize>,
+            preferences: Preferences,
+        ) -> Reply<Opened>;
         /// See [`sessions`](super::sessions()).
         fn sessions(&self) -> Reply<Vec<SessionSummary>>;
         /// See [`join`](super::join()).
-        fn join(&self, caller: Caller, session: SessionId) -> Reply<Joined>;
+        fn join(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewport: Option<Viewport>,
+        ) -> Reply<Joined>;
         /// See [`offer`](super::offer()).
         fn offer(&self, session: SessionId, viewer: ViewerId, sdp: String) -> Reply<Answer>;
         /// See [`leave`](super::leave()).
@@ -61,6 +74,38 @@ mod backend {
             viewer: Option<ViewerId>,
             control: Control,
         ) -> Reply<()>;
+        /// See [`find`](super::find()).
+        fn find(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            text: String,
+            step: i32,
+        ) -> Reply<Found>;
+        /// See [`image`](super::image()).
+        fn image(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            url: String,
+        ) -> Reply<LoadedImage>;
+        /// See [`clipboard`](super::clipboard()).
+        fn clipboard(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+        ) -> Reply<ClipboardContent>;
+        /// See [`set_clipboard`](super::set_clipboard()).
+        fn set_clipboard(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            content: ClipboardContent,
+        ) -> Reply<()>;
         /// Answered when nothing of the session is left.
         fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()>;
     }
@@ -80,7 +125,9 @@ mod backend {
         NewTab { url: Option<String> },
         ActivateTab { tab: TabId },
         CloseTab { tab: TabId },
+        MoveTab { tab: TabId, to: u32 },
         AnswerDialog { accept: bool, text: Option<String> },
+        ExitFullscreen,
         Restart,
     }
 
@@ -106,13 +153,15 @@ pub use backend::{Backend, Caller, Control, Reply};
 #[cfg(feature = "ssr")]
 use backend::{backend, caller, control};
 
-/// Opens a session on `url`: an address, or words to search; empty is a blank page.
+/// Opens a session on `url`: an address, or words to search; empty is a blank page. `preferences` are what its pages are
+/// told of the person.
 #[server(prefix = "/api", endpoint = "open", input = Json, output = Json)]
 pub async fn open(
     #[server(default)] url: String,
     #[server(default)] size: Option<VideoSize>,
+    #[server(default)] preferences: Preferences,
 ) -> Result<Opened, ApiError> {
-    backend().open(caller(), url, size).await
+    backend().open(caller(), url, size, preferences).await
 }
 
 /// Lists the open sessions.
@@ -121,10 +170,13 @@ pub async fn sessions() -> Result<Vec<SessionSummary>, ApiError> {
     backend().sessions().await
 }
 
-/// Adds a viewer to a session; the viewer's next call is `offer`.
+/// Adds a viewer to a session; the viewer's next call is `offer`. `viewport` is the room that it has for the page.
 #[server(prefix = "/api", endpoint = "join", input = Json, output = Json)]
-pub async fn join(session: SessionId) -> Result<Joined, ApiError> {
-    backend().join(caller(), session).await
+pub async fn join(
+    session: SessionId,
+    #[server(default)] viewport: Option<Viewport>,
+) -> Result<Joined, ApiError> {
+    backend().join(caller(), session, viewport).await
 }
 
 /// SDP offer → SDP answer with all candidates. Also for an ICE restart or a new connection: the latest offer replaces
@@ -236,6 +288,17 @@ pub async fn close_tab(
     control(session, viewer, Control::CloseTab { tab }).await
 }
 
+/// Moves a tab to that place of the strip; 0 is the first.
+#[server(prefix = "/api", endpoint = "move_tab", input = Json, output = Json)]
+pub async fn move_tab(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    tab: TabId,
+    to: u32,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::MoveTab { tab, to }).await
+}
+
 /// Closes the open `alert`, `confirm`, `prompt` or `beforeunload` dialog; `text` is what a `prompt` returns.
 #[server(prefix = "/api", endpoint = "answer_dialog", input = Json, output = Json)]
 pub async fn answer_dialog(
@@ -245,6 +308,58 @@ pub async fn answer_dialog(
     #[server(default)] text: Option<String>,
 ) -> Result<(), ApiError> {
     control(session, viewer, Control::AnswerDialog { accept, text }).await
+}
+
+/// Ends the full screen that the active tab's page asked for.
+#[server(prefix = "/api", endpoint = "exit_fullscreen", input = Json, output = Json)]
+pub async fn exit_fullscreen(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::ExitFullscreen).await
+}
+
+/// Marks a text wherever it stands on the active tab's page, and shows the one that is `step` steps from the one that was
+/// shown; with another text, the next one. Empty text ends it.
+#[server(prefix = "/api", endpoint = "find", input = Json, output = Json)]
+pub async fn find(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    text: String,
+    #[server(default)] step: i32,
+) -> Result<Found, ApiError> {
+    backend().find(caller(), session, viewer, text, step).await
+}
+
+/// A picture of the active tab's page, as the page itself gets it: at most 8 MiB.
+#[server(prefix = "/api", endpoint = "image", input = Json, output = Json)]
+pub async fn image(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    url: String,
+) -> Result<LoadedImage, ApiError> {
+    backend().image(caller(), session, viewer, url).await
+}
+
+/// What the session's page has put into the clipboard last.
+#[server(prefix = "/api", endpoint = "clipboard", input = Json, output = Json)]
+pub async fn clipboard(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<ClipboardContent, ApiError> {
+    backend().clipboard(caller(), session, viewer).await
+}
+
+/// Puts this into the clipboard of the session's Chrome: its pages can paste it.
+#[server(prefix = "/api", endpoint = "set_clipboard", input = Json, output = Json)]
+pub async fn set_clipboard(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    content: ClipboardContent,
+) -> Result<(), ApiError> {
+    backend()
+        .set_clipboard(caller(), session, viewer, content)
+        .await
 }
 
 /// Starts Chrome again, with the addresses of its tabs, after it has exited.

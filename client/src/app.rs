@@ -20,7 +20,11 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <html lang="en">
             <head>
                 <meta charset="utf-8" />
-                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                // An on-screen keyboard lies over the page: the remote one keeps its size.
+                <meta
+                    name="viewport"
+                    content="width=device-width, initial-scale=1, interactive-widget=resizes-visual"
+                />
                 <meta name="color-scheme" content="dark light" />
                 // A session's address is a secret: it is not told to the pages that links lead to.
                 <meta name="referrer" content="no-referrer" />

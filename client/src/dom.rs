@@ -87,16 +87,12 @@ pub struct SizeWatch {
     _closure: Closure<dyn FnMut()>,
 }
 
-/// `changed` gets the element's border box, width and height in CSS pixels: as it is, and whenever it becomes another.
+/// Calls `changed` now, and whenever the element's border box has another size.
 pub fn watch_size(
     element: &Element,
-    mut changed: impl FnMut(f64, f64) + 'static,
+    changed: impl FnMut() + 'static,
 ) -> Result<SizeWatch, JsValue> {
-    let seen = element.clone();
-    let closure = Closure::<dyn FnMut()>::new(move || {
-        let place = seen.get_bounding_client_rect();
-        changed(place.width(), place.height());
-    });
+    let closure = Closure::<dyn FnMut()>::new(changed);
     let observer = ResizeObserver::new(closure.as_ref().unchecked_ref())?;
     observer.observe(element);
     Ok(SizeWatch {
@@ -171,6 +167,50 @@ impl Drop for Alarm {
 /// The browser's window; only in effects and event handlers.
 pub fn window() -> Window {
     web_sys::window().expect("effects and handlers run in a page")
+}
+
+/// Fingers may point here: a phone, a tablet, a laptop with a touch screen.
+pub fn has_touch_screen() -> bool {
+    let coarse = window().match_media("(any-pointer: coarse)");
+    coarse.ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// A phone or a tablet: it has no mouse, and its keyboard is on the screen.
+pub fn has_fingers_alone() -> bool {
+    let coarse = window().match_media("(pointer: coarse) and (not (any-pointer: fine))");
+    coarse.ok().flatten().is_some_and(|query| query.matches())
+}
+
+pub fn base64(bytes: &[u8]) -> String {
+    let binary: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+    // Throws for characters beyond a byte's.
+    window().btoa(&binary).unwrap_or_default()
+}
+
+/// Begins to write one thing: its members are formats, and their values blobs or promises of them.
+pub fn write_to_clipboard(formats: &js_sys::Object) -> Result<js_sys::Promise, JsValue> {
+    let class = js_sys::Reflect::get(&window(), &"ClipboardItem".into())?;
+    let class = class.dyn_into::<js_sys::Function>();
+    let class = class.map_err(|_| JsValue::from_str("this browser copies text alone"))?;
+    let item = js_sys::Reflect::construct(&class, &js_sys::Array::of1(formats))?;
+    let clipboard = window().navigator().clipboard();
+    Ok(clipboard.write(&js_sys::Array::of1(&item)))
+}
+
+/// What the person's browser keeps for this site under that name; none where they have forbidden it.
+pub fn kept(name: &str) -> Option<String> {
+    storage()?.get_item(name).ok().flatten()
+}
+
+/// What cannot be kept holds until the page is left.
+pub fn keep(name: &str, value: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(name, value);
+    }
+}
+
+fn storage() -> Option<web_sys::Storage> {
+    window().local_storage().ok().flatten()
 }
 
 /// What a thrown value says, for a sentence or the console.

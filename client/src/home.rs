@@ -11,11 +11,12 @@ use leptos_router::NavigateOptions;
 use leptos_router::components::A;
 use leptos_router::hooks::use_navigate;
 use send_wrapper::SendWrapper;
-use shared::api::SessionSummary;
+use shared::api::{SessionSummary, THUMBNAIL};
 use shared::error::ApiError;
 
 use crate::api;
 use crate::dom::every;
+use crate::preferences;
 
 /// Sessions come and go slowly; the list is a glance, not a monitor.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -56,7 +57,7 @@ fn Start() -> impl IntoView {
         busy.set(true);
         refusal.set(None);
         spawn_local(async move {
-            match api::open(address.value(), None).await {
+            match api::open(address.value(), None, preferences::own()).await {
                 Ok(opened) => navigate(
                     &format!("/s/{}", opened.session),
                     NavigateOptions::default(),
@@ -94,8 +95,13 @@ fn Start() -> impl IntoView {
 #[component]
 fn Sessions() -> impl IntoView {
     let sessions = Resource::new(|| (), |()| api::sessions());
+    // Another address is another picture.
+    let number = RwSignal::new(0u32);
     Effect::new(move |_| {
-        let refresh = SendWrapper::new(every(REFRESH, move || sessions.refetch()));
+        let refresh = SendWrapper::new(every(REFRESH, move || {
+            number.update(|number| *number = number.wrapping_add(1));
+            sessions.refetch();
+        }));
         on_cleanup(move || drop(refresh));
     });
     view! {
@@ -103,7 +109,9 @@ fn Sessions() -> impl IntoView {
             {move || Suspend::new(async move {
                 match sessions.await {
                     Ok(running) if running.is_empty() => ().into_any(),
-                    Ok(running) => view! { <SessionList running sessions /> }.into_any(),
+                    Ok(running) => {
+                        view! { <SessionList running sessions number=number.into() /> }.into_any()
+                    },
                     Err(refused) => {
                         view! { <p class="refusal">{refused.to_string()}</p> }.into_any()
                     }
@@ -117,10 +125,11 @@ fn Sessions() -> impl IntoView {
 fn SessionList(
     running: Vec<SessionSummary>,
     sessions: Resource<Result<Vec<SessionSummary>, ApiError>>,
+    number: Signal<u32>,
 ) -> impl IntoView {
     let items = running
         .into_iter()
-        .map(|summary| view! { <SessionItem summary sessions /> })
+        .map(|summary| view! { <SessionItem summary sessions number /> })
         .collect_view();
     view! {
         <section class="sessions" aria-labelledby="sessions-heading">
@@ -134,6 +143,8 @@ fn SessionList(
 fn SessionItem(
     summary: SessionSummary,
     sessions: Resource<Result<Vec<SessionSummary>, ApiError>>,
+    /// Of the thumbnail.
+    number: Signal<u32>,
 ) -> impl IntoView {
     let SessionSummary {
         session,
@@ -151,6 +162,10 @@ fn SessionItem(
         viewers => format!("{viewers} viewers"),
     };
     let href = format!("/s/{session}");
+    let thumbnail = {
+        let number = number.get_untracked();
+        format!("{THUMBNAIL}?session={session}&number={number}")
+    };
     let end_name = format!("End {title}");
     let end = move |_| {
         let session = session.clone();
@@ -163,8 +178,11 @@ fn SessionItem(
     view! {
         <li>
             <A href=href>
-                <strong>{title}</strong>
-                <span class="url">{url}</span>
+                <img class="thumbnail" src=thumbnail alt="" />
+                <span class="names">
+                    <strong>{title}</strong>
+                    <span class="url">{url}</span>
+                </span>
             </A>
             <span class="viewers">{watched}</span>
             <button aria-label=end_name on:click=end>

@@ -12,6 +12,8 @@ pub mod viewer;
 pub mod connection;
 // What a person does, as messages.
 pub mod input;
+// What their browser tells pages of them.
+mod preferences;
 // What the stream looks like from here, each second.
 pub mod stats;
 // The one door to the browser's events and timers.

@@ -15,12 +15,15 @@ window.record = (type, details = {}) => {
 // What a test compares; the DOM's own names.
 const DETAILS = [
   'button', 'buttons', 'clientX', 'clientY', 'detail', 'deltaX', 'deltaY', 'deltaMode', 'isTrusted',
-  'key', 'code', 'repeat', 'shiftKey', 'ctrlKey', 'altKey', 'metaKey', 'data', 'inputType', 'isComposing',
+  'key', 'code', 'location', 'repeat', 'shiftKey', 'ctrlKey', 'altKey', 'metaKey', 'data', 'inputType', 'isComposing',
 ];
 
 function report(event) {
   const details = {};
   for (const name of DETAILS) if (event[name] !== undefined) details[name] = event[name];
+  if (event.getModifierState) {
+    for (const lock of ['AltGraph', 'CapsLock', 'NumLock']) details[lock] = event.getModifierState(lock);
+  }
   const target = event.target;
   details.target = target?.id ?? '';
   if (target?.value !== undefined) details.value = target.value;

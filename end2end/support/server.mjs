@@ -57,17 +57,19 @@ export class Server {
   }
 
   /**
-   * Starts one and waits for the URL it prints.
+   * Starts one and waits for the URL it prints. Its pages have a size of their own, so that tests know where things are;
+   * without one they follow the viewer's window.
    * @param {{ flags?: string[], env?: Record<string, string>, host?: string, port?: number, mediaPort?: number,
-   *   runtimeDir?: string }} [options]
+   *   runtimeDir?: string, size?: string | null }} [options]
    */
-  static async start({ flags = [], env = {}, host = '127.0.0.1', port, mediaPort = 0, runtimeDir = newRuntimeDir() } = {}) {
+  static async start({ flags = [], env = {}, host = '127.0.0.1', port, mediaPort = 0, runtimeDir = newRuntimeDir(), size = '1280x720' } = {}) {
     if (!existsSync(BINARY)) {
       throw new Error(`no server at ${BINARY}: build it with \`cargo xtask build\`, or set FARPANE_BIN`);
     }
     const listen = `${host}:${port ?? (await freePort())}`;
     const settings = ['--listen', listen, '--media-port', String(mediaPort), '--runtime-dir', runtimeDir];
-    const child = spawn(BINARY, ['serve', ...settings, ...flags], {
+    const fixed = size === null || flags.includes('--size') ? [] : ['--size', size];
+    const child = spawn(BINARY, ['serve', ...settings, ...fixed, ...flags], {
       cwd: ROOT,
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

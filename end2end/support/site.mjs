@@ -9,9 +9,14 @@ import { fileURLToPath } from 'node:url';
 import { until } from './until.mjs';
 
 const PAGES = join(dirname(fileURLToPath(import.meta.url)), '../pages');
+/** Installed packages, which pages import as `/packages/…`. */
+const PACKAGES = join(PAGES, '../node_modules');
 const TYPES = /** @type {Record<string, string>} */ ({
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
+  '.mjs': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.png': 'image/png',
 });
 
 /**
@@ -145,6 +150,8 @@ export class Site {
       url.searchParams.set('hops', String(hops - 1));
       const next = hops > 1 ? `/redirect?${url.searchParams}` : `/${url.searchParams.get('to')}?${url.searchParams}`;
       response.writeHead(302, { location: next }).end();
+    } else if (url.pathname === '/accept-language') {
+      response.writeHead(200, { 'content-type': 'text/plain' }).end(request.headers['accept-language'] ?? '');
     } else if (url.pathname === '/never') {
       // A page that goes on loading until somebody stops it.
       response.writeHead(200, { 'content-type': TYPES['.html'] });
@@ -152,7 +159,9 @@ export class Site {
     } else {
       const path = normalize(url.pathname);
       const type = TYPES[extname(path)];
-      const body = type && (await readFile(join(PAGES, path)).catch(() => undefined));
+      const inPackages = path.startsWith('/packages/');
+      const file = inPackages ? join(PACKAGES, path.slice('/packages'.length)) : join(PAGES, path);
+      const body = type && (await readFile(file).catch(() => undefined));
       if (!body) return void response.writeHead(404).end('no such page');
       response.writeHead(200, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
     }

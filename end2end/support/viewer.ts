@@ -18,6 +18,27 @@ export const LILAC: Color = [200, 180, 250];
 /** Per channel: limited range, quantization and an unsignalled matrix together stay below this. */
 const TOLERANCE = 40;
 
+export function isNear(seen: number[] | null, color: Color): boolean {
+  return seen !== null && seen.every((level, channel) => Math.abs(level - color[channel]) <= TOLERANCE);
+}
+
+/**
+ * Where a point of the picture lies on the viewer's page (`object-fit: contain`, within its padding).
+ * Runs inside that page, so it refers to nothing outside itself.
+ */
+export function placeOnPage(picture: Element, point: Point): Point {
+  const { width, height } = window.instruments.size() ?? { width: 1280, height: 720 };
+  const box = picture.getBoundingClientRect();
+  const style = getComputedStyle(picture);
+  const [top, right, bottom, left] = (['Top', 'Right', 'Bottom', 'Left'] as const).map((side) => parseFloat(style[`padding${side}`]));
+  const [across, down] = [box.width - left - right, box.height - top - bottom];
+  const scale = Math.min(across / width, down / height);
+  return {
+    x: box.x + left + (across - width * scale) / 2 + point.x * scale,
+    y: box.y + top + (down - height * scale) / 2 + point.y * scale,
+  };
+}
+
 /** From Start to a picture on a machine that is busy with other tests too. */
 const CONNECT_MILLIS = 20_000;
 
@@ -50,12 +71,16 @@ export class Viewer {
   notice(words: string | RegExp): Locator {
     return this.page.getByRole('alert').filter({ hasText: words });
   }
-  /** None while there is only one page: a strip of one tab would be in the way. */
+  /** In the order of the strip. */
   get tabs(): Locator {
     return this.page.getByRole('tab');
   }
   tab(title: string): Locator {
     return this.page.getByRole('tab', { name: title });
+  }
+  /** What a new tab shows. */
+  get startPage(): Locator {
+    return this.page.getByRole('region', { name: 'New tab' });
   }
   closeTab(title: string): Locator {
     return this.page.getByRole('button', { name: `Close tab ${title}` });
@@ -86,23 +111,8 @@ export class Viewer {
     await this.address.press('Enter');
   }
 
-  /** Where a point of the video lies on the viewer's page (`object-fit: contain`, within its padding). */
   async onPage({ x, y }: Point): Promise<Point> {
-    return this.video.evaluate(
-      (element, point) => {
-        const { width, height } = window.instruments.size() ?? { width: 1280, height: 720 };
-        const box = element.getBoundingClientRect();
-        const style = getComputedStyle(element);
-        const [top, right, bottom, left] = (['Top', 'Right', 'Bottom', 'Left'] as const).map((side) => parseFloat(style[`padding${side}`]));
-        const [across, down] = [box.width - left - right, box.height - top - bottom];
-        const scale = Math.min(across / width, down / height);
-        return {
-          x: box.x + left + (across - width * scale) / 2 + point.x * scale,
-          y: box.y + top + (down - height * scale) / 2 + point.y * scale,
-        };
-      },
-      { x, y },
-    );
+    return this.video.evaluate(placeOnPage, { x, y });
   }
 
   /** Opens the panel unless it is open. */
@@ -145,8 +155,7 @@ export class Viewer {
   async shows(color: Color, at: Point = { x: 640, y: 500 }, timeout = 10_000): Promise<void> {
     await expect(async () => {
       const seen = await this.pixel(at);
-      const near = seen !== null && seen.every((level, channel) => Math.abs(level - color[channel]) <= TOLERANCE);
-      expect(near, `the video shows ${seen} at ${at.x},${at.y}, not ${color}`).toBe(true);
+      expect(isNear(seen, color), `the video shows ${seen} at ${at.x},${at.y}, not ${color}`).toBe(true);
     }).toPass({ intervals: [30], timeout });
   }
 

@@ -162,7 +162,8 @@ test('Option on a Mac types', async ({ open, run }) => {
   await expect.poll(() => stillDown(run)).toEqual([]);
 });
 
-test('⌘C on a Mac copies, though the C never comes up', async ({ open, run }) => {
+test('⌘C on a Mac copies, though the C never comes up', async ({ open, run, page }) => {
+  await page.addInitScript(() => Object.defineProperty(navigator, 'platform', { get: () => 'MacIntel' }));
   const viewer = await open('recorder.html');
   await focus(viewer, run, 'field');
   await viewer.page.keyboard.type('copied');

@@ -140,3 +140,41 @@ test('the pointer has the shape that the page asks for', async ({ open, run }) =
   await viewer.moveTo(own);
   await expect.poll(() => viewer.cursorAt(own), 'a picture of its own').toMatch(/^url\(.*12 12/);
 });
+
+test('a page that locks the pointer gets its motion without an edge, and Escape gives it back', async ({ open, run }) => {
+  const viewer = await open('lock.html');
+  const { page } = viewer;
+  const isLocked = () => page.evaluate(() => document.pointerLockElement?.tagName ?? null);
+  await viewer.click({ x: 640, y: 360 });
+  await run.saw('locked', { on: true });
+  await viewer.shows(GREEN);
+  await expect.poll(isLocked, 'the viewer\'s own pointer').toBe('VIDEO');
+
+  // Farther to the left than there is page.
+  const devtools = await page.context().newCDPSession(page);
+  const { x, y } = await viewer.onPage({ x: 640, y: 360 });
+  for (let step = 1; step <= 40; step++) {
+    await devtools.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x: x - step * 60, y });
+  }
+  await expect.poll(() => run.all('gone').at(-1)?.x).toBeLessThan(-1500);
+  expect(Math.abs(run.all('gone').at(-1)?.y)).toBeLessThan(5);
+  run.forget();
+  await page.mouse.down();
+  await page.mouse.up();
+  await run.saw('mousedown', { button: 0 });
+
+  await page.evaluate(() => document.exitPointerLock());
+  await run.saw('locked', { on: false });
+  await viewer.shows(YELLOW);
+  expect(run.all('keydown'), 'Escape is Chrome\'s own').toEqual([]);
+
+  // Given back by the page: the viewer's pointer is free too. For a second Chrome lets nobody have it again.
+  run.forget();
+  await expect(async () => {
+    await viewer.click({ x: 640, y: 360 });
+    await run.saw('locked', { on: true }, 300);
+  }).toPass();
+  await expect.poll(isLocked).toBe('VIDEO');
+  await viewer.visit(run.url('green.html'));
+  await expect.poll(isLocked).toBe(null);
+});

@@ -1,6 +1,7 @@
 // Pages, Chromes and servers that fail: the person sees what happened and can go on.
 
 import { expect, test } from '../support/fixtures';
+import { pssBytes } from '../support/processes.mjs';
 import { Server } from '../support/server.mjs';
 import { until } from '../support/until.mjs';
 import { GREEN, YELLOW } from '../support/viewer';
@@ -46,9 +47,14 @@ test('who stops before a hanging page has been left stays there', async ({ open,
   const viewer = await open('opener.html');
   await viewer.click(await run.center('hang'));
   await run.saw('click', { target: 'hang' });
-  const other = run.url('page.html', green);
-  await viewer.visit(other);
-  await viewer.button('Stop').click();
+  // As soon as it can be pressed: a second later the page has been left.
+  await viewer.page.evaluate(() => {
+    const stop = () => document.querySelector<HTMLElement>('button[aria-label="Stop"]')?.click();
+    new MutationObserver((_, observer) => {
+      if (stop() !== undefined) observer.disconnect();
+    }).observe(document, { subtree: true, childList: true, attributes: true });
+  });
+  await viewer.visit(run.url('page.html', green));
   await expect(viewer.button('Reload')).toBeVisible();
   await expect(viewer.address).toHaveValue(/opener/);
   // The script has been ended: the page lives again, and nothing leads away from it any more.
@@ -69,6 +75,24 @@ test('alerts without end can be left', async ({ open, run }) => {
   await viewer.visit(run.url('page.html', green));
   await viewer.shows(GREEN);
   await expect(viewer.dialog).toBeHidden();
+});
+
+test('a page that changes its title without end can be left at once, and fills no memory', async ({ open, server, run }) => {
+  const viewer = await open('titles.html');
+  const held = () => server.chromes().reduce((sum, { pid }) => sum + pssBytes(pid), 0);
+  // By then it has had its way for a while.
+  await until(() => run.all('round').length >= 1, () => 'the page does not run', 20_000);
+  run.forget();
+  const most = held();
+  const left = performance.now();
+  await viewer.visit(run.url('page.html', green));
+  await run.saw('opened', { name: 'Green' });
+  const millis = performance.now() - left;
+  console.log(`    left after ${Math.round(millis)} ms; Chrome's main process held ${Math.round(most / 1e6)} MB`);
+  expect(millis).toBeLessThan(3000);
+  expect(most, 'what it sent is not kept').toBeLessThan(700e6);
+  await viewer.shows(GREEN);
+  await expect(viewer.notice(/crash/i)).toHaveCount(0);
 });
 
 test('the only page closes itself: one can go on', async ({ open, run, server }) => {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use shared::api::IceServer;
+use shared::clipboard::{ClipboardLimits, ClipboardPolicy};
 use shared::geometry::VideoSize;
 
 pub use settings::{Cli, Command, Settings};
@@ -32,8 +33,12 @@ pub struct Config {
     pub auth: Auth,
     /// At the same time; opening one more is refused.
     pub max_sessions: usize,
-    /// Of a session that was opened without a size.
-    pub size: VideoSize,
+    /// Of every session that was opened without a size; without it the page is as large as the viewer's window.
+    pub size: Option<VideoSize>,
+    /// A page that follows the viewer's window has no more pixels of video than this.
+    pub max_pixels: u32,
+    /// What passes between a person's clipboard and a page's.
+    pub clipboard: ClipboardPolicy,
     /// The highest bitrate of a session's stream.
     pub bitrate: Bitrate,
     /// Whether bitrate, frame rate and resolution follow the estimated bandwidth.
@@ -140,7 +145,18 @@ impl Settings {
             auth,
             max_sessions: within("max-sessions", self.max_sessions.unwrap_or(10), 1, 1000)?
                 as usize,
-            size: self.size.unwrap_or_default(),
+            size: self.size,
+            max_pixels: within(
+                "max-pixels",
+                self.max_pixels.unwrap_or(2_400_000),
+                320 * 240,
+                3840 * 2160,
+            )? as u32,
+            clipboard: clipboard(
+                self.clipboard.unwrap_or_default(),
+                self.max_clipboard_text,
+                self.max_clipboard_image,
+            )?,
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),
             adapt: self.adapt != Some(settings::Adapt::Off),
             frame_rate: within("frame-rate", self.frame_rate.unwrap_or(60), 1, 60)? as u32,
@@ -165,6 +181,34 @@ impl Settings {
             log_json: self.log_json,
         })
     }
+}
+
+fn clipboard(
+    way: settings::ClipboardWay,
+    text: Option<u64>,
+    image: Option<u64>,
+) -> Result<ClipboardPolicy, ConfigError> {
+    let text = within("max-clipboard-text", text.unwrap_or(1024), 1, 16 * 1024)?;
+    let image = within(
+        "max-clipboard-image",
+        image.unwrap_or(8 * 1024),
+        1,
+        64 * 1024,
+    )?;
+    Ok(ClipboardPolicy {
+        into_page: matches!(
+            way,
+            settings::ClipboardWay::Both | settings::ClipboardWay::In
+        ),
+        out_of_page: matches!(
+            way,
+            settings::ClipboardWay::Both | settings::ClipboardWay::Out
+        ),
+        limits: ClipboardLimits {
+            text: text as usize * 1024,
+            png: image as usize * 1024,
+        },
+    })
 }
 
 fn strong_token(token: String) -> Result<String, ConfigError> {
@@ -236,6 +280,19 @@ mod tests {
             check(&["--auth", "none", "--listen", "0.0.0.0:8080"]),
             Err(ConfigError::AuthNoneBeyondLoopback(_))
         ));
+    }
+
+    #[test]
+    fn a_budget_of_pixels_is_that_of_a_picture() {
+        assert_eq!(check(&[]).unwrap().max_pixels, 2_400_000);
+        assert_eq!(
+            check(&["--max-pixels", "921600"]).unwrap().max_pixels,
+            921_600
+        );
+        for pixels in ["0", "100000000"] {
+            let refused = check(&["--max-pixels", pixels]).unwrap_err().to_string();
+            assert!(refused.contains("max-pixels"), "{refused}");
+        }
     }
 
     #[test]

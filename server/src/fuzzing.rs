@@ -85,6 +85,7 @@ pub fn json(bytes: &[u8]) {
     read::<api::Reload>(bytes);
     read::<api::Stop>(bytes);
     read::<api::ActivateTab>(bytes);
+    read::<api::MoveTab>(bytes);
     read::<api::CloseTab>(bytes);
     read::<api::AnswerDialog>(bytes);
     read::<api::Restart>(bytes);

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use client::api::{Backend, Caller, Control, Reply};
 use futures::FutureExt;
-use shared::api::{Answer, Joined, Opened, SessionSummary};
+use shared::api::{Answer, Found, Joined, LoadedImage, Opened, SessionSummary};
+use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::geometry::VideoSize;
+use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
+use shared::preferences::Preferences;
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use tokio::task::JoinHandle;
 
@@ -21,6 +23,9 @@ use crate::sync::lock;
 
 /// How long `updates` waits for news: shorter than the idle limit of common proxies.
 const UPDATES_WAIT: Duration = Duration::from_secs(20);
+
+/// In bytes: a text that somebody looks for on a page.
+const MAX_FIND: usize = 1000;
 
 /// A call of `send_input` with more messages is no person's.
 const MAX_MESSAGES: usize = 500;
@@ -59,6 +64,7 @@ impl Sessions {
         opened_by: &Actor,
         url: &str,
         size: Option<VideoSize>,
+        preferences: Preferences,
     ) -> Result<Opened, ApiError> {
         let config = &self.services.config;
         let url = match url.trim() {
@@ -78,13 +84,8 @@ impl Sessions {
             )));
         }
         let id: SessionId = random_id();
-        let started = Session::start(
-            id.clone(),
-            url,
-            size.unwrap_or(config.size),
-            opened_by,
-            self.services.clone(),
-        );
+        let services = self.services.clone();
+        let started = Session::start(id.clone(), url, size, preferences, opened_by, services);
         running.sessions.insert(id.clone(), started);
         Ok(Opened { session: id })
     }
@@ -160,8 +161,14 @@ fn actor(caller: Caller, viewer: Option<ViewerId>) -> Actor {
 }
 
 impl Backend for Sessions {
-    fn open(&self, caller: Caller, url: String, size: Option<VideoSize>) -> Reply<Opened> {
-        let started = self.start(&actor(caller, None), &url, size);
+    fn open(
+        &self,
+        caller: Caller,
+        url: String,
+        size: Option<VideoSize>,
+        preferences: Preferences,
+    ) -> Reply<Opened> {
+        let started = self.start(&actor(caller, None), &url, size, preferences);
         async { started }.boxed()
     }
 
@@ -179,9 +186,16 @@ impl Backend for Sessions {
         async { Ok(list) }.boxed()
     }
 
-    fn join(&self, caller: Caller, session: SessionId) -> Reply<Joined> {
+    fn join(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewport: Option<Viewport>,
+    ) -> Reply<Joined> {
         let by = actor(caller, None);
-        self.with(session, |session| async move { session.join(by).await })
+        self.with(session, move |session| async move {
+            session.join(by, viewport).await
+        })
     }
 
     fn offer(&self, session: SessionId, viewer: ViewerId, sdp: String) -> Reply<Answer> {
@@ -236,6 +250,72 @@ impl Backend for Sessions {
         let actor = actor(caller, viewer);
         self.with(session, |session| async move {
             session.control(actor, control).await
+        })
+    }
+
+    fn find(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        text: String,
+        step: i32,
+    ) -> Reply<Found> {
+        let actor = actor(caller, viewer);
+        if text.len() > MAX_FIND {
+            let sentence = format!("More than {MAX_FIND} bytes are not looked for.");
+            return async { Err(ApiError::BadRequest(sentence)) }.boxed();
+        }
+        self.with(session, move |session| async move {
+            session.find(actor, text, step).await
+        })
+    }
+
+    fn image(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        url: String,
+    ) -> Reply<LoadedImage> {
+        let actor = actor(caller, viewer);
+        let allowed = allowed(&url, &self.services.config.search_url);
+        let url = match allowed {
+            Ok(url) => url,
+            Err(refused) => {
+                let refused = ApiError::RefusedAddress(refused.to_string());
+                return async { Err(refused) }.boxed();
+            }
+        };
+        self.with(
+            session,
+            |session| async move { session.image(actor, url).await },
+        )
+    }
+
+    fn clipboard(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+    ) -> Reply<ClipboardContent> {
+        let actor = actor(caller, viewer);
+        self.with(session, |session| async move {
+            let content = session.clipboard(actor).await?;
+            Ok(Arc::unwrap_or_clone(content))
+        })
+    }
+
+    fn set_clipboard(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        content: ClipboardContent,
+    ) -> Reply<()> {
+        let actor = actor(caller, viewer);
+        self.with(session, |session| async move {
+            session.set_clipboard(actor, content).await
         })
     }
 
@@ -297,7 +377,9 @@ mod tests {
     async fn who_ends_a_session_is_answered_when_nothing_of_it_is_left() {
         let dir = tempfile::tempdir().unwrap();
         let sessions = sessions(dir.path()).await;
-        let opened = sessions.start(&Actor::Page, "", None).unwrap();
+        let opened = sessions
+            .start(&Actor::Page, "", None, Preferences::default())
+            .unwrap();
         let session = sessions.find(&opened.session).unwrap();
         let ended = sessions.end(Caller::Page, opened.session.clone(), None);
         assert_eq!(ended.await, Ok(()));
@@ -310,8 +392,15 @@ mod tests {
     async fn a_viewer_of_another_session_cannot_end_this_one() {
         let dir = tempfile::tempdir().unwrap();
         let sessions = sessions(dir.path()).await;
-        let [this, other] = [(); 2].map(|()| sessions.start(&Actor::Page, "", None).unwrap());
-        let joined = sessions.join(Caller::Page, other.session).await.unwrap();
+        let [this, other] = [(); 2].map(|()| {
+            sessions
+                .start(&Actor::Page, "", None, Preferences::default())
+                .unwrap()
+        });
+        let joined = sessions
+            .join(Caller::Page, other.session, None)
+            .await
+            .unwrap();
         let refused = sessions.end(Caller::Page, this.session.clone(), Some(joined.viewer));
         assert!(matches!(refused.await, Err(ApiError::NotFound(_))));
         assert_eq!(sessions.list().len(), 2);

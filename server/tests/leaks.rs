@@ -22,6 +22,7 @@ use farpane::{
     stream::Downlink,
 };
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use shared::clipboard::ClipboardLimits;
 use shared::{
     geometry::{Geometry, PointInPage, VideoSize},
     input::PointerButton,
@@ -182,6 +183,10 @@ delegate_noop!(Received: ignore WlSurface);
 fn start_and_end(client_first: bool) {
     let options = DisplayOptions {
         geometry: Geometry::unscaled(VideoSize::HD),
+        clipboard: ClipboardLimits {
+            text: 1 << 20,
+            png: 1 << 23,
+        },
         frame_rate: 60,
     };
     let downlink = Arc::new(Downlink::new(

@@ -65,6 +65,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("openh264_sys2", &["server/src/video/h264.rs"]),
     ("fast_image_resize", &["server/src/picture/shrink.rs"]),
     ("yuv", &["server/src/picture/convert.rs"]),
+    ("jpeg_encoder", &["server/src/picture/thumbnail.rs"]),
+    ("data_url", &["server/src/browser/cdp"]),
     ("leptos_axum", &["server/src/web/mod.rs"]),
     ("tower_http", &["server/src/web/mod.rs"]),
     ("toml", &["server/src/config/settings.rs"]),

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::session::{SessionId, SessionState, ViewerId};
 
+/// Where a small JPEG of a session is, with its id as `session`.
+pub const THUMBNAIL: &str = "/api/thumbnail";
+
 /// Result of `open`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
@@ -53,4 +56,22 @@ pub struct IceServer {
 pub struct Answer {
     /// With all of the server's candidates: no trickle ICE.
     pub sdp: String,
+}
+
+/// Result of `find`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// How often the text stands on the page.
+    pub count: u32,
+    /// Which of them is shown; 1 is the first, 0 is none.
+    pub current: u32,
+}
+
+/// Result of `image`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedImage {
+    /// Its media type, such as `image/png`.
+    pub media_type: String,
+    /// Its bytes, in Base64.
+    pub base64: String,
 }

@@ -262,6 +262,15 @@ pub enum BadGeometry {
     },
 }
 
+/// The room that a viewer has for the page, and how sharp its screen is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Viewport {
+    /// In CSS pixels of the viewer's page.
+    pub page: LogicalSize,
+    /// Its `devicePixelRatio`.
+    pub scale: Scale,
+}
+
 /// How a picture and the page on it belong together; travels with each picture from the display to the viewers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Geometry {
@@ -355,6 +364,15 @@ impl PointInPage {
         PointInPage { x, y }
     }
 
+    /// At the same part of the width and height of a page that had one size and has another.
+    pub fn resized(self, from: LogicalSize, to: LogicalSize) -> Self {
+        let part = |old: u16, new: u16| f32::from(new) / f32::from(old);
+        PointInPage {
+            x: self.x * part(from.width, to.width),
+            y: self.y * part(from.height, to.height),
+        }
+    }
+
     /// The nearest point inside a page of that size; `NaN` becomes 0.
     pub fn clamped(self, page: LogicalSize) -> Self {
         PointInPage {
@@ -395,87 +413,6 @@ fn inside(value: f32, side: u16) -> f32 {
     match value.is_nan() {
         true => 0.0,
         false => value.clamp(0.0, last),
-    }
-}
-
-/// A point in CSS pixels of the viewer's video element, `(0, 0)` at the element's top left.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PointInElement {
-    /// CSS pixels from the left.
-    pub x: f64,
-    /// CSS pixels from the top.
-    pub y: f64,
-}
-
-/// How a video of one size sits, undistorted and centred, in an element.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fit {
-    scale: f64,
-    left: f64,
-    top: f64,
-    right: f64,
-    bottom: f64,
-    size: VideoSize,
-}
-
-/// Less room than this beyond the video's own size is left empty: sharp is better than a little larger, and a picture that
-/// is not stretched takes a browser without a GPU a fifth of the time to draw.
-const WORTH_STRETCHING: f64 = 1.25;
-
-impl Fit {
-    /// `None` while the element has no area.
-    pub fn within(element_width: f64, element_height: f64, size: VideoSize) -> Option<Fit> {
-        let (width, height) = (f64::from(size.width), f64::from(size.height));
-        let filling = (element_width / width).min(element_height / height);
-        // `min` passes over a NaN, so both sides are asked.
-        let has_area = element_width.is_finite() && element_height.is_finite() && filling > 0.0;
-        let scale = match (1.0..WORTH_STRETCHING).contains(&filling) {
-            true => 1.0,
-            false => filling,
-        };
-        has_area.then(|| {
-            let (across, down) = (
-                element_width - width * scale,
-                element_height - height * scale,
-            );
-            // A picture between two pixels would be a blurred one.
-            let (left, top) = ((across / 2.0).floor(), (down / 2.0).floor());
-            Fit {
-                scale,
-                left,
-                top,
-                right: across - left,
-                bottom: down - top,
-                size,
-            }
-        })
-    }
-
-    /// The element's CSS `padding` that leaves just the picture: top, right, bottom and left, in CSS pixels.
-    pub fn padding(self) -> [f64; 4] {
-        [self.top, self.right, self.bottom, self.left]
-    }
-
-    /// CSS pixels of the element per pixel of the video.
-    pub fn scale(self) -> f64 {
-        self.scale
-    }
-
-    /// Points in the bars beside the picture land on its edge.
-    pub fn video_from_element(self, point: PointInElement) -> PointInVideo {
-        PointInVideo {
-            x: ((point.x - self.left) / self.scale) as f32,
-            y: ((point.y - self.top) / self.scale) as f32,
-        }
-        .clamped(self.size)
-    }
-
-    /// Where a point of the video is drawn.
-    pub fn element_from_video(self, point: PointInVideo) -> PointInElement {
-        PointInElement {
-            x: f64::from(point.x) * self.scale + self.left,
-            y: f64::from(point.y) * self.scale + self.top,
-        }
     }
 }
 
@@ -522,43 +459,7 @@ mod tests {
         assert_eq!(aimed, PointInVideo::new(640.0, 360.0).into());
     }
 
-    #[test]
-    fn an_element_without_area_has_no_fit() {
-        assert_eq!(Fit::within(0.0, 100.0, VideoSize::HD), None);
-        assert_eq!(Fit::within(f64::NAN, 100.0, VideoSize::HD), None);
-    }
-
-    #[test]
-    fn a_little_more_room_does_not_blur_the_picture() {
-        let scale = |width, height| Fit::within(width, height, VideoSize::HD).map(Fit::scale);
-        assert_eq!(scale(1280.0, 720.0), Some(1.0));
-        assert_eq!(scale(1400.0, 859.0), Some(1.0));
-        assert_eq!(scale(3000.0, 721.0), Some(1.0));
-        assert_eq!(scale(1920.0, 1080.0), Some(1.5));
-        assert_eq!(scale(640.0, 900.0), Some(0.5));
-        let fit = Fit::within(1401.0, 859.0, VideoSize::HD).expect("has area");
-        assert_eq!(fit.padding(), [69.0, 61.0, 70.0, 60.0], "on whole pixels");
-    }
-
-    #[test]
-    fn bars_beside_the_picture_land_on_its_edge() {
-        let fit = Fit::within(1480.0, 720.0, VideoSize::HD).expect("has area");
-        let point = fit.video_from_element(PointInElement { x: 10.0, y: 360.0 });
-        assert_eq!(point, PointInVideo::new(0.0, 360.0));
-    }
-
     proptest! {
-        #[test]
-        fn element_from_video_is_the_inverse(
-            width in 50.0..4000.0f64, height in 50.0..4000.0f64,
-            x in 0.0..1279.0f32, y in 0.0..719.0f32,
-        ) {
-            let fit = Fit::within(width, height, VideoSize::HD).expect("has area");
-            let there = PointInVideo::new(x, y);
-            let back = fit.video_from_element(fit.element_from_video(there));
-            prop_assert!((back.x - x).abs() < 0.01 && (back.y - y).abs() < 0.01);
-        }
-
         #[test]
         fn page_from_video_is_the_inverse_of_video_from_page(
             parts in 30u16..=480, x in 0.0..4096.0f32, y in 0.0..4096.0f32,

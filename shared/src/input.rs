@@ -31,6 +31,19 @@ impl PointerButton {
     }
 }
 
+/// What becomes of a finger: `touchstart`, `touchmove`, `touchend` or `touchcancel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TouchPhase {
+    /// It comes down.
+    Start,
+    /// It is down and moves.
+    Move,
+    /// It is lifted.
+    End,
+    /// Whatever it did, together with the other fingers, is called off: no tap comes of it.
+    Cancel,
+}
+
 /// The state of the modifiers at an event: `getModifierState` and the like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -47,6 +60,21 @@ pub struct Modifiers {
     pub caps_lock: bool,
     /// `getModifierState("AltGraph")`: the third level of many layouts, not a shortcut.
     pub alt_graph: bool,
+    /// `getModifierState("NumLock")`
+    pub num_lock: bool,
+}
+
+impl Modifiers {
+    /// Nothing is down or locked.
+    pub const NONE: Modifiers = Modifiers {
+        shift: false,
+        ctrl: false,
+        alt: false,
+        meta: false,
+        caps_lock: false,
+        alt_graph: false,
+        num_lock: false,
+    };
 }
 
 /// One `keydown` or `keyup`.

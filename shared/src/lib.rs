@@ -8,8 +8,11 @@
 pub mod session;
 // Where things are: sizes and points, each in a named space.
 pub mod geometry;
-// What a person does.
+// How a picture sits in the element that shows it.
+pub mod fit;
+// What a person does, and likes.
 pub mod input;
+pub mod preferences;
 // What travels on a data channel, and its bytes; and on a web socket, where there is none.
 pub mod message;
 pub mod socket;
@@ -18,4 +21,5 @@ pub mod wire;
 pub mod latency;
 // What a server function takes and gives.
 pub mod api;
+pub mod clipboard;
 pub mod error;

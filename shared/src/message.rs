@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::geometry::AimedPoint;
-use crate::input::{Key, PointerButton};
+use crate::clipboard::ClipboardContent;
+use crate::geometry::{AimedPoint, Viewport};
+use crate::input::{Key, PointerButton, TouchPhase};
 use crate::latency::{InputId, InputPresented, Measurement};
-use crate::session::{Cursor, SessionState};
+use crate::session::{ContextMenu, Cursor, SessionState, TextField};
 
 /// Labels of the two data channels, both opened by the viewer.
 pub mod channel {
@@ -30,6 +31,9 @@ pub struct Stamped {
 
 /// Measurements in one [`ClientMessage::LatencyReport`]: more inputs a second than a hand makes.
 pub const MOST_MEASUREMENTS: usize = 128;
+
+/// Text fields in one [`ServerMessage::TextFields`].
+pub const MOST_TEXT_FIELDS: usize = 200;
 
 /// Viewer → server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +97,53 @@ pub enum ClientMessage {
     },
     /// What this viewer sees is late: whatever waits for it is dropped, and a keyframe follows.
     SkipToLive,
+    /// The room for the page has another size. The page follows, if this viewer leads and the session's size is not fixed.
+    Viewport(Viewport),
+    /// Text that is being composed: it stands in the focused field, underlined, until it is committed by
+    /// [`ClientMessage::Text`] or, empty, cancelled.
+    Compose {
+        /// All of it.
+        text: String,
+        /// Where the caret is in it, in bytes of UTF-8.
+        caret: u32,
+    },
+    /// Text takes the place of what is around the caret: autocorrection replaces a word.
+    Replace {
+        /// Bytes of UTF-8 that go before the caret.
+        before: u32,
+        /// Bytes of UTF-8 that go after the caret.
+        after: u32,
+        /// What comes instead.
+        text: String,
+    },
+    /// A finger on the picture. A move comes in order with what puts the finger down and lifts it.
+    Touch {
+        /// Tells it from the viewer's other fingers: `PointerEvent.pointerId`.
+        finger: u32,
+        /// What becomes of it.
+        phase: TouchPhase,
+        /// Where it is; of one that is lifted, where it was.
+        at: AimedPoint,
+        /// When, in milliseconds of some clock of the viewer's; `None`: as it arrives. Wraps.
+        #[serde(default)]
+        when: Option<u32>,
+    },
+    /// The pointer of this viewer, which is locked as the page wants it, moves by so much, in pixels of the video.
+    /// Positive is right and down.
+    PointerMotion {
+        /// To the right.
+        x: f32,
+        /// Down.
+        y: f32,
+    },
+    /// The person has taken the pointer back: the page's lock on it is to end.
+    LeavePointerLock,
+    /// This viewer's keyboard opens only while a finger is being lifted: it has to know before where text fields are.
+    /// Answered by [`ServerMessage::TextFields`], as often as that changes.
+    WatchTextFields,
+    /// What the person is about to paste; more than [`MOST_INLINE`](crate::clipboard::MOST_INLINE) bytes take a server
+    /// function.
+    Paste(ClipboardContent),
 }
 
 impl ClientMessage {
@@ -101,21 +152,28 @@ impl ClientMessage {
     pub fn expires(&self) -> bool {
         match self {
             ClientMessage::PointerMove { .. }
+            | ClientMessage::PointerMotion { .. }
             | ClientMessage::Wheel { .. }
-            | ClientMessage::Text { .. } => true,
+            | ClientMessage::Text { .. }
+            | ClientMessage::Compose { .. }
+            | ClientMessage::Replace { .. } => true,
             ClientMessage::PointerButton { pressed, .. } => *pressed,
             ClientMessage::Key(key) => key.pressed,
+            ClientMessage::Touch { phase, .. } => {
+                matches!(phase, TouchPhase::Start | TouchPhase::Move)
+            }
             _ => false,
         }
     }
 
-    /// A key, a click or a text of a person, who would miss it: both sides count these. Moves, wheels and a held key's
+    /// A key, a click, a touch or a text of a person, who would miss it: both sides count these. Moves, wheels and a held key's
     /// repetitions are made up for by the next one.
     pub fn is_counted(&self) -> bool {
         match self {
             ClientMessage::Text { text } => !text.is_empty(),
             ClientMessage::PointerButton { pressed, .. } => *pressed,
             ClientMessage::Key(key) => key.pressed && !key.repeat,
+            ClientMessage::Touch { phase, .. } => *phase == TouchPhase::Start,
             _ => false,
         }
     }
@@ -147,6 +205,30 @@ pub enum ServerMessage {
         /// What was refused, and why.
         reason: String,
     },
+    /// Another text field has the focus, or none, or its caret has moved.
+    TextField(Option<TextField>),
+    /// The icon of that name, by which tabs call it.
+    Icon {
+        /// As in [`Tab::icon`](crate::session::Tab::icon).
+        id: String,
+        /// A PNG of 32 × 32 pixels.
+        png: Vec<u8>,
+    },
+    /// This viewer asked for a context menu, and the page has none of its own.
+    ContextMenu(ContextMenu),
+    /// This viewer pressed Ctrl+F, and the page did not take it.
+    Find,
+    /// The page locks the pointer, or has let it go: `Element.requestPointerLock()`.
+    PointerLock {
+        /// It wants its motion alone, without an edge.
+        locked: bool,
+    },
+    /// Where the page in front shows text fields, in pixels of the video: left, top, width, height of each, at most
+    /// [`MOST_TEXT_FIELDS`].
+    TextFields(Vec<[i32; 4]>),
+    /// The page has put this into the clipboard while this viewer acted. `None` is more than
+    /// [`MOST_INLINE`](crate::clipboard::MOST_INLINE) bytes, which a server function gives.
+    Copied(Option<ClipboardContent>),
 }
 
 /// What the server knows about the last second of this session's stream; once a second while a viewer watches.

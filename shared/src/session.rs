@@ -103,6 +103,61 @@ pub struct Tab {
     pub can_go_forward: bool,
     /// What is wrong with this page, if anything; the viewer can reload or close it.
     pub trouble: Option<Trouble>,
+    /// It was opened as a new tab and shows nothing yet: viewers show their start page instead.
+    pub is_new: bool,
+    /// Names its icon, which [`ServerMessage::Icon`](crate::message::ServerMessage::Icon) brings.
+    pub icon: Option<String>,
+    /// It plays something that can be heard.
+    pub audible: bool,
+    /// Chrome's zoom, in percent.
+    pub zoom: u16,
+    /// The page, or an element of it, asked for the full screen and has it.
+    pub fullscreen: bool,
+    /// Something was entered there that would be lost with the page.
+    pub has_unsaved_input: bool,
+}
+
+impl Tab {
+    /// A page of which nothing else is known.
+    pub fn new(id: TabId) -> Tab {
+        Tab {
+            id,
+            title: String::new(),
+            url: String::new(),
+            loading: false,
+            can_go_back: false,
+            can_go_forward: false,
+            trouble: None,
+            is_new: false,
+            icon: None,
+            audible: false,
+            zoom: 100,
+            fullscreen: false,
+            has_unsaved_input: false,
+        }
+    }
+}
+
+/// What the person pointed at when they asked for a context menu that the page did not show itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextMenu {
+    /// Where a link leads.
+    pub link: Option<String>,
+    /// Where a picture comes from.
+    pub image: Option<String>,
+    /// Text is selected.
+    pub has_selection: bool,
+    /// It is a text field.
+    pub is_editable: bool,
+}
+
+/// A page that the session has shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecentPage {
+    /// Its title, or its URL.
+    pub title: String,
+    /// Where it is.
+    pub url: String,
 }
 
 /// What is wrong with a page.
@@ -149,7 +204,9 @@ pub struct SessionState {
     pub phase: Phase,
     /// Of the newest picture: what viewers fit it to, and what their pointers' places are told in.
     pub geometry: Geometry,
-    /// Oldest first.
+    /// The page keeps its size, whatever windows viewers have.
+    pub has_fixed_size: bool,
+    /// In the order of the strip.
     pub tabs: Vec<Tab>,
     /// The tab in front.
     pub active: Option<TabId>,
@@ -161,14 +218,61 @@ pub struct SessionState {
     pub cursor: Cursor,
     /// How many watch.
     pub viewers: u32,
+    /// Pages that were shown, the latest first, each once.
+    pub recent: Vec<RecentPage>,
 }
 
 impl SessionState {
+    /// Of a session whose Chrome is being started.
+    pub fn starting(geometry: Geometry, has_fixed_size: bool) -> SessionState {
+        SessionState {
+            version: 1,
+            phase: Phase::Starting,
+            geometry,
+            has_fixed_size,
+            tabs: Vec::new(),
+            active: None,
+            dialog: None,
+            notice: None,
+            cursor: Cursor::default(),
+            viewers: 0,
+            recent: Vec::new(),
+        }
+    }
+
     /// The tab in front.
     pub fn active_tab(&self) -> Option<&Tab> {
         let active = self.active.as_ref()?;
         self.tabs.iter().find(|tab| tab.id == *active)
     }
+}
+
+/// A text field of the page that has the focus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextField {
+    /// Where text goes, in pixels of the video: left, top, width, height.
+    pub caret: Option<[i32; 4]>,
+    /// The HTML `inputmode` that fits: `text`, `numeric`, `decimal`, `tel`, `url`, `email`, `search` or `none`.
+    pub input_mode: String,
+    /// The HTML `enterkeyhint`; empty where the page names none.
+    pub enter_key_hint: String,
+    /// A password or the like.
+    pub secret: bool,
+    /// Several lines of text.
+    pub multiline: bool,
+    /// What stands around the caret; never told of a secret field.
+    pub surrounding: Option<SurroundingText>,
+}
+
+/// Text around the caret of a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SurroundingText {
+    /// At most some thousand bytes of the field's text.
+    pub text: String,
+    /// The caret, in bytes of that text.
+    pub caret: u32,
+    /// Where the selection begins that ends at the caret; the caret itself if nothing is selected.
+    pub anchor: u32,
 }
 
 /// The pointer's shape, drawn by the viewer's own browser.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::message::{ServerMessage, Stamped};
 
 /// Changes when a message's encoding does. Server and client are built together: a mismatch means a stale page.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 7;
 
 /// In bytes. The longest message of a viewer is pasted text.
 pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;
@@ -69,8 +69,8 @@ fn decode<M: DeserializeOwned + for<'a> Deserialize<'a>>(bytes: &[u8]) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::geometry::AimedPoint;
-    use crate::input::{Key, Modifiers, PointerButton};
+    use crate::geometry::{AimedPoint, LogicalSize, Scale, Viewport};
+    use crate::input::{Key, Modifiers, PointerButton, TouchPhase};
     use crate::latency::{InputId, Measurement, Stages};
     use crate::message::ClientMessage;
     use proptest::prelude::*;
@@ -115,6 +115,30 @@ mod tests {
                 .prop_map(|codes| ClientMessage::HeldKeys { codes }),
             Just(ClientMessage::ReleaseAll),
             Just(ClientMessage::SkipToLive),
+            (1u16..9000, 1u16..9000, 30u16..=480).prop_map(|(width, height, parts)| {
+                ClientMessage::Viewport(Viewport {
+                    page: LogicalSize::new(width, height).expect("a size"),
+                    scale: Scale::from_120ths(parts).expect("a scale"),
+                })
+            }),
+            (".*", any::<u32>()).prop_map(|(text, caret)| ClientMessage::Compose { text, caret }),
+            (any::<u32>(), any::<u32>(), ".*").prop_map(|(before, after, text)| {
+                ClientMessage::Replace {
+                    before,
+                    after,
+                    text,
+                }
+            }),
+            (any::<u32>(), point(), touch_phase(), any::<Option<u32>>()).prop_map(
+                |(finger, at, phase, when)| ClientMessage::Touch {
+                    finger,
+                    phase,
+                    at,
+                    when
+                }
+            ),
+            (-1e4..1e4f32, -1e4..1e4f32).prop_map(|(x, y)| ClientMessage::PointerMotion { x, y }),
+            Just(ClientMessage::LeavePointerLock),
             any::<i32>().prop_map(|micros| ClientMessage::VsyncOffset { micros }),
             any::<u32>().prop_map(|number| ClientMessage::Ping { number }),
             proptest::collection::vec(any::<u32>(), 0..4).prop_map(|totals| {
@@ -125,6 +149,15 @@ mod tests {
                 let measurements = totals.into_iter().map(measurement).collect();
                 ClientMessage::LatencyReport { measurements }
             }),
+        ]
+    }
+
+    fn touch_phase() -> impl Strategy<Value = TouchPhase> {
+        prop_oneof![
+            Just(TouchPhase::Start),
+            Just(TouchPhase::Move),
+            Just(TouchPhase::End),
+            Just(TouchPhase::Cancel),
         ]
     }
 

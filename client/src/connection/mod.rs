@@ -39,6 +39,7 @@ use std::time::Duration;
 use js_sys::Array;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use shared::geometry::Viewport;
 use shared::message::{ClientMessage, MOST_MEASUREMENTS, ServerMessage, Stamped};
 use shared::session::{SessionId, ViewerId};
 use wasm_bindgen::JsValue;
@@ -80,6 +81,8 @@ pub struct Connection {
     canvas: HtmlCanvasElement,
     /// One for all peers: the last picture stays until the next peer's first.
     stream: MediaStream,
+    /// The room for the page.
+    viewport: Cell<Option<Viewport>>,
     /// What inputs take to be seen.
     meter: Rc<Meter>,
     frames: Rc<FrameObserver>,
@@ -95,6 +98,7 @@ impl Connection {
         view: ViewState,
         video: HtmlVideoElement,
         canvas: HtmlCanvasElement,
+        viewport: Option<Viewport>,
     ) -> Result<Rc<Connection>, JsValue> {
         let stream = MediaStream::new()?;
         let meter = Meter::new(video.clone());
@@ -126,6 +130,7 @@ impl Connection {
                 video,
                 canvas,
                 stream,
+                viewport: Cell::new(viewport),
                 meter,
                 sampled: RefCell::default(),
                 listeners: RefCell::default(),
@@ -140,6 +145,15 @@ impl Connection {
     /// Says goodbye and lets go of the peer.
     pub fn close(self: &Rc<Self>) {
         self.on(Event::Left);
+    }
+
+    /// The room for the page has another size.
+    pub fn set_viewport(self: &Rc<Self>, viewport: Viewport) {
+        let before = self.viewport.replace(Some(viewport));
+        // Whoever joins later says it then.
+        if before != Some(viewport) && self.machine.borrow().member().is_some() {
+            self.send(ClientMessage::Viewport(viewport));
+        }
     }
 
     /// Sends now, in the caller's own turn: a DOM handler's message leaves before the handler returns.
@@ -309,9 +323,9 @@ impl Connection {
     // Membership.
 
     fn join(self: &Rc<Self>) {
-        let session = self.session.clone();
+        let (session, viewport) = (self.session.clone(), self.viewport.get());
         self.expect(async move {
-            match api::join(session).await {
+            match api::join(session, viewport).await {
                 Ok(joined) => Event::Joined {
                     member: Member {
                         viewer: joined.viewer,

@@ -1,5 +1,6 @@
 //! Pure: messages that wait for a server function while no data channel is open: in order, one batch under way.
 
+use shared::input::TouchPhase;
 use shared::message::ClientMessage;
 
 /// Some seconds of a person's typing and clicking; what does not fit is too old to be meant any more.
@@ -26,11 +27,37 @@ impl Outbox {
         if std::mem::take(&mut self.lost) {
             self.waiting.push(ClientMessage::ReleaseAll);
         }
+        if let ClientMessage::Viewport(_) = message {
+            // Only the newest counts.
+            let is_size = |waits: &ClientMessage| matches!(waits, ClientMessage::Viewport(_));
+            self.waiting.retain(|waits| !is_size(waits));
+        }
         match (self.waiting.last_mut(), message) {
             (
                 Some(last @ ClientMessage::PointerMove { .. }),
                 newer @ ClientMessage::PointerMove { .. },
             ) => *last = newer,
+            (
+                Some(ClientMessage::Touch {
+                    finger,
+                    phase: TouchPhase::Move,
+                    at,
+                    when,
+                }),
+                ClientMessage::Touch {
+                    finger: same,
+                    phase: TouchPhase::Move,
+                    at: newer_at,
+                    when: newer_when,
+                },
+            ) if *finger == same => (*at, *when) = (newer_at, newer_when),
+            (
+                Some(ClientMessage::PointerMotion { x, y }),
+                ClientMessage::PointerMotion {
+                    x: more_x,
+                    y: more_y,
+                },
+            ) => (*x, *y) = (*x + more_x, *y + more_y),
             (
                 Some(ClientMessage::Wheel {
                     at,
@@ -105,6 +132,29 @@ mod tests {
         outbox.push(text("a"));
         outbox.push(moved(5));
         assert_eq!(outbox.take(), Some(vec![moved(4), text("a"), moved(5)]));
+    }
+
+    #[test]
+    fn the_newest_of_a_finger_s_consecutive_moves_is_sent() {
+        let touch = |finger, phase, x| ClientMessage::Touch {
+            finger,
+            phase,
+            at: PointInVideo::new(x, 0.0).into(),
+            when: None,
+        };
+        let mut outbox = Outbox::default();
+        outbox.push(touch(1, TouchPhase::Start, 0.0));
+        outbox.push(touch(1, TouchPhase::Move, 1.0));
+        outbox.push(touch(1, TouchPhase::Move, 2.0));
+        outbox.push(touch(2, TouchPhase::Move, 3.0));
+        outbox.push(touch(1, TouchPhase::End, 2.0));
+        let sent = vec![
+            touch(1, TouchPhase::Start, 0.0),
+            touch(1, TouchPhase::Move, 2.0),
+            touch(2, TouchPhase::Move, 3.0),
+            touch(1, TouchPhase::End, 2.0),
+        ];
+        assert_eq!(outbox.take(), Some(sent));
     }
 
     #[test]

@@ -226,6 +226,10 @@ impl Socket {
         if (self.canvas.width(), self.canvas.height()) != (width, height) {
             self.canvas.set_width(width);
             self.canvas.set_height(height);
+            // As a `<video>` says it. An event that nobody could make says nothing.
+            if let Ok(resized) = Event::new("resize") {
+                let _ = self.canvas.dispatch_event(&resized);
+            }
         }
         let decoded = now();
         // Throws for a frame that is closed, and this one is not.

@@ -1,13 +1,19 @@
 //! What a viewer sees of its session: written by the connection, read by the components.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use leptos::prelude::*;
+use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::message::{ServerMessage, ServerStatistics};
-use shared::session::{Cursor, SessionId, SessionState, Tab, ViewerId};
+use shared::fit::Fit;
+use shared::geometry::{Geometry, VideoSize};
+use shared::message::{ClientMessage, ServerMessage, ServerStatistics};
+use shared::session::{ContextMenu, Cursor, SessionId, SessionState, Tab, TextField, ViewerId};
 
 use super::machine::View;
+use crate::dom::{self, window};
+use crate::input::keys::Command;
 use crate::stats::history::History;
 use crate::stats::incidents::Incidents;
 use crate::stats::latency::Latency;
@@ -27,6 +33,14 @@ pub enum Link {
     Over { reason: String },
 }
 
+/// What a page has put into the clipboard.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Copied {
+    Inline(ClipboardContent),
+    /// It is long: a server function gives it.
+    Elsewhere,
+}
+
 /// Signals only, hence `Copy`: components take it from context.
 #[derive(Clone, Copy)]
 pub struct ViewState {
@@ -34,10 +48,40 @@ pub struct ViewState {
     /// In whose name this page acts; none before it has joined.
     pub viewer: StoredValue<Option<ViewerId>>,
     pub state: RwSignal<Option<SessionState>>,
+    /// Of the picture that is on the screen; the state's may be on its way.
+    pub seen: RwSignal<Option<Geometry>>,
     pub link: RwSignal<Link>,
     /// Why the link is not there yet, in a sentence.
     pub obstacle: RwSignal<Option<String>>,
     pub cursor: RwSignal<Cursor>,
+    /// Where text goes on the page; none while no field has the focus.
+    pub text_field: RwSignal<Option<TextField>>,
+    /// Where the page shows text fields, in pixels of the video: left, top, width, height. Only a viewer who has to know
+    /// is told.
+    pub text_fields: StoredValue<Vec<[i32; 4]>>,
+    /// What the page has copied last.
+    pub copied: RwSignal<Option<Copied>>,
+    /// Of tabs, by name, as `data:` URLs.
+    pub icons: RwSignal<BTreeMap<String, String>>,
+    /// What the person wants a menu of.
+    pub context_menu: RwSignal<Option<ContextMenu>>,
+    /// Where the pointer was last, in CSS pixels of the window.
+    pub pointer: StoredValue<(f64, f64)>,
+    pub find_shown: RwSignal<bool>,
+    /// Grows each time that the find bar is asked for.
+    pub find_asked: RwSignal<u32>,
+    /// Sends what no event of the picture brings; there while the picture is.
+    pub sender: StoredValue<Option<Callback<Vec<ClientMessage>>>>,
+    /// The page holds the pointer: it wants to know its motion alone.
+    pub pointer_locked: RwSignal<bool>,
+    /// The person wants the on-screen keyboard although no text field has the focus.
+    pub keyboard: RwSignal<bool>,
+    /// A finger on the picture moves the pointer, as on a laptop; else it touches the page.
+    pub trackpad: RwSignal<bool>,
+    /// Where a trackpad's pointer is, in CSS pixels of the picture's element.
+    pub trackpad_pointer: RwSignal<Option<(f64, f64)>>,
+    /// What the person chose that ⌘ does; shown on Macs alone.
+    pub command: RwSignal<Command>,
     /// A refusal worth showing until it is dismissed.
     pub refusal: RwSignal<Option<String>>,
     pub history: RwSignal<History>,
@@ -53,9 +97,24 @@ impl ViewState {
             session: StoredValue::new(session),
             viewer: StoredValue::new(None),
             state: RwSignal::new(None),
+            seen: RwSignal::new(None),
             link: RwSignal::new(Link::default()),
             obstacle: RwSignal::new(None),
             cursor: RwSignal::new(Cursor::default()),
+            text_field: RwSignal::new(None),
+            text_fields: StoredValue::new(Vec::new()),
+            copied: RwSignal::new(None),
+            icons: RwSignal::new(BTreeMap::new()),
+            context_menu: RwSignal::new(None),
+            pointer: StoredValue::new((0.0, 0.0)),
+            find_shown: RwSignal::new(false),
+            find_asked: RwSignal::new(0),
+            sender: StoredValue::new(None),
+            pointer_locked: RwSignal::new(false),
+            keyboard: RwSignal::new(false),
+            trackpad: RwSignal::new(false),
+            trackpad_pointer: RwSignal::new(None),
+            command: RwSignal::new(Command::default()),
             refusal: RwSignal::new(None),
             history: RwSignal::new(History::default()),
             latency: RwSignal::new(Latency::default()),
@@ -100,7 +159,19 @@ impl ViewState {
 
     pub(super) fn show_state(&self, state: SessionState) {
         self.take_cursor(state.cursor.clone());
+        self.forget_icons(&state);
         self.state.set(Some(state));
+    }
+
+    /// Those that no tab has any more.
+    fn forget_icons(&self, state: &SessionState) {
+        let is_used = |id: &String| state.tabs.iter().any(|tab| tab.icon.as_ref() == Some(id));
+        let unused = self
+            .icons
+            .with_untracked(|icons| !icons.keys().all(is_used));
+        if unused {
+            self.icons.update(|icons| icons.retain(|id, _| is_used(id)));
+        }
     }
 
     /// What needs nobody but the components.
@@ -108,11 +179,38 @@ impl ViewState {
         match message {
             ServerMessage::Cursor(cursor) => self.take_cursor(cursor),
             ServerMessage::Statistics(second) => self.server.set_value(Some(second)),
+            ServerMessage::TextField(field) => self.text_field.set(field),
+            ServerMessage::Copied(content) => {
+                let copied = content.map_or(Copied::Elsewhere, Copied::Inline);
+                self.copied.set(Some(copied));
+            }
+            ServerMessage::TextFields(fields) => self.text_fields.set_value(fields),
+            ServerMessage::PointerLock { locked } => self.pointer_locked.set(locked),
             ServerMessage::Refused { reason } => self.refusal.set(Some(reason)),
+            ServerMessage::Icon { id, png } => {
+                let url = format!("data:image/png;base64,{}", dom::base64(&png));
+                self.icons.update(|icons| _ = icons.insert(id, url));
+            }
+            ServerMessage::ContextMenu(menu) => self.context_menu.set(Some(menu)),
+            ServerMessage::Find => self.show_find(),
             // The connection's own.
             ServerMessage::State(_)
             | ServerMessage::Pong { .. }
             | ServerMessage::InputPresented(_) => {}
+        }
+    }
+
+    /// The find bar, with the focus.
+    pub fn show_find(&self) {
+        self.find_shown.set(true);
+        self.find_asked
+            .update(|asked| *asked = asked.wrapping_add(1));
+    }
+
+    /// As if the person had done it on the picture.
+    pub fn send(&self, messages: Vec<ClientMessage>) {
+        if let Some(sender) = self.sender.get_value() {
+            sender.run(messages);
         }
     }
 
@@ -121,6 +219,19 @@ impl ViewState {
         let same = self.cursor.try_with_untracked(|shown| *shown == cursor);
         if same == Some(false) {
             self.cursor.set(cursor);
+        }
+    }
+
+    /// How a picture of that size sits in an element of so many CSS pixels on this screen.
+    pub fn fit(&self, size: VideoSize, (width, height): (f64, f64)) -> Option<Fit> {
+        let ratio = window().device_pixel_ratio();
+        let is_fixed = self.state.with_untracked(|state| {
+            let fixed = state.as_ref().map(|state| state.has_fixed_size);
+            fixed.unwrap_or_default()
+        });
+        match is_fixed {
+            true => Fit::within(width, height, size, ratio),
+            false => Fit::following(width, height, size, ratio),
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use shared::input::{Key, Modifiers};
 
+use crate::viewer::tab_strip;
+
 /// `KeyboardEvent`, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Press {
@@ -20,14 +22,27 @@ pub enum Verdict {
     Send(Vec<Key>),
     /// Leave it to the browser: text will come of it.
     Compose,
+    /// Leave it to the browser, which says what is pasted; then send these.
+    Paste(Vec<Key>),
     /// The way out of the picture for those who have no pointer.
     Leave,
+}
+
+/// What ⌘ does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Command {
+    /// What Ctrl does in the remote Chrome, which runs on Linux.
+    Ctrl,
+    /// It is the page's Meta key.
+    #[default]
+    Meta,
 }
 
 /// The keys that the remote page believes to be down.
 #[derive(Debug, Default)]
 pub struct HeldKeys {
     codes: BTreeSet<String>,
+    command: Command,
 }
 
 impl HeldKeys {
@@ -35,23 +50,58 @@ impl HeldKeys {
         if press.code == "F6" && press.modifiers.ctrl {
             return Verdict::Leave;
         }
+        if tab_strip::anywhere(&press.key, press.modifiers).is_some() {
+            // The page around the picture hears it too.
+            return Verdict::Send(Vec::new());
+        }
         if is_composed(&press) {
             return Verdict::Compose;
         }
         if is_lock(&press.key) {
-            // Its state travels with every key; the key itself would lock the remote side once more.
-            return Verdict::Send(Vec::new());
+            // macOS tells of Caps Lock's going on by a `keydown` alone.
+            return Verdict::Send(tapped(pressed(press)));
         }
-        if press.key == "Meta" {
+        if self.pastes(&press) {
+            return Verdict::Paste(match press.modifiers.meta {
+                true => command(pressed(press)),
+                // The browser may tell what is pasted when the key is up again.
+                false => tapped(pressed(press)),
+            });
+        }
+        if self.command == Command::Ctrl && press.key == "Meta" {
             // It counts for the keys that follow.
             return Verdict::Send(Vec::new());
         }
-        if press.modifiers.meta {
-            return Verdict::Send(command(pressed(press)));
+        if press.modifiers.meta && press.key != "Meta" {
+            return Verdict::Send(match self.command {
+                Command::Ctrl => command(pressed(press)),
+                // macOS keeps the `keyup` of what is released while ⌘ is held.
+                Command::Meta => tapped(pressed(press)),
+            });
         }
         let key = pressed(press);
         self.codes.insert(key.code.clone());
         Verdict::Send(vec![key])
+    }
+
+    /// Where the person's own browser pastes, too.
+    fn pastes(&self, press: &Press) -> bool {
+        let Modifiers {
+            ctrl,
+            shift,
+            alt,
+            meta,
+            ..
+        } = press.modifiers;
+        let is_v =
+            press.key.eq_ignore_ascii_case("v") || (!press.key.is_ascii() && press.code == "KeyV");
+        let is_command = match self.command {
+            Command::Ctrl => meta && !ctrl,
+            Command::Meta => false,
+        };
+        let by_letter = is_v && !alt && ((ctrl && !meta) || is_command);
+        let by_insert = press.key == "Insert" && shift && !ctrl && !alt && !meta;
+        by_letter || by_insert
     }
 
     pub fn up(&mut self, press: Press) -> Verdict {
@@ -76,6 +126,11 @@ impl HeldKeys {
             return Verdict::Send(Vec::new());
         }
         Verdict::Send(vec![key])
+    }
+
+    /// From now on ⌘ does this.
+    pub fn set_command(&mut self, command: Command) {
+        self.command = command;
     }
 
     /// Everything was released.
@@ -114,6 +169,11 @@ fn command(key: Key) -> Vec<Key> {
         },
         ..key
     };
+    tapped(down)
+}
+
+/// Down and up at once.
+fn tapped(down: Key) -> Vec<Key> {
     let up = Key {
         pressed: false,
         ..down.clone()
@@ -139,8 +199,11 @@ fn pressed(press: Press) -> Key {
 
 fn is_composed(press: &Press) -> bool {
     let placeless_text = press.code.is_empty() && press.key.chars().count() == 1;
+    // Two dead keys that do not combine: Windows gives both characters at once.
+    let several = press.key.chars().count() > 1 && !press.key.is_ascii();
     press.composing
         || placeless_text
+        || several
         || matches!(press.key.as_str(), "Dead" | "Process" | "Unidentified")
 }
 
@@ -197,6 +260,7 @@ mod tests {
             ..press("KeyE", "é")
         };
         assert_eq!(held.down(composing), Verdict::Compose);
+        assert_eq!(held.down(press("Equal", "´´")), Verdict::Compose);
         assert_eq!(sent(held.up(press("Quote", "Dead"))), []);
         assert!(held.is_empty());
     }
@@ -204,8 +268,19 @@ mod tests {
     #[test]
     fn a_lock_is_never_held() {
         let mut held = HeldKeys::default();
-        assert_eq!(sent(held.down(press("CapsLock", "CapsLock"))), []);
+        let caps_lock = "CapsLock".to_owned();
+        assert_eq!(
+            sent(held.down(press("CapsLock", "CapsLock"))),
+            [(caps_lock.clone(), true), (caps_lock, false)]
+        );
+        assert_eq!(sent(held.up(press("CapsLock", "CapsLock"))), []);
         assert!(held.is_empty());
+    }
+
+    fn with_ctrl() -> HeldKeys {
+        let mut held = HeldKeys::default();
+        held.set_command(Command::Ctrl);
+        held
     }
 
     fn with_command(code: &str, key: &str) -> Press {
@@ -215,8 +290,43 @@ mod tests {
     }
 
     #[test]
-    fn a_shortcut_with_command_is_one_with_ctrl_and_is_never_held() {
+    fn what_pastes_waits_for_what_is_pasted_and_is_never_held() {
+        let pastes = |held: &mut HeldKeys, press: Press| {
+            let is_paste = matches!(held.down(press), Verdict::Paste(keys) if keys.len() == 2);
+            is_paste && held.is_empty()
+        };
+        let with = |code: &str, key: &str, modifiers: Modifiers| Press {
+            modifiers,
+            ..press(code, key)
+        };
+        let ctrl = Modifiers {
+            ctrl: true,
+            ..Modifiers::NONE
+        };
+        let shift = Modifiers {
+            shift: true,
+            ..Modifiers::NONE
+        };
+        let mut held = with_ctrl();
+        assert!(pastes(&mut held, with("KeyV", "v", ctrl)));
+        assert!(pastes(&mut held, with("KeyV", "м", ctrl)), "Cyrillic");
+        assert!(pastes(&mut held, with("Period", "v", ctrl)), "Dvorak");
+        assert!(pastes(&mut held, with("Insert", "Insert", shift)));
+        assert!(pastes(&mut held, with_command("KeyV", "v")));
         let mut held = HeldKeys::default();
+        assert!(!pastes(&mut held, with_command("KeyV", "v")), "it is Meta");
+        for press in [
+            press("KeyV", "v"),
+            with("KeyV", "k", ctrl),
+            with("KeyV", "v", Modifiers { alt: true, ..ctrl }),
+        ] {
+            assert!(!pastes(&mut HeldKeys::default(), press));
+        }
+    }
+
+    #[test]
+    fn a_shortcut_with_command_is_one_with_ctrl_and_is_never_held() {
+        let mut held = with_ctrl();
         assert_eq!(sent(held.down(with_command("MetaLeft", "Meta"))), []);
         let Verdict::Send(keys) = held.down(with_command("KeyC", "c")) else {
             panic!("it is sent");
@@ -232,8 +342,22 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_down_before_command_is_released_with_it() {
+    fn command_can_be_the_meta_key_of_the_page() {
         let mut held = HeldKeys::default();
+        let meta = "MetaLeft".to_owned();
+        let down = sent(held.down(with_command("MetaLeft", "Meta")));
+        assert_eq!(down, [(meta.clone(), true)]);
+        let Verdict::Send(keys) = held.down(with_command("KeyC", "c")) else {
+            panic!("it is sent");
+        };
+        assert!(keys.iter().all(|key| key.modifiers.meta), "{keys:?}");
+        assert_eq!(sent(held.up(press("MetaLeft", "Meta"))), [(meta, false)]);
+        assert!(held.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_was_down_before_command_is_released_with_it() {
+        let mut held = with_ctrl();
         held.down(press("KeyA", "a"));
         held.down(with_command("MetaLeft", "Meta"));
         assert_eq!(
@@ -245,7 +369,7 @@ mod tests {
 
     #[test]
     fn command_with_an_arrow_goes_to_where_a_line_or_a_text_ends() {
-        let mut held = HeldKeys::default();
+        let mut held = with_ctrl();
         for (arrow, code, ctrl) in [("ArrowLeft", "Home", false), ("ArrowDown", "End", true)] {
             let Verdict::Send(keys) = held.down(with_command(arrow, arrow)) else {
                 panic!("it is sent");
@@ -262,6 +386,15 @@ mod tests {
             sent(held.down(press("", "Enter"))),
             [("Enter".to_owned(), true)]
         );
+    }
+
+    #[test]
+    fn keys_for_the_strip_are_not_sent() {
+        let mut held = HeldKeys::default();
+        let mut next = press("Tab", "Tab");
+        next.modifiers.ctrl = true;
+        assert_eq!(sent(held.down(next.clone())), []);
+        assert_eq!(sent(held.up(next)), []);
     }
 
     #[test]

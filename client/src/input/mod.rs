@@ -5,18 +5,29 @@
 // Pointer and wheel on the picture.
 mod buttons;
 mod pointer;
+mod pointer_lock;
+mod touch;
+mod trackpad;
 mod wheel;
 mod wheel_delta;
-// Keys and text of the hidden text field.
+// Keys, text and clipboard of the hidden text field.
+pub mod chords;
+pub mod clipboard;
+mod clipboard_sync;
 mod keyboard;
-mod keys;
+mod keyboard_avoidance;
+pub mod keys;
+mod text_field;
+mod text_mirror;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use leptos::prelude::WithUntracked;
-use shared::geometry::{AimedPoint, Fit, PointInElement};
+use leptos::prelude::{Effect, Get, GetUntracked};
+use send_wrapper::SendWrapper;
+use shared::fit::{Fit, PointInElement};
+use shared::geometry::{AimedPoint, Geometry};
 use shared::message::ClientMessage;
 use web_sys::{Event, HtmlElement, HtmlTextAreaElement, HtmlVideoElement, MouseEvent};
 
@@ -25,6 +36,7 @@ use crate::connection::view_state::ViewState;
 use crate::dom::{Interval, Listener, every, listen, window};
 use crate::stats::input_trace::InputKind;
 use keyboard::Keyboard;
+pub use keyboard::modifiers;
 
 /// The server lifts a key that no heartbeat mentions any more.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -41,6 +53,8 @@ struct InputTarget {
     /// `PointerEvent.buttons` that the server knows.
     buttons: Cell<u16>,
     sequence: Cell<u32>,
+    /// The hidden field loses the focus for no longer than it takes to get it again.
+    refocusing: Cell<bool>,
 }
 
 /// Everything that listens; dropped with the picture.
@@ -64,12 +78,26 @@ pub fn attach(
         address,
         buttons: Cell::new(0),
         sequence: Cell::new(0),
+        refocusing: Cell::new(false),
     });
     let keyboard = Rc::new(Keyboard::default());
-    let mut listeners = pointer::listeners(&target);
+    let typing = text_field::Typing::new(&target);
+    let hand = touch::Hand::new(&target);
+    let mut listeners = pointer::listeners(&target, &hand);
     listeners.push(wheel::listener(&target));
-    listeners.extend(keyboard::listeners(&target, &keyboard));
-    listeners.extend(releases(&target, &keyboard));
+    let clipboards = clipboard::Clipboards::new(&target);
+    listeners.extend(keyboard::listeners(
+        &target,
+        &keyboard,
+        &typing,
+        &clipboards,
+    ));
+    listeners.extend(clipboard::listeners(&clipboards));
+    listeners.extend(pointer_lock::follow(&target));
+    listeners.extend(releases(&target, &keyboard, &hand));
+    listeners.extend(text_field::follow(&typing));
+    let (command, typing) = (target.view.command, SendWrapper::new(keyboard.clone()));
+    Effect::new(move |_| typing.set_command(command.get()));
     let heartbeat = every(HEARTBEAT, move || keyboard.beat(&target));
     Input {
         _listeners: listeners,
@@ -78,11 +106,19 @@ pub fn attach(
 }
 
 /// When the person looks elsewhere, the `keyup` will be seen elsewhere.
-fn releases(target: &Rc<InputTarget>, keyboard: &Rc<Keyboard>) -> Vec<Listener> {
+fn releases(
+    target: &Rc<InputTarget>,
+    keyboard: &Rc<Keyboard>,
+    hand: &Rc<touch::Hand>,
+) -> Vec<Listener> {
     let release = || {
-        let (target, keyboard) = (target.clone(), keyboard.clone());
+        let (target, keyboard, hand) = (target.clone(), keyboard.clone(), hand.clone());
         move |_: Event| {
+            if target.refocusing.get() {
+                return;
+            }
             keyboard.forget();
+            hand.forget();
             target.buttons.set(0);
             target.send(ClientMessage::ReleaseAll);
         }
@@ -112,17 +148,28 @@ impl InputTarget {
 
     /// `None` before anything is known of the picture, or while it has no area.
     fn point(&self, event: &MouseEvent) -> Option<AimedPoint> {
-        let geometry = self
-            .view
-            .state
-            .with_untracked(|state| state.as_ref().map(|state| state.geometry))?;
+        let (geometry, fit) = self.fit()?;
         let place = self.picture.get_bounding_client_rect();
-        let fit = Fit::within(place.width(), place.height(), geometry.video)?;
         let point_in_video = fit.video_from_element(PointInElement {
             x: f64::from(event.client_x()) - place.left(),
             y: f64::from(event.client_y()) - place.top(),
         });
         Some(AimedPoint::new(point_in_video, Some(geometry.epoch)))
+    }
+
+    /// How the picture that is seen sits in its element; `None` before anything is known of it.
+    fn fit(&self) -> Option<(Geometry, Fit)> {
+        let geometry = self.view.seen.get_untracked()?;
+        let place = self.picture.get_bounding_client_rect();
+        let fit = self
+            .view
+            .fit(geometry.video, (place.width(), place.height()))?;
+        Some((geometry, fit))
+    }
+
+    /// Pixels of the video per CSS pixel of the picture's element; `None` before anything is known of the picture.
+    fn video_pixels(&self) -> Option<f64> {
+        self.fit().map(|(_, fit)| 1.0 / fit.scale())
     }
 
     fn next_sequence(&self) -> u32 {

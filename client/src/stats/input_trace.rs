@@ -14,6 +14,8 @@ pub enum InputKind {
     Key,
     Wheel,
     Text,
+    /// A finger comes down or is lifted; its moves are moves.
+    Touch,
 }
 
 /// A frame as `requestVideoFrameCallback` tells of it; times in milliseconds of `performance.now()`.
@@ -58,7 +60,7 @@ fn least_gap_millis(kind: InputKind) -> f64 {
     match kind {
         InputKind::Move => 250.0,
         InputKind::Wheel => 100.0,
-        InputKind::Button | InputKind::Key | InputKind::Text => 0.0,
+        InputKind::Button | InputKind::Key | InputKind::Text | InputKind::Touch => 0.0,
     }
 }
 
@@ -87,7 +89,7 @@ impl InputTraces {
         let last = match kind {
             InputKind::Move => &mut self.last_move,
             InputKind::Wheel => &mut self.last_wheel,
-            InputKind::Button | InputKind::Key | InputKind::Text => &mut None,
+            InputKind::Button | InputKind::Key | InputKind::Text | InputKind::Touch => &mut None,
         };
         let gap = least_gap_millis(kind);
         if last.is_some_and(|last| happened - last < gap) || self.open.len() >= MOST_OPEN {

@@ -66,15 +66,8 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
         ..
     } = dialog;
     view! {
-        <div class="veil">
-            <form
-                class="dialog"
-                role="alertdialog"
-                aria-labelledby="dialog-heading"
-                aria-describedby="dialog-message"
-                on:submit=submit
-                on:keydown=escape
-            >
+        <div class="veil" role="alertdialog" aria-labelledby="dialog-heading" aria-describedby="dialog-message">
+            <form class="dialog" on:submit=submit on:keydown=escape>
                 <h2 id="dialog-heading">{heading(kind)}</h2>
                 <p id="dialog-message">{message}</p>
                 {(kind == DialogKind::Prompt)

@@ -1,25 +1,41 @@
-//! `/s/{id}`: a session's toolbar, tabs and picture.
+//! `/s/{id}`: a session's tabs, toolbar and picture.
 
 // The narrow strip above the picture.
 mod address;
 mod address_bar;
+mod command_key;
 mod icon;
+mod main_menu;
+pub(crate) mod tab_strip;
 mod tabs;
 mod toolbar;
+mod touch_tools;
 // The picture, and the person's hands on it.
 mod cursor;
 mod picture;
+mod seen_geometry;
 // What lies over it when there is something to say.
+mod context_menu;
+mod copy_and_save;
 mod dialog;
+mod find_bar;
 mod latency;
+mod menu;
+mod menu_focus;
 mod notice;
 mod panel;
 mod panel_position;
 mod phase;
 mod plot;
+mod start_page;
 mod statistics;
 mod status;
+// The person's own window around it.
+mod before_unload;
+mod fullscreen;
+mod fullscreen_state;
 
+use leptos::ev::KeyboardEvent;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -28,12 +44,17 @@ use shared::session::SessionId;
 
 use crate::app::NoSuchPage;
 use crate::connection::view_state::ViewState;
+use before_unload::AskBeforeLeaving;
+use context_menu::ContextMenu;
 use dialog::DialogBox;
+use find_bar::FindBar;
+use fullscreen::Fullscreen;
 use notice::Notices;
 use picture::Picture;
+use start_page::StartPage;
 use statistics::Statistics;
 use status::StatusLine;
-use tabs::Tabs;
+use tabs::{Strip, Tabs};
 use toolbar::Toolbar;
 
 /// Elements that others give the focus to.
@@ -76,18 +97,26 @@ fn Session(session: SessionId) -> impl IntoView {
     let view = ViewState::new(session);
     provide_context(view);
     provide_context(Places::default());
-    let title = view.of_active_tab(|tab| tab.title.clone());
+    let strip = Strip::new(view);
+    let title = view.of_active_tab(tabs::name);
     let title = move || match title.get().flatten_empty() {
         Some(title) => format!("{title} – Farpane"),
         None => "Farpane".to_owned(),
     };
     let statistics_shown = RwSignal::new(false);
+    let fullscreen = Fullscreen::new(view);
+    let ask = AskBeforeLeaving::new(view);
     // The type of each part is erased where it is made: the whole page's would be too deep for the compiler.
+    // What lies over the picture comes before it: the picture keeps the Tab key, and lets nobody past by keys alone.
     let stage = view! {
         <main class="stage">
-            <Picture />
+            <StartPage />
             <Notices />
+            <FindBar />
             <DialogBox />
+            <StatusLine />
+            <Picture />
+            <ContextMenu />
         </main>
     }
     .into_any();
@@ -96,12 +125,24 @@ fn Session(session: SessionId) -> impl IntoView {
             .get()
             .then(|| view! { <Statistics shown=statistics_shown /> })
     };
+    let keys = move |event: KeyboardEvent| {
+        strip.on_key(&event);
+        // In the picture the key is the remote page's.
+        let is_find =
+            matches!(event.key().as_str(), "f" | "F") && (event.ctrl_key() || event.meta_key());
+        if is_find && !event.default_prevented() {
+            event.prevent_default();
+            view.show_find();
+        }
+    };
     let viewer = view! {
-        <div class="viewer">
-            <Toolbar statistics_shown />
-            <Tabs />
-            <div class="beside">{stage} {statistics}</div>
-            <StatusLine />
+        <div class="viewer" on:keydown=keys>
+            <header class="bars">
+                <h1 class="unseen">{title}</h1>
+                <Tabs strip />
+                <Toolbar statistics_shown fullscreen ask />
+            </header>
+            <div class="beside">{statistics} {stage}</div>
         </div>
     }
     .into_any();

@@ -5,6 +5,7 @@ use shared::session::Trouble;
 
 use crate::api;
 use crate::connection::view_state::ViewState;
+use crate::viewer::Places;
 use crate::viewer::icon::{self, Icon};
 
 #[component]
@@ -88,10 +89,16 @@ fn TroubleBanner(trouble: Trouble) -> impl IntoView {
 
 #[component]
 fn Toast(sentence: String, dismiss: impl Fn() + 'static) -> impl IntoView {
+    let places = Places::current();
+    let dismiss = move |_| {
+        dismiss();
+        // The button that had the focus is gone.
+        places.focus_picture();
+    };
     view! {
         <div class="notice">
             <p>{sentence}</p>
-            <button class="tool" aria-label="Dismiss" title="Dismiss" on:click=move |_| dismiss()>
+            <button class="tool" aria-label="Dismiss" title="Dismiss" on:click=dismiss>
                 <Icon path=icon::STOP />
             </button>
         </div>

@@ -5,6 +5,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::panel_position::{Extent, Position, key_step};
+use crate::viewer::Places;
 use crate::viewer::icon::{self, Icon};
 
 /// Where the panel is.
@@ -20,6 +21,7 @@ enum Place {
 
 #[component]
 pub fn Panel(name: &'static str, shown: RwSignal<bool>, children: Children) -> impl IntoView {
+    let places = Places::current();
     let place = RwSignal::new(Place::Corner);
     let panel = NodeRef::<html::Aside>::new();
     let header = NodeRef::<html::Header>::new();
@@ -86,6 +88,11 @@ pub fn Panel(name: &'static str, shown: RwSignal<bool>, children: Children) -> i
             }
         });
     };
+    let close = move |_| {
+        shown.set(false);
+        // Its own button, which had the focus, is gone.
+        places.focus_picture();
+    };
     let dock_name = move || {
         if is_docked() {
             "Undock"
@@ -111,6 +118,8 @@ pub fn Panel(name: &'static str, shown: RwSignal<bool>, children: Children) -> i
             <header
                 node_ref=header
                 tabindex="0"
+                role="group"
+                aria-label="Move the panel"
                 title="Drag, or press an arrow key, to move"
                 on:pointerdown=press
                 on:pointermove=drag
@@ -133,7 +142,7 @@ pub fn Panel(name: &'static str, shown: RwSignal<bool>, children: Children) -> i
                     aria-label="Close the panel"
                     title="Close"
                     on:pointerdown=|event| event.stop_propagation()
-                    on:click=move |_| shown.set(false)
+                    on:click=close
                 >
                     <Icon path=icon::STOP />
                 </button>

@@ -1,17 +1,52 @@
 //! The remote page: its picture, its cursor, and the field that hears the keyboard. Mounting it connects.
 
+use std::time::Duration;
+
 use leptos::html;
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
-use shared::geometry::Fit;
+use shared::geometry::{LogicalSize, Scale, Viewport};
 use shared::session::{Phase, SessionState};
 use web_sys::{Event, PageTransitionEvent};
 
 use crate::connection::Connection;
 use crate::connection::view_state::{Link, ViewState};
-use crate::dom::{listen, watch_size, window};
+use crate::dom::{listen, now, watch_size, window};
 use crate::input;
+use crate::viewer::seen_geometry::SeenGeometry;
 use crate::viewer::{Places, cursor};
+
+/// The picture's element, and the screen that it is on.
+#[derive(Clone, Copy, Debug, Default)]
+struct Room {
+    /// In CSS pixels.
+    width: f64,
+    height: f64,
+    /// `devicePixelRatio`
+    ratio: f64,
+}
+
+impl Room {
+    fn of(video: &web_sys::HtmlVideoElement) -> Room {
+        let place = video.get_bounding_client_rect();
+        Room {
+            width: place.width(),
+            height: place.height(),
+            ratio: window().device_pixel_ratio(),
+        }
+    }
+
+    /// `None` while there is no room.
+    fn viewport(&self) -> Option<Viewport> {
+        let side = |side: f64| (side.floor() as u16).min(LogicalSize::MAX);
+        let parts = (self.ratio * f64::from(Scale::ONE.as_120ths())).round() as u16;
+        let (least, most) = (Scale::MIN.as_120ths(), Scale::MAX.as_120ths());
+        Some(Viewport {
+            page: LogicalSize::new(side(self.width), side(self.height)).ok()?,
+            scale: Scale::from_120ths(parts.clamp(least, most)).ok()?,
+        })
+    }
+}
 
 #[component]
 pub fn Picture() -> impl IntoView {
@@ -20,7 +55,34 @@ pub fn Picture() -> impl IntoView {
     let video = NodeRef::<html::Video>::new();
     let canvas = NodeRef::<html::Canvas>::new();
     // Of the video's element; no room before it is known.
-    let room = RwSignal::new((0.0, 0.0));
+    let room = RwSignal::new(Room::default());
+    let seen = StoredValue::new(SeenGeometry::default());
+    let show_seen = move || {
+        let geometry = seen.with_value(SeenGeometry::seen);
+        if view.seen.get_untracked() != geometry {
+            view.seen.set(geometry);
+        }
+    };
+    // The deadline is the same for all that is told; whatever is told last has the last one.
+    Effect::new(move |_| {
+        let Some(geometry) = view.state.with(|state| Some(state.as_ref()?.geometry)) else {
+            return;
+        };
+        seen.update_value(|seen| seen.tell(geometry, now()));
+        show_seen();
+        if let Some(deadline) = seen.with_value(SeenGeometry::deadline) {
+            let wait = Duration::from_millis((deadline - now()).max(0.0).ceil() as u64);
+            set_timeout(
+                move || {
+                    // The picture may have gone meanwhile.
+                    if seen.try_update_value(|seen| seen.expire(now())).is_some() {
+                        show_seen();
+                    }
+                },
+                wait,
+            );
+        }
+    });
 
     Effect::new(move |_| {
         let (Some(video), Some(canvas), Some(field)) =
@@ -32,7 +94,10 @@ pub fn Picture() -> impl IntoView {
         video.set_muted(true);
         // iOS's own, unknown to the view macro. Fails for no valid name.
         let _ = field.set_attribute("autocorrect", "off");
-        let connection = match Connection::open(view, video.clone(), canvas) {
+        room.set(Room::of(&video));
+        let viewport = room.with_untracked(Room::viewport);
+        let opened = Connection::open(view, video.clone(), canvas.clone(), viewport);
+        let connection = match opened {
             Ok(connection) => connection,
             Err(thrown) => {
                 let reason = format!(
@@ -42,12 +107,46 @@ pub fn Picture() -> impl IntoView {
                 return view.link.set(Link::Over { reason });
             }
         };
+        let measure = {
+            let (video, connection) = (video.clone(), connection.clone());
+            move || {
+                let now = Room::of(&video);
+                room.set(now);
+                if let Some(viewport) = now.viewport() {
+                    connection.set_viewport(viewport);
+                }
+            }
+        };
         // Without it the picture fills its element.
-        let size = watch_size(&video, move |width, height| room.set((width, height))).ok();
+        let size = watch_size(&video, measure.clone()).ok();
+        let frames = {
+            let (video, canvas) = (video.clone(), canvas.clone());
+            let of_canvas = (canvas.clone(), move || (canvas.width(), canvas.height()));
+            let of_video = (video.clone(), move || {
+                (video.video_width(), video.video_height())
+            });
+            let show = move |(width, height)| {
+                seen.update_value(|seen| seen.show(width, height));
+                show_seen();
+            };
+            [
+                listen(&of_canvas.0, "resize", move |_: Event| show(of_canvas.1())),
+                listen(&of_video.0, "resize", move |_: Event| show(of_video.1())),
+            ]
+        };
         let address = places.address.get_untracked().map(Into::into);
         let hands = input::attach(connection.clone(), view, video, field, address);
         let leaving = connection.clone();
+        let sender = SendWrapper::new(connection.clone());
+        view.sender
+            .set_value(Some(Callback::new(move |messages: Vec<_>| {
+                messages
+                    .into_iter()
+                    .for_each(|message| sender.send(message));
+            })));
         let page = [
+            // A window that moves to another screen has the same size and other pixels.
+            listen(&window(), "resize", move |_: Event| measure()),
             listen(&window(), "pagehide", move |_: Event| leaving.close()),
             // Brought back from the browser's memory, where no connection survives.
             listen(&window(), "pageshow", |event: PageTransitionEvent| {
@@ -57,8 +156,11 @@ pub fn Picture() -> impl IntoView {
                 }
             }),
         ];
-        let owned = SendWrapper::new((connection, hands, page, size));
-        on_cleanup(move || owned.0.close());
+        let owned = SendWrapper::new((connection, hands, page, size, frames));
+        on_cleanup(move || {
+            view.sender.set_value(None);
+            owned.0.close();
+        });
     });
 
     Effect::new(move |_| {
@@ -95,12 +197,17 @@ pub fn Picture() -> impl IntoView {
         Link::Connecting | Link::Connected if has_chrome.get() => "picture",
         _ => "picture stale",
     };
+    // A page that asks something hears no keys: those who answer by key do not get lost in it.
+    let asked = Memo::new(move |_| {
+        let dialog = |state: &Option<SessionState>| {
+            state.as_ref().is_some_and(|state| state.dialog.is_some())
+        };
+        view.state.with(dialog)
+    });
     let padding = Memo::new(move |_| {
-        let size = view
-            .state
-            .with(|state| Some(state.as_ref()?.geometry.video))?;
-        let (width, height) = room.get();
-        let [top, right, bottom, left] = Fit::within(width, height, size)?.padding();
+        let geometry = view.seen.get()?;
+        let Room { width, height, .. } = room.get();
+        let [top, right, bottom, left] = view.fit(geometry.video, (width, height))?.padding();
         Some(format!("{top}px {right}px {bottom}px {left}px"))
     });
     view! {
@@ -123,6 +230,20 @@ pub fn Picture() -> impl IntoView {
             aria-hidden="true"
             hidden
         ></canvas>
+        // Where a trackpad's pointer is: on a phone nobody else draws one.
+        {move || {
+            view.trackpad_pointer
+                .get()
+                .map(|(x, y)| {
+                    view! {
+                        <span
+                            class="trackpad-pointer"
+                            style:transform=format!("translate({x:.1}px, {y:.1}px)")
+                            aria-hidden="true"
+                        ></span>
+                    }
+                })
+        }}
         <textarea
             node_ref=places.field
             class="field"
@@ -131,6 +252,7 @@ pub fn Picture() -> impl IntoView {
             autocomplete="off"
             autocapitalize="off"
             spellcheck="false"
+            tabindex=move || if asked.get() { "-1" } else { "0" }
         ></textarea>
     }
     .into_any()

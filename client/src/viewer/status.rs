@@ -7,6 +7,7 @@ use leptos_router::hooks::use_navigate;
 
 use crate::api;
 use crate::connection::view_state::{Link, ViewState};
+use crate::preferences;
 use crate::viewer::phase::{Remedy, Status, Tone, status};
 
 #[component]
@@ -62,7 +63,7 @@ fn Remedies(remedy: Remedy) -> impl IntoView {
         let navigate = navigate.clone();
         busy.set(true);
         spawn_local(async move {
-            match api::open(url, None).await {
+            match api::open(url, None, preferences::own()).await {
                 Ok(opened) => navigate(
                     &format!("/s/{}", opened.session),
                     NavigateOptions::default(),

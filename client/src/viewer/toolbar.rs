@@ -6,7 +6,12 @@ use leptos::prelude::*;
 use crate::api;
 use crate::connection::view_state::ViewState;
 use crate::viewer::address_bar::AddressBar;
+use crate::viewer::before_unload::AskBeforeLeaving;
+use crate::viewer::command_key::CommandKey;
+use crate::viewer::fullscreen::Fullscreen;
 use crate::viewer::icon::{self, Icon};
+use crate::viewer::main_menu::{MainMenu, ZoomFigure};
+use crate::viewer::touch_tools::TouchTools;
 
 /// A click on the toolbar leaves the keyboard with the remote page, as in any browser.
 fn keep_focus(event: MouseEvent) {
@@ -14,7 +19,11 @@ fn keep_focus(event: MouseEvent) {
 }
 
 #[component]
-pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
+pub fn Toolbar(
+    statistics_shown: RwSignal<bool>,
+    fullscreen: Fullscreen,
+    ask: AskBeforeLeaving,
+) -> impl IntoView {
     let view = ViewState::current();
     let can_go_back = view.of_active_tab(|tab| tab.can_go_back);
     let can_go_forward = view.of_active_tab(|tab| tab.can_go_forward);
@@ -32,7 +41,7 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
     let reload_name = move || if is_loading() { "Stop" } else { "Reload" };
     let no_session = move || view.state.with(|state| state.is_none());
     view! {
-        <header class="toolbar" aria-busy=move || is_loading().to_string()>
+        <div class="toolbar" aria-busy=move || is_loading().to_string()>
             <nav aria-label="History">
                 <button
                     class="tool"
@@ -68,16 +77,9 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
                 </button>
             </nav>
             <AddressBar />
-            <button
-                class="tool"
-                aria-label="New tab"
-                title="New tab"
-                disabled=no_session
-                on:mousedown=keep_focus
-                on:click=move |_| view.ask(api::new_tab(view.session(), view.viewer(), None))
-            >
-                <Icon path=icon::NEW />
-            </button>
+            <ZoomFigure />
+            <CommandKey />
+            <TouchTools />
             <button
                 class="tool"
                 aria-label="Statistics"
@@ -98,10 +100,11 @@ pub fn Toolbar(statistics_shown: RwSignal<bool>) -> impl IntoView {
             >
                 <Icon path=icon::END />
             </button>
+            <MainMenu fullscreen ask />
             // The status line comes to rest here.
             <span class="rest" aria-hidden="true"></span>
             <span class="progress" class:shown=is_loading aria-hidden="true"></span>
-        </header>
+        </div>
     }
     .into_any()
 }

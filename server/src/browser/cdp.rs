@@ -5,8 +5,11 @@
 mod command;
 mod connection;
 mod event;
+mod page_world;
 mod pipe;
 mod query;
+mod question;
+mod resource;
 
 use shared::session::TabId;
 
@@ -15,6 +18,7 @@ pub use connection::{CdpError, Connection};
 pub use event::{Event, PageEvent};
 pub use pipe::Pipe;
 pub use query::{Query, Reply, ask, product};
+pub use question::{Answer, Question, answer};
 
 /// CDP `Target.SessionID`: which page a command is for.
 pub type TargetSession = String;
@@ -25,6 +29,8 @@ pub struct TargetInfo {
     pub id: TabId,
     pub title: String,
     pub url: String,
+    /// Another page opened it.
+    pub has_opener: bool,
 }
 
 /// `None` for what is no tab: Chrome's ids of page targets are 32 hexadecimal digits.

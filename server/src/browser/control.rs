@@ -1,7 +1,9 @@
 //! Commands and CDP events → the [`Machine`] decides → CDP: the loop performs, until Chrome has exited.
 
 mod active_tab;
+mod backpressure;
 mod machine;
+mod page_reports;
 mod pending_navigation;
 mod responsiveness;
 mod tabs;
@@ -13,22 +15,32 @@ use std::time::{Duration, Instant};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::{mpsc, watch};
+use shared::session::TabId;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use backpressure::{Backpressure, Step};
 use machine::{Action, Event, Machine};
+pub use page_reports::Icon;
 
-use super::cdp::{self, Connection, Reply};
+use super::cdp::{self, Answer, Connection, Query, Question, Reply};
 use super::launch::Chrome;
+use super::processes::Processes;
 use super::{BrowserCommand, BrowserExit, BrowserState, InitialTabs};
 
 /// Chrome closes its debugging pipe a moment before it exits.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Questions that are being answered at a time: each may hold a picture.
+const MOST_ANSWERS: usize = 4;
 
 /// The task of one Chrome.
 pub struct Control {
     machine: Machine,
     cdp: Arc<Connection>,
     queries: FuturesUnordered<BoxFuture<'static, Option<Reply>>>,
+    answers: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Of Chrome's main process, asked for and not there yet: one at a time.
+    sign_of_life: Option<BoxFuture<'static, ()>>,
     publish: watch::Sender<BrowserState>,
 }
 
@@ -43,6 +55,8 @@ impl Control {
             machine: Machine::new(initial_tabs),
             cdp: Arc::new(cdp),
             queries: FuturesUnordered::new(),
+            answers: FuturesUnordered::new(),
+            sign_of_life: None,
             publish,
         }
     }
@@ -54,11 +68,14 @@ impl Control {
         connection: impl Future<Output = ()>,
         mut events: mpsc::Receiver<cdp::Event>,
         mut commands: mpsc::Receiver<BrowserCommand>,
+        mut questions: mpsc::Receiver<(Question, oneshot::Sender<Answer>)>,
     ) {
         if let Err(error) = cdp::configure(&self.cdp) {
             tracing::warn!(%error, "Chrome cannot be controlled");
         }
         tokio::pin!(connection);
+        let mut backpressure = Backpressure::new(Instant::now());
+        let mut processes = chrome.processes();
         let exit = loop {
             let deadline = self.machine.deadline();
             let event = tokio::select! {
@@ -70,15 +87,50 @@ impl Control {
                     Some(reply) => Event::Reply(reply),
                     None => continue,
                 },
+                () = answer(&mut self.sign_of_life) => {
+                    self.sign_of_life = None;
+                    backpressure.on_answer();
+                    continue;
+                }
+                () = sleep_until(Some(backpressure.deadline())) => {
+                    let (bytes, now) = (processes.main_bytes().unwrap_or_default(), Instant::now());
+                    let is_leaving = self.machine.is_leaving();
+                    let mut step = backpressure.on_sample(bytes, is_leaving, now);
+                    while let Some(next) = step.take() {
+                        if self.press(next, &mut processes) {
+                            step = backpressure.on_held(is_leaving, now);
+                        }
+                    }
+                    continue;
+                }
                 () = sleep_until(deadline) => Event::Deadline,
+                Some((question, reply)) = questions.recv(), if self.answers.len() < MOST_ANSWERS => {
+                    self.answer(question, reply);
+                    continue;
+                }
+                Some(()) = self.answers.next() => continue,
                 command = commands.recv() => match command {
                     Some(command) => Event::Command(command),
                     // The session has ended this Chrome.
                     None => break BrowserExit::Closed(String::new()),
                 },
             };
-            for action in self.machine.on(event, Instant::now()) {
-                self.perform(action);
+            let now = Instant::now();
+            for action in self.machine.on(event, now) {
+                let first = match &action {
+                    Action::Ask(Query::PrepareNavigation { tab, .. }) => {
+                        let step = backpressure.on_leaving(now);
+                        step.map(|step| (step, tab.clone()))
+                    }
+                    _ => None,
+                };
+                match first {
+                    Some((step, tab)) => {
+                        self.press(step, &mut processes);
+                        self.wait_until_free(tab);
+                    }
+                    None => self.perform(action),
+                }
             }
             self.publish(self.machine.state());
         };
@@ -108,6 +160,59 @@ impl Control {
         }
     }
 
+    /// Asks the page in front.
+    fn answer(&self, question: Question, reply: oneshot::Sender<Answer>) {
+        let Some((tab, session)) = self.machine.active_page() else {
+            return;
+        };
+        let cdp = Arc::clone(&self.cdp);
+        let answered = async move {
+            if let Some(answer) = cdp::answer(&cdp, &tab, &session, question).await {
+                // A caller that waits no more is no failure.
+                let _ = reply.send(answer);
+            }
+        };
+        self.answers.push(answered.boxed());
+    }
+
+    /// The page's process was ended, because what it sent would have to be waited for: it can be left as soon as Chrome
+    /// has taken in the rest.
+    fn wait_until_free(&self, tab: TabId) {
+        let cdp = Arc::clone(&self.cdp);
+        let free = async move {
+            drop(cdp::product(&cdp).await);
+            Some(Reply::ReadyToNavigate(tab))
+        };
+        self.queries.push(free.boxed());
+    }
+
+    /// A page may overwhelm Chrome's main process: does what is to be done about it. Says whether a page was stopped.
+    fn press(&mut self, step: Step, processes: &mut Processes) -> bool {
+        tracing::debug!(?step, "a page keeps Chrome busy");
+        match step {
+            Step::Suspect => {
+                processes.begin_comparing();
+                self.ask_for_sign_of_life();
+            }
+            Step::Ask => self.ask_for_sign_of_life(),
+            Step::Hold { least } => {
+                self.ask_for_sign_of_life();
+                return processes.hold_busiest(least);
+            }
+            Step::Release => processes.release(),
+            Step::End => processes.kill_last_held(),
+        }
+        false
+    }
+
+    /// Whatever waits for Chrome is behind the question, once.
+    fn ask_for_sign_of_life(&mut self) {
+        if self.sign_of_life.is_none() {
+            let cdp = Arc::clone(&self.cdp);
+            self.sign_of_life = Some(async move { drop(cdp::product(&cdp).await) }.boxed());
+        }
+    }
+
     fn publish(&self, state: BrowserState) {
         self.publish.send_if_modified(|published| {
             let changed = *published != state;
@@ -116,6 +221,14 @@ impl Control {
             }
             changed
         });
+    }
+}
+
+/// Never, while nothing was asked.
+async fn answer(asked: &mut Option<BoxFuture<'static, ()>>) {
+    match asked {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
     }
 }
 

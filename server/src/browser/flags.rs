@@ -2,18 +2,21 @@
 
 use std::path::Path;
 
-use shared::geometry::VideoSize;
+use shared::geometry::LogicalSize;
+use shared::preferences::{ColorScheme, Preferences};
 
 /// What the flags depend on.
 pub struct FlagOptions<'a> {
     /// `--user-data-dir`
     pub profile: &'a Path,
-    /// Of the window.
-    pub size: VideoSize,
+    /// What the window fills.
+    pub page: LogicalSize,
     /// Whether renderers are confined to Chrome's sandbox.
     pub sandbox: bool,
     /// `/dev/shm` is too small for shared buffers, as in many containers.
     pub small_shm: bool,
+    /// What pages are told of the person.
+    pub preferences: &'a Preferences,
 }
 
 /// Chrome's command line, without the program.
@@ -58,13 +61,23 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     flags.push(format!("--user-data-dir={}", options.profile.display()));
-    flags.push(format!(
-        "--window-size={},{}",
-        options.size.width(),
-        options.size.height()
-    ));
     if options.small_shm {
         flags.push("--disable-dev-shm-usage".to_owned());
+    }
+    let Preferences {
+        color_scheme,
+        reduced_motion,
+        ref languages,
+        ..
+    } = *options.preferences;
+    if color_scheme == ColorScheme::Dark {
+        flags.push("--force-dark-mode".to_owned());
+    }
+    if reduced_motion {
+        flags.push("--force-prefers-reduced-motion".to_owned());
+    }
+    if let Some(language) = languages.first() {
+        flags.push(format!("--lang={language}"));
     }
     if !options.sandbox {
         flags.push("--no-sandbox".to_owned());
@@ -83,20 +96,34 @@ pub fn local_state() -> serde_json::Value {
 }
 
 /// `Default/Preferences` of a new profile.
-pub fn preferences() -> serde_json::Value {
-    serde_json::json!({
+pub fn profile_preferences(preferences: &Preferences) -> serde_json::Value {
+    let mut profile = serde_json::json!({
         // No passwords or cards in a profile that is removed with the session.
         "credentials_enable_service": false,
-        "profile": { "password_manager_enabled": false },
+        "profile": {
+            "password_manager_enabled": false,
+            // What a person pastes is there for pages that ask; Chrome's own question would have no answer.
+            "default_content_setting_values": { "clipboard": 1 },
+        },
         "autofill": { "credit_card_enabled": false, "profile_enabled": false },
         // There is no printer, and the dialog would save to the server's disk.
         "printing": { "enabled": false },
         "translate": { "enabled": false },
-    })
+    });
+    if !preferences.languages.is_empty() {
+        let languages = preferences.languages.join(",");
+        profile["intl"] = serde_json::json!({
+            "accept_languages": languages,
+            "selected_languages": languages,
+        });
+    }
+    profile
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::geometry::{Geometry, VideoSize};
+
     use super::*;
 
     #[test]
@@ -104,9 +131,10 @@ mod tests {
         let flags_with = |sandbox| {
             flags(&FlagOptions {
                 profile: Path::new("/p"),
-                size: VideoSize::HD,
+                page: Geometry::unscaled(VideoSize::HD).page,
                 sandbox,
                 small_shm: false,
+                preferences: &Preferences::default(),
             })
         };
         assert!(!flags_with(true).iter().any(|flag| flag.contains("sandbox")));

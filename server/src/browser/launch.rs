@@ -6,12 +6,14 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
-use shared::geometry::VideoSize;
+use shared::geometry::LogicalSize;
+use shared::preferences::Preferences;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
 use super::cdp::Pipe;
-use super::flags::{FlagOptions, flags, local_state, preferences};
+use super::flags::{FlagOptions, flags, local_state, profile_preferences};
+use super::processes::Processes;
 use super::profile_dir::{ProfileDir, ProfileDirError};
 
 /// Chrome responds after half a second; a machine that swaps may take long.
@@ -24,10 +26,12 @@ const MIN_SHM: u64 = 512 * 1024 * 1024;
 pub struct LaunchOptions {
     /// Its program.
     pub chrome: PathBuf,
-    /// Of its window.
-    pub size: VideoSize,
+    /// What its window fills.
+    pub page: LogicalSize,
     /// Whether renderers are confined to Chrome's sandbox.
     pub sandbox: bool,
+    /// What pages are told of the person.
+    pub preferences: Preferences,
 }
 
 /// Why there is no Chrome, each with what to do about it.
@@ -113,8 +117,12 @@ impl Chrome {
             source,
         };
         profile_dir.write_to_profile("Local State", local_state().to_string().as_bytes())?;
-        profile_dir
-            .write_to_profile("Default/Preferences", preferences().to_string().as_bytes())?;
+        profile_dir.write_to_profile(
+            "Default/Preferences",
+            profile_preferences(&options.preferences)
+                .to_string()
+                .as_bytes(),
+        )?;
         let small_shm = rustix::fs::statvfs("/dev/shm")
             .map_or(true, |shm| shm.f_bavail * shm.f_frsize < MIN_SHM);
         let profile = profile_dir.profile();
@@ -122,9 +130,10 @@ impl Chrome {
         command
             .args(flags(&FlagOptions {
                 profile: &profile,
-                size: options.size,
+                page: options.page,
                 sandbox: options.sandbox,
                 small_shm,
+                preferences: &options.preferences,
             }))
             // The server's environment may hold secrets, such as its token.
             .env_clear()
@@ -132,6 +141,13 @@ impl Chrome {
                 ["PATH", "LANG", "LC_ALL", "TZ"]
                     .into_iter()
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .envs(
+                options
+                    .preferences
+                    .time_zone
+                    .iter()
+                    .map(|zone| ("TZ", zone)),
             )
             .env("HOME", profile_dir.path())
             .env("XDG_CONFIG_HOME", profile_dir.path())
@@ -190,6 +206,11 @@ impl Chrome {
             error = self.startup_failure() => Err(error),
             () = tokio::time::sleep(START_TIMEOUT) => Err(LaunchError::TooSlow),
         }
+    }
+
+    /// Its processes, to look at.
+    pub(super) fn processes(&self) -> Processes {
+        Processes::of(self.group)
     }
 
     async fn startup_failure(&mut self) -> LaunchError {

@@ -6,24 +6,31 @@ pub mod address;
 // How it is started, where its files are and how it exits.
 pub mod flags;
 pub mod launch;
+mod processes;
 pub mod profile_dir;
 // How it is controlled, and what it reports.
 mod cdp;
 mod control;
+mod page_script;
 
 use futures::FutureExt;
-use shared::session::{Dialog, Tab, TabId};
-use tokio::sync::{mpsc, watch};
+use shared::session::{ContextMenu, Dialog, Tab, TabId};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use address::AllowedUrl;
 use cdp::Connection;
 use launch::{Chrome, LaunchError};
 
-pub use cdp::Pipe;
+pub use cdp::{Answer, Pipe, Question};
+pub use control::Icon;
+pub use page_script::FieldHint;
 
 /// Commands that wait for the task: more than a person can type, and a script that is faster is refused.
 const COMMAND_QUEUE: usize = 64;
+
+/// Questions that wait for the task.
+const QUESTION_QUEUE: usize = 16;
 
 /// What a viewer, a script or the session asks of Chrome.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +51,13 @@ pub enum BrowserCommand {
     Activate(TabId),
     /// Closes that tab, unless its page asks the viewer whether to stay and is told to.
     Close(TabId),
+    /// That tab gets that place in the strip, or the last one.
+    Move {
+        /// Which one.
+        tab: TabId,
+        /// 0 is the first.
+        to: usize,
+    },
     /// Closes the active tab's dialog; `text` is what a `prompt` returns.
     AnswerDialog {
         /// OK, or else Cancel.
@@ -51,16 +65,20 @@ pub enum BrowserCommand {
         /// Of a `prompt` only.
         text: Option<String>,
     },
+    /// The active page has the full screen no longer.
+    ExitFullscreen,
     /// Input was sent to the active page: check soon whether it is responsive.
     CheckResponsiveness,
     /// Another tab may be active, or a page may have another title: ask Chrome.
     RefreshTabs,
+    /// From now on it is known where pages show text fields.
+    WatchTextFields,
 }
 
 /// What is known of Chrome now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrowserState {
-    /// Oldest first.
+    /// In the order of the strip.
     pub tabs: Vec<Tab>,
     /// The tab in front.
     pub active: Option<TabId>,
@@ -68,8 +86,25 @@ pub struct BrowserState {
     pub dialog: Option<Dialog>,
     /// The latest message to the viewers, and a number that tells two equal ones apart.
     pub notice: Option<(u64, String)>,
+    /// Of all tabs that have one.
+    pub icons: Vec<Icon>,
+    /// Of the active tab: the text field that has the focus.
+    pub field: Option<FieldHint>,
+    /// Where the page in front shows text fields, in pixels of the video: left, top, width, height.
+    pub text_fields: Vec<[i32; 4]>,
+    /// The latest, and a number that tells two equal ones apart.
+    pub ui_request: Option<(u64, UiRequest)>,
     /// Chrome has exited, and nothing of it is left.
     pub exit: Option<BrowserExit>,
+}
+
+/// What the person in front of a page asked for, and viewers show themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UiRequest {
+    /// A context menu.
+    ContextMenu(ContextMenu),
+    /// The find bar.
+    Find,
 }
 
 /// Why Chrome exited, with a sentence for the viewer.
@@ -108,6 +143,7 @@ pub struct BrowserUnavailable;
 /// [`Browser::end`] waits until that is done.
 pub struct Browser {
     commands: mpsc::Sender<BrowserCommand>,
+    questions: mpsc::Sender<(Question, oneshot::Sender<Answer>)>,
     state: watch::Receiver<BrowserState>,
     task: JoinHandle<()>,
     /// Chromium's major version.
@@ -135,11 +171,13 @@ impl Browser {
         };
         chrome.wait_until_started(responds).await?;
         let (commands, received) = mpsc::channel(COMMAND_QUEUE);
+        let (questions, asked) = mpsc::channel(QUESTION_QUEUE);
         let (publish, state) = watch::channel(BrowserState::default());
         let control = control::Control::new(cdp, initial_tabs, publish);
-        let task = tokio::spawn(control.run(chrome, connection, events, received));
+        let task = tokio::spawn(control.run(chrome, connection, events, received, asked));
         Ok(Browser {
             commands,
+            questions,
             state,
             task,
             version,
@@ -156,6 +194,13 @@ impl Browser {
         self.commands
             .try_send(command)
             .map_err(|_| BrowserUnavailable)
+    }
+
+    /// Asks the active page; the answer is dropped where there is none.
+    pub fn ask(&self, question: Question) -> Result<oneshot::Receiver<Answer>, BrowserUnavailable> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.questions.try_send((question, reply));
+        asked.map(|()| answer).map_err(|_| BrowserUnavailable)
     }
 
     /// What is known of Chrome, and each change of it.

@@ -35,6 +35,21 @@ pub enum Adapt {
     Off,
 }
 
+/// Which way the clipboard goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ClipboardWay {
+    /// Into pages and out of them.
+    #[default]
+    Both,
+    /// Into pages alone.
+    In,
+    /// Out of pages alone.
+    Out,
+    /// Neither.
+    Off,
+}
+
 /// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -96,10 +111,26 @@ pub struct Settings {
     #[arg(long, env = "FARPANE_MAX_SESSIONS", value_name = "N")]
     pub max_sessions: Option<u64>,
 
-    /// Size of the remote page in pixels [default: 1280x720]
+    /// Fixed size of the remote page in pixels, such as 1280x720 [default: as large as the viewer's window]
     #[arg(long, env = "FARPANE_SIZE", value_name = "WxH")]
     #[serde(deserialize_with = "from_text")]
     pub size: Option<VideoSize>,
+
+    /// A page that follows the viewer's window has at most so many pixels: beyond it loses sharpness, then size [default: 2400000]
+    #[arg(long, env = "FARPANE_MAX_PIXELS", value_name = "N")]
+    pub max_pixels: Option<u64>,
+
+    /// Which way the clipboard goes: into pages, out of them, both or neither [default: both]
+    #[arg(long, env = "FARPANE_CLIPBOARD", value_name = "both|in|out|off")]
+    pub clipboard: Option<ClipboardWay>,
+
+    /// Largest text that is copied or pasted, in KiB [default: 1024]
+    #[arg(long, env = "FARPANE_MAX_CLIPBOARD_TEXT", value_name = "KIB")]
+    pub max_clipboard_text: Option<u64>,
+
+    /// Largest picture that is copied or pasted, in KiB of PNG [default: 8192]
+    #[arg(long, env = "FARPANE_MAX_CLIPBOARD_IMAGE", value_name = "KIB")]
+    pub max_clipboard_image: Option<u64>,
 
     /// Highest bitrate of a session's stream in bits per second, such as 6M or 2500k [default: 6M]
     #[arg(long, env = "FARPANE_BITRATE", value_name = "RATE")]
@@ -175,6 +206,10 @@ impl Settings {
             token: self.token.or(file.token),
             max_sessions: self.max_sessions.or(file.max_sessions),
             size: self.size.or(file.size),
+            max_pixels: self.max_pixels.or(file.max_pixels),
+            clipboard: self.clipboard.or(file.clipboard),
+            max_clipboard_text: self.max_clipboard_text.or(file.max_clipboard_text),
+            max_clipboard_image: self.max_clipboard_image.or(file.max_clipboard_image),
             bitrate: self.bitrate.or(file.bitrate),
             adapt: self.adapt.or(file.adapt),
             frame_rate: self.frame_rate.or(file.frame_rate),

@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::geometry::{Geometry, Scale};
+use shared::{
+    clipboard::ClipboardLimits,
+    geometry::{Geometry, Scale},
+};
 use smithay::{
     delegate_compositor, delegate_output, delegate_presentation, delegate_shm,
     output::{Mode, Output, PhysicalProperties, Scale as OutputScale, Subpixel},
@@ -17,14 +20,14 @@ use smithay::{
             protocol::{wl_buffer::WlBuffer, wl_callback::WlCallback, wl_surface::WlSurface},
         },
     },
-    utils::{Clock, Monotonic},
+    utils::{Clock, Monotonic, Physical, Size},
     wayland::{
         buffer::BufferHandler,
         compositor::{
             BufferAssignment, CompositorClientState, CompositorHandler, CompositorState,
             Damage as WaylandDamage, SurfaceAttributes, with_states,
         },
-        output::OutputHandler,
+        output::{OutputHandler, OutputManagerState},
         presentation::{PresentationFeedbackCachedState, PresentationState, Refresh},
         shm::{ShmHandler, ShmState},
     },
@@ -38,8 +41,11 @@ use super::{
     frame_clock::FrameClock,
     input_attribution::InputAttribution,
     pixel_space::picture_from_page,
+    pointer_lock,
+    resizing::Resizing,
     scene::Scene,
     seat::{self, DisplaySeat},
+    surface_scale::SurfaceScales,
     surfaces::Surfaces,
     text_input::TextInputs,
     windows::Windows,
@@ -58,9 +64,12 @@ pub struct Compositor {
     pub(super) handle: DisplayHandle,
     compositor: CompositorState,
     shm: ShmState,
+    /// Tells the screen's size in logical pixels: with halves in the scale it follows from nothing else.
+    _outputs: OutputManagerState,
     pub(super) output: Output,
     /// How large the page is, and how its logical pixels become those of the picture.
-    pub(super) geometry: Geometry,
+    resizing: Resizing,
+    pub(super) scales: SurfaceScales,
     pub(super) surfaces: Surfaces,
     pub(super) windows: Windows,
     /// What is seen, as of the last [`Compositor::arrange`].
@@ -89,6 +98,7 @@ impl Compositor {
         handle: DisplayHandle,
         geometry: Geometry,
         frame_rate: u32,
+        clipboard: ClipboardLimits,
         state: watch::Sender<DisplayState>,
     ) -> Result<Compositor, DisplayError> {
         let clock = Clock::new();
@@ -97,8 +107,10 @@ impl Compositor {
         Ok(Compositor {
             compositor: CompositorState::new::<Compositor>(&handle),
             shm: ShmState::new::<Compositor>(&handle, []),
+            _outputs: OutputManagerState::new_with_xdg_output::<Compositor>(&handle),
             output: output(&handle, geometry, frame_rate),
-            geometry,
+            resizing: Resizing::new(geometry),
+            scales: SurfaceScales::new(&handle),
             surfaces: Surfaces::default(),
             windows: Windows::new(&handle),
             scene: Scene::default(),
@@ -108,12 +120,52 @@ impl Compositor {
             seat: DisplaySeat::new(&handle)?,
             cursor: CursorSurface::new(&handle),
             text_inputs: TextInputs::new(&handle),
-            clipboard: Clipboard::new(&handle),
+            clipboard: Clipboard::new(&handle, clipboard),
             clock,
             epoch,
             handle,
             state,
         })
+    }
+
+    /// Of what Chrome draws now.
+    pub(super) fn geometry(&self) -> Geometry {
+        self.resizing.current()
+    }
+
+    /// What Chrome's windows are told to be.
+    pub(super) fn asked_geometry(&self) -> Geometry {
+        self.resizing.asked()
+    }
+
+    /// Until when what people do is to wait for Chrome to draw another size, if it is to.
+    pub fn holds_until(&self, now: Instant) -> Option<Instant> {
+        self.resizing.holds_until(now)
+    }
+
+    /// Tells Chrome another size and scale. What it draws meanwhile still has the old ones.
+    pub fn resize(&mut self, geometry: Geometry) {
+        if !self.resizing.ask(geometry, Instant::now()) {
+            return;
+        }
+        let refresh = self
+            .output
+            .current_mode()
+            .map_or(60_000, |mode| mode.refresh);
+        let mode = Mode {
+            size: pixels(geometry),
+            refresh,
+        };
+        let scale = OutputScale::Fractional(geometry.scale.as_f64());
+        self.output
+            .change_current_state(Some(mode), None, Some(scale), None);
+        self.output.set_preferred(mode);
+        self.scales.prefer(geometry.scale);
+        self.windows.resize(geometry.page);
+        if !self.windows.fill_page(&self.surfaces) {
+            self.resizing.nothing_drawn();
+            self.state.send_modify(|state| state.geometry = geometry);
+        }
     }
 
     /// Milliseconds of the monotonic clock, which is what Chrome takes event times for.
@@ -141,20 +193,21 @@ impl Compositor {
 
     /// Works out anew what is seen where, and hands focus to it.
     pub fn arrange(&mut self) {
-        self.windows.tidy();
+        self.windows.tidy(self.asked_geometry().page);
         let windows = self.windows.shown(&self.surfaces);
         self.scene
-            .arrange(&windows, &self.surfaces, self.geometry.scale);
+            .arrange(&windows, &self.surfaces, self.geometry().scale);
         seat::focus_keyboard(self);
         seat::focus_pointer(self);
+        pointer_lock::publish(self);
     }
 
     /// Draws what was damaged. Nothing was: nothing happens.
     pub fn publish(&mut self, mailbox: &Mailbox, composer: &mut Composer, drawn_at: Instant) {
+        let geometry = self.geometry();
         let Some((layers, damage)) = self.scene.take_damaged() else {
             return;
         };
-        let geometry = self.geometry;
         let (first, resized) = {
             let told = self.state.borrow();
             // A black page is a picture, too, although the canvas was black before.
@@ -186,7 +239,7 @@ impl Compositor {
 
     /// Takes over what `surface` has just committed.
     fn take_commit(&mut self, surface: &WlSurface) {
-        let scale = self.geometry.scale;
+        let scale = self.geometry().scale;
         let (buffer, damage, callbacks, feedbacks) = with_states(surface, |states| {
             let feedbacks = &mut states.cached_state.get::<PresentationFeedbackCachedState>();
             let feedbacks = std::mem::take(&mut feedbacks.current().callbacks);
@@ -215,11 +268,26 @@ impl Compositor {
             self.answer_callbacks();
         }
         match buffer {
-            Some(BufferAssignment::NewBuffer(buffer)) => self.surfaces.attach(surface, buffer),
+            Some(BufferAssignment::NewBuffer(buffer)) => {
+                self.surfaces.attach(surface, buffer);
+                self.follow_size(surface);
+            }
             Some(BufferAssignment::Removed) => self.surfaces.detach(surface),
             None => {}
         }
         self.scene.damage(surface, &self.surfaces, damage);
+    }
+
+    /// The picture takes the size that Chrome has drawn, once the window that fills the page has it.
+    fn follow_size(&mut self, surface: &WlSurface) {
+        let content = self.surfaces.content(surface);
+        let is_filling = self.windows.is_filling(surface, &self.surfaces);
+        if let Some(content) = content.filter(|_| is_filling)
+            && self.resizing.drawn(content.size)
+        {
+            let (width, height) = self.geometry().video.usize();
+            self.scene.damage_all(width as i32, height as i32);
+        }
     }
 }
 
@@ -240,16 +308,20 @@ fn output(handle: &DisplayHandle, geometry: Geometry, frame_rate: u32) -> Output
         model: "Display".to_owned(),
     };
     let output = Output::new("farpane".to_owned(), properties);
-    let Geometry { video, scale, .. } = geometry;
     let mode = Mode {
-        size: (video.width().into(), video.height().into()).into(),
+        size: pixels(geometry),
         refresh: i32::try_from(frame_rate.clamp(1, 1000)).unwrap_or(60) * 1000,
     };
-    let scale = OutputScale::Fractional(scale.as_f64());
+    let scale = OutputScale::Fractional(geometry.scale.as_f64());
     output.change_current_state(Some(mode), None, Some(scale), None);
     output.set_preferred(mode);
     output.create_global::<Compositor>(handle);
     output
+}
+
+fn pixels(geometry: Geometry) -> Size<i32, Physical> {
+    let video = geometry.video;
+    (video.width().into(), video.height().into()).into()
 }
 
 impl CompositorHandler for Compositor {
@@ -266,9 +338,13 @@ impl CompositorHandler for Compositor {
 
     fn commit(&mut self, surface: &WlSurface) {
         self.take_commit(surface);
-        self.windows.configure_new(surface);
+        let asked = self.asked_geometry().page;
+        self.windows.configure_new(surface, asked);
+        let page = self.geometry().page;
+        self.windows.committed(surface, &self.surfaces, page);
+        let scale = self.geometry().scale;
         self.cursor
-            .committed(surface, &self.surfaces, self.geometry.scale, &self.state);
+            .committed(surface, &self.surfaces, scale, &self.state);
     }
 
     fn destroyed(&mut self, surface: &WlSurface) {

@@ -8,22 +8,25 @@ use std::{
 };
 
 use shared::{
+    clipboard::{ClipboardContent, ClipboardLimits},
     geometry::{Geometry, LogicalSize, PointInPage},
-    input::PointerButton,
-    session::Cursor,
+    input::{Modifiers, PointerButton, TouchPhase},
+    session::{Cursor, TextField},
 };
 use tokio::sync::watch;
 
 use crate::{
-    latency_trace::InputTrace,
-    picture::{mailbox::Mailbox, rect::Rect},
-    stream::Downlink,
+    input::keysyms::Keysym, latency_trace::InputTrace, picture::mailbox::Mailbox, stream::Downlink,
 };
 
 // What people do, on its way to Chrome.
 mod inbox;
+mod pointer_lock;
 mod seat;
 mod text_input;
+mod touch;
+// Pure: how quick a finger was.
+mod touch_clock;
 // Pure: which commit shows which input.
 mod input_attribution;
 // What Chrome shows, on its way to the picture.
@@ -31,12 +34,17 @@ mod compositor;
 mod cursor;
 mod pixel_space;
 mod pixels;
+mod resizing;
 mod scene;
 mod stack;
+mod surface_scale;
 mod surfaces;
 mod windows;
+// Pure: where a window floats.
+mod floating;
 // Clipboard and drags between parts of the same Chrome.
 mod clipboard;
+mod transfers;
 // When Chrome may draw.
 mod callback_budget;
 mod frame_clock;
@@ -48,8 +56,10 @@ use inbox::Inbox;
 /// What a display is started with.
 #[derive(Clone, Copy, Debug)]
 pub struct DisplayOptions {
-    /// Of the page and its picture, until the display ends.
+    /// Of the page and its picture, until [`Display::resize`].
     pub geometry: Geometry,
+    /// What Chrome may copy.
+    pub clipboard: ClipboardLimits,
     /// Chrome draws at most this often per second, a little more right after an input.
     pub frame_rate: u32,
 }
@@ -74,6 +84,15 @@ pub enum SeatEvent {
         /// Where.
         at: PointInPage,
     },
+    /// The pointer moves by so much, in logical pixels; one that the page holds stays where it is all the same.
+    PointerMotion {
+        /// To the right.
+        x: f32,
+        /// Down.
+        y: f32,
+    },
+    /// The page is to let go of the pointer, if it holds it.
+    LeavePointerLock,
     /// A button goes down or up.
     PointerButton {
         /// Where the pointer is.
@@ -94,28 +113,78 @@ pub enum SeatEvent {
         /// By whole notches.
         notched: bool,
     },
-    /// `evdev` is a key of `linux/input-event-codes.h`, read with the us keymap. Pressed again while down repeats.
+    /// A finger.
+    Touch {
+        /// Tells it from the others.
+        finger: u32,
+        /// What becomes of it. One that is called off takes all others with it.
+        phase: TouchPhase,
+        /// Where it is; without meaning for one that is lifted or called off.
+        at: PointInPage,
+        /// When, by the viewer's clock, in milliseconds; `None`: now.
+        when: Option<u32>,
+    },
+    /// `evdev` is a key of `linux/input-event-codes.h`, whatever it makes. Pressed again while down repeats.
     Key {
         /// `KEY_…`.
         evdev: u32,
         /// Down, or else up.
         pressed: bool,
     },
+    /// A key goes down, or repeats, that made this on the person's own keyboard. It is lifted by [`SeatEvent::Key`].
+    Press {
+        /// `KEY_…`.
+        evdev: u32,
+        /// What it makes; `None` leaves it as it is.
+        keysym: Option<Keysym>,
+        /// What is down and locked while it is pressed; `None` leaves that as it is.
+        modifiers: Option<Modifiers>,
+    },
+    /// Text that is being composed in the focused text field; empty cancels.
+    Compose {
+        /// All of it.
+        text: String,
+        /// Where the caret is, in bytes.
+        caret: usize,
+    },
+    /// Text in the place of so many bytes around the caret of the focused text field.
+    Replace {
+        /// Before it.
+        before: u32,
+        /// After it.
+        after: u32,
+        /// What comes instead.
+        text: String,
+    },
     /// Text that no key types; it lands in the focused text field, and nowhere when there is none.
     Text(String),
-    /// Lifts all keys and buttons.
+    /// What can be pasted from now on.
+    Offer(Arc<ClipboardContent>),
+    /// Lifts all keys and buttons, and calls off all fingers.
     ReleaseAll,
     /// What came just before is an input whose effect somebody waits to see.
     Trace(InputTrace),
 }
 
 impl SeatEvent {
+    /// The same, at the same part of a page that had one size and has another.
+    fn resized(mut self, from: LogicalSize, to: LogicalSize) -> SeatEvent {
+        if let SeatEvent::PointerMove { at }
+        | SeatEvent::PointerButton { at, .. }
+        | SeatEvent::Touch { at, .. }
+        | SeatEvent::Wheel { at, .. } = &mut self
+        {
+            *at = at.resized(from, to);
+        }
+        self
+    }
+
     /// The same, within the page and by finite amounts.
     fn bounded(mut self, page: LogicalSize) -> SeatEvent {
         match &mut self {
-            SeatEvent::PointerMove { at } | SeatEvent::PointerButton { at, .. } => {
-                *at = at.clamped(page);
-            }
+            SeatEvent::PointerMove { at }
+            | SeatEvent::PointerButton { at, .. }
+            | SeatEvent::Touch { at, .. } => *at = at.clamped(page),
             SeatEvent::Wheel {
                 at,
                 delta_x,
@@ -125,8 +194,14 @@ impl SeatEvent {
                 *at = at.clamped(page);
                 (*delta_x, *delta_y) = (bounded(*delta_x), bounded(*delta_y));
             }
-            SeatEvent::Key { .. }
+            SeatEvent::PointerMotion { x, y } => (*x, *y) = (bounded(*x), bounded(*y)),
+            SeatEvent::LeavePointerLock
+            | SeatEvent::Key { .. }
+            | SeatEvent::Press { .. }
+            | SeatEvent::Compose { .. }
+            | SeatEvent::Replace { .. }
             | SeatEvent::Text(_)
+            | SeatEvent::Offer(_)
             | SeatEvent::ReleaseAll
             | SeatEvent::Trace(_) => {}
         }
@@ -151,6 +226,10 @@ pub struct DisplayState {
     pub cursor: Cursor,
     /// The text field that has the focus, if one has.
     pub text_field: Option<TextField>,
+    /// The page holds the pointer: it wants to know its motion alone.
+    pub pointer_locked: bool,
+    /// What Chrome has copied last.
+    pub copied: Option<Copied>,
     /// Grows when a window changes its title or its focus: another tab or window came to the front, or a page got
     /// another name.
     pub windows: u64,
@@ -162,31 +241,29 @@ pub struct DisplayState {
     pub closed: Option<String>,
 }
 
+/// What a page has put into the clipboard.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copied {
+    /// Tells it from what was copied before.
+    pub number: u64,
+    /// Else why it is not here, in a sentence.
+    pub content: Result<Arc<ClipboardContent>, String>,
+}
+
 impl DisplayState {
     /// Before Chrome has said anything.
     pub(crate) fn new(geometry: Geometry) -> DisplayState {
         DisplayState {
             cursor: Cursor::default(),
             text_field: None,
+            pointer_locked: false,
+            copied: None,
             windows: 0,
             drawn: false,
             geometry,
             closed: None,
         }
     }
-}
-
-/// A focused text field, as far as Chrome tells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TextField {
-    /// In pixels of the video.
-    pub caret: Option<Rect>,
-    /// The HTML `inputmode` that fits: `text`, `numeric`, `decimal`, `tel`, `url` or `email`.
-    pub input_mode: &'static str,
-    /// A password or the like.
-    pub secret: bool,
-    /// Several lines of text.
-    pub multiline: bool,
 }
 
 /// Owns the display's thread; dropping it stops and joins the thread and hangs up on Chrome.
@@ -229,9 +306,16 @@ impl Display {
         Ok((display, chromes.into()))
     }
 
-    /// Never blocks. Without effect once the display is closed.
+    /// Of the picture that is shown now: never blocks. Without effect once the display is closed.
     pub fn send(&self, event: SeatEvent) {
-        self.inbox.push(event);
+        let page = self.state.borrow().geometry.page;
+        self.send_in(page, event);
+    }
+
+    /// As [`Display::send`], for a point of a page of that size: it lands at the same part of the page that Chrome draws
+    /// when it takes the event.
+    pub fn send_in(&self, page: LogicalSize, event: SeatEvent) {
+        self.inbox.push(event, page);
     }
 
     /// Pictures wait so long for a refresh of the viewer's screen, in microseconds: Chrome draws so much later from now
@@ -239,6 +323,12 @@ impl Display {
     pub fn delay(&self, micros: i32) {
         self.inbox
             .change_clock(|change| change.delay = Some(micros));
+    }
+
+    /// Chrome's windows are to fill a page of this geometry. The picture has it as soon as Chrome has drawn that; until then
+    /// it stays as it is. Never blocks.
+    pub fn resize(&self, geometry: Geometry) {
+        self.inbox.resize(geometry);
     }
 
     /// Chrome keeps pages to the frame rate on a screen twice as quick, and is told that it has one from now on.

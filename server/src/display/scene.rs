@@ -78,6 +78,11 @@ impl Scene {
             .add(damage.moved(placed.rect.left, placed.rect.top));
     }
 
+    /// A picture of that size is drawn anew.
+    pub fn damage_all(&mut self, width: i32, height: i32) {
+        self.damage.add(Rect::new(0, 0, width, height));
+    }
+
     /// What to draw, and where; `None` when nothing was damaged since it was asked last.
     pub fn take_damaged(&mut self) -> Option<(Vec<Layer<ShmPixels<'_>>>, Damage)> {
         if self.damage.is_empty() {

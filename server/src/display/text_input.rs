@@ -1,6 +1,7 @@
 //! Text that no key types → the focused text field; what Chrome tells of that field → the viewer.
 
 use shared::geometry::Scale;
+use shared::session::{SurroundingText, TextField};
 use smithay::{
     reexports::{
         wayland_protocols::wp::text_input::zv3::server::{
@@ -16,9 +17,7 @@ use smithay::{
 };
 use tokio::sync::watch;
 
-use super::{
-    DisplayState, TextField, compositor::Compositor, pixel_space::picture_from_page, scene::Scene,
-};
+use super::{DisplayState, compositor::Compositor, pixel_space::picture_from_page, scene::Scene};
 
 /// smithay's own text input wants another client as the input method; here the display itself is it.
 pub struct TextInputs {
@@ -33,6 +32,17 @@ struct TextInput {
     pending: Pending,
     /// `None` while no text field has the focus.
     current: Option<Field>,
+    /// A composition stands in the field. Each `done` without it would end it.
+    composing: bool,
+}
+
+impl TextInput {
+    /// Chrome keeps the composition that it has unless it is told of an empty one.
+    fn done_without_composition(&mut self) {
+        self.composing = false;
+        self.resource.preedit_string(Some(String::new()), 0, 0);
+        self.resource.done(self.serial);
+    }
 }
 
 #[derive(Clone, Default)]
@@ -41,6 +51,7 @@ struct Field {
     caret: Option<Rectangle<i32, Logical>>,
     hint: Option<ContentHint>,
     purpose: Option<ContentPurpose>,
+    surrounding: Option<SurroundingText>,
 }
 
 #[derive(Clone, Default)]
@@ -74,6 +85,7 @@ impl TextInputs {
             }
             // Leaving disables the field; Chrome enables it again after the next enter.
             input.current = None;
+            input.composing = false;
             if let Some(surface) = &focus {
                 input.resource.enter(surface);
             }
@@ -81,14 +93,48 @@ impl TextInputs {
         self.focus = focus;
     }
 
-    /// Puts `text` where the caret is.
+    /// Puts `text` where the caret is, in the place of what was being composed.
     pub fn commit(&mut self, text: &str) {
-        for input in self.inputs.iter().filter(|input| input.current.is_some()) {
+        for input in self.focused() {
             for piece in pieces(text, MOST_BYTES) {
                 input.resource.commit_string(Some(piece.to_owned()));
-                input.resource.done(input.serial);
+                input.done_without_composition();
             }
         }
+    }
+
+    /// Shows `text` as being composed, with the caret before that byte of it; an empty one cancels.
+    pub fn compose(&mut self, text: &str, caret: usize) {
+        let caret = i32::try_from(text.floor_char_boundary(caret)).unwrap_or(0);
+        let text = &text[..text.floor_char_boundary(MOST_BYTES)];
+        for input in self.focused() {
+            input.composing = !text.is_empty();
+            input
+                .resource
+                .preedit_string(Some(text.to_owned()), caret, caret);
+            input.resource.done(input.serial);
+        }
+    }
+
+    /// Puts `text` in the place of so many bytes around the caret.
+    pub fn replace(&mut self, before: u32, after: u32, text: &str) {
+        for input in self.focused() {
+            input.resource.delete_surrounding_text(before, after);
+            let mut rest = pieces(text, MOST_BYTES).into_iter();
+            if let Some(first) = rest.next() {
+                input.resource.commit_string(Some(first.to_owned()));
+            }
+            input.done_without_composition();
+            for piece in rest {
+                input.resource.commit_string(Some(piece.to_owned()));
+                input.done_without_composition();
+            }
+        }
+    }
+
+    fn focused(&mut self) -> impl Iterator<Item = &mut TextInput> {
+        let inputs = self.inputs.iter_mut();
+        inputs.filter(|input| input.current.is_some())
     }
 
     /// Tells what is known of the focused text field, if that is news.
@@ -116,13 +162,22 @@ impl TextInputs {
         let caret = field.caret.map(|caret| {
             let x = caret.loc.x.saturating_add(origin.x);
             let y = caret.loc.y.saturating_add(origin.y);
-            picture_from_page(scale, Rectangle::new((x, y).into(), caret.size))
+            let place = picture_from_page(scale, Rectangle::new((x, y).into(), caret.size));
+            [
+                place.left,
+                place.top,
+                place.right.saturating_sub(place.left),
+                place.bottom.saturating_sub(place.top),
+            ]
         });
+        let is_secret = matches!(purpose, ContentPurpose::Password | ContentPurpose::Pin)
+            || hint.intersects(secret);
         Some(TextField {
             caret,
-            input_mode: input_mode(purpose),
-            secret: matches!(purpose, ContentPurpose::Password | ContentPurpose::Pin)
-                || hint.intersects(secret),
+            input_mode: input_mode(purpose).to_owned(),
+            secret: is_secret,
+            surrounding: field.surrounding.clone().filter(|_| !is_secret),
+            enter_key_hint: String::new(),
             multiline: hint.contains(ContentHint::Multiline),
         })
     }
@@ -191,6 +246,7 @@ impl Dispatch<ZwpTextInputManagerV3, ()> for Compositor {
                 serial: 0,
                 pending: Pending::default(),
                 current: None,
+                composing: false,
             });
         }
     }
@@ -234,6 +290,18 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
                 let caret = Rectangle::new((x, y).into(), size.into());
                 input.pending.field.caret = Some(caret);
             }
+            zwp_text_input_v3::Request::SetSurroundingText {
+                text,
+                cursor,
+                anchor,
+            } => {
+                let within = |byte: i32| u32::try_from(byte).unwrap_or(0).min(text.len() as u32);
+                input.pending.field.surrounding = Some(SurroundingText {
+                    caret: within(cursor),
+                    anchor: within(anchor),
+                    text,
+                });
+            }
             zwp_text_input_v3::Request::Commit => {
                 input.serial = input.serial.wrapping_add(1);
                 let enabled = input.pending.enabled.take();
@@ -241,12 +309,16 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
                     input.current = Some(input.pending.field.clone());
                 } else {
                     input.current = None;
+                    input.composing = false;
                 }
-                // Until it knows that all it committed has arrived, Chrome keeps what it would tell next to itself.
-                input.resource.done(input.serial);
+                // Until it knows that all it committed has arrived, Chrome keeps what it would tell next to itself. While it
+                // composes, the next step of the composition says so.
+                if !input.composing {
+                    input.resource.done(input.serial);
+                }
                 state
                     .text_inputs
-                    .publish(&state.scene, state.geometry.scale, &state.state);
+                    .publish(&state.scene, state.geometry().scale, &state.state);
             }
             _ => {}
         }
@@ -257,7 +329,7 @@ impl Dispatch<ZwpTextInputV3, ()> for Compositor {
         inputs.retain(|input| input.resource != *resource);
         state
             .text_inputs
-            .publish(&state.scene, state.geometry.scale, &state.state);
+            .publish(&state.scene, state.geometry().scale, &state.state);
     }
 }
 

@@ -9,9 +9,10 @@ use std::{
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use shared::geometry::LogicalSize;
 use smithay::reexports::wayland_server::{
     self,
-    backend::{ClientId, DisconnectReason},
+    backend::{ClientId, DisconnectReason, smallvec::SmallVec},
 };
 use tokio::sync::watch;
 
@@ -87,6 +88,7 @@ impl Loop {
             wayland.handle(),
             options.geometry,
             options.frame_rate,
+            options.clipboard,
             state,
         )?;
         let chrome = Chrome::default();
@@ -120,18 +122,22 @@ impl Loop {
     /// Until Chrome or a person has something to say, or a frame is due. Without either it sleeps for good.
     fn wait(&mut self, inbox: &Inbox) -> Result<(), rustix::io::Errno> {
         let now = Instant::now();
-        let timeout = self.compositor.has_callbacks().then(|| {
-            let wait = self.due(now) - now;
+        let draws = self.compositor.has_callbacks().then(|| self.due(now));
+        let holds = self.compositor.holds_until(now);
+        let copies = self.compositor.clipboard.transfers.deadline();
+        let due = draws.into_iter().chain(holds).chain(copies).min();
+        let timeout = due.map(|at| {
+            let wait = at.saturating_duration_since(now);
             Timespec {
                 tv_sec: wait.as_secs() as i64,
                 tv_nsec: wait.subsec_nanos().into(),
             }
         });
         let chrome = self.wayland.backend().poll_fd();
-        let mut fds = [
-            PollFd::from_borrowed_fd(chrome, PollFlags::IN),
-            PollFd::from_borrowed_fd(inbox.fd(), PollFlags::IN),
-        ];
+        let mut fds: SmallVec<[PollFd<'_>; 2]> = SmallVec::new();
+        fds.push(PollFd::from_borrowed_fd(chrome, PollFlags::IN));
+        fds.push(PollFd::from_borrowed_fd(inbox.fd(), PollFlags::IN));
+        fds.extend(self.compositor.clipboard.transfers.fds());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error),
@@ -145,12 +151,13 @@ impl Loop {
     }
 
     /// What people did goes to Chrome at once: a picture may take milliseconds.
-    fn apply(&mut self, events: VecDeque<SeatEvent>) {
+    fn apply(&mut self, events: VecDeque<(SeatEvent, LogicalSize)>) {
         if events.is_empty() {
             return;
         }
-        for event in events {
-            let event = event.bounded(self.compositor.geometry.page);
+        let page = self.compositor.geometry().page;
+        for (event, meant_for) in events {
+            let event = event.resized(meant_for, page).bounded(page);
             seat::apply(&mut self.compositor, event);
         }
         self.callback_budget.input(Instant::now());
@@ -173,15 +180,26 @@ impl Loop {
         if quicken {
             self.compositor.frame_clock.quicken();
         }
+        let before = self.compositor.geometry();
         if let Err(error) = self.wayland.dispatch_clients(&mut self.compositor) {
             tracing::error!(%error, "Chrome's requests cannot be read");
             return Some("The display of this session has failed.".to_owned());
         }
-        let Some(events) = inbox.take() else {
+        if self.compositor.geometry() != before {
+            // What is pointed at now is looked for in the new scene.
+            self.compositor.arrange();
+        }
+        let is_held = self.compositor.holds_until(Instant::now()).is_some();
+        let Some(events) = inbox.take(is_held) else {
             return Some("The display was closed.".to_owned());
         };
         self.apply(events);
+        // After what was aimed at the size of before.
+        if let Some(geometry) = inbox.take_resize() {
+            self.compositor.resize(geometry);
+        }
         let drawn_at = Instant::now();
+        clipboard::turn(&mut self.compositor, drawn_at);
         self.compositor.arrange();
         self.compositor
             .publish(&self.mailbox, &mut self.composer, drawn_at);
@@ -202,7 +220,7 @@ impl Loop {
         let backend = self.wayland.backend();
         // Always an error, since nothing can be read from it any more; its objects are destroyed all the same.
         let _ = backend.dispatch_single_client(&mut self.compositor, self.chrome.clone());
-        self.compositor.seat.remove_pointer();
+        self.compositor.seat.remove_hands();
         if let Err(error) = clipboard::release_destroyed(&mut self.compositor) {
             tracing::warn!(%error, "the seat of a display cannot be released");
         }

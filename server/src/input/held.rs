@@ -1,26 +1,38 @@
-//! Pure: which keys and buttons one viewer holds, and what lifts them.
+//! Pure: which keys, buttons and fingers one viewer holds down, and what lifts them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::geometry::PointInPage;
-use shared::input::PointerButton;
+use shared::input::{Modifiers, PointerButton, TouchPhase};
 
+use super::keysyms::Keysym;
 use crate::display::SeatEvent;
 
 /// Nobody has more fingers, and a hostile viewer would fill the memory.
 const MAX_KEYS: usize = 32;
 
-/// Keys and buttons that are down.
+/// As many fingers as `maxTouchPoints` tells pages.
+pub const MAX_FINGERS: usize = 10;
+
+/// Keys, buttons and fingers that are down.
 #[derive(Debug, Default)]
 pub struct Held {
     /// What the viewer calls the key → what was pressed for it: a layout may map two to one, or change in between.
     keys: BTreeMap<String, u32>,
     buttons: BTreeSet<PointerButton>,
+    /// By the viewer's own names for them.
+    fingers: BTreeSet<u32>,
 }
 
 impl Held {
     /// Pressing a key that is down is a repeat, and passed on.
-    pub fn press_key(&mut self, code: &str, evdev: u32) -> Vec<SeatEvent> {
+    pub fn press_key(
+        &mut self,
+        code: &str,
+        evdev: u32,
+        keysym: Option<Keysym>,
+        modifiers: Option<Modifiers>,
+    ) -> Vec<SeatEvent> {
         let mut events = Vec::new();
         let former = self.keys.get(code).copied();
         if former.is_none() && self.keys.len() >= MAX_KEYS {
@@ -34,9 +46,10 @@ impl Held {
             });
         }
         self.keys.insert(code.to_owned(), evdev);
-        events.push(SeatEvent::Key {
+        events.push(SeatEvent::Press {
             evdev,
-            pressed: true,
+            keysym,
+            modifiers,
         });
         events
     }
@@ -64,7 +77,22 @@ impl Held {
         }
     }
 
-    /// `at` is where the pointer is: a button is lifted there.
+    /// Whether one more finger would be too many.
+    pub fn has_all_fingers(&self, finger: u32) -> bool {
+        self.fingers.len() >= MAX_FINGERS && !self.fingers.contains(&finger)
+    }
+
+    /// Says whether this changes anything: a finger is put down once, and only one that is down moves or is lifted.
+    pub fn touch(&mut self, finger: u32, phase: TouchPhase) -> bool {
+        match phase {
+            TouchPhase::Start => self.fingers.insert(finger),
+            TouchPhase::Move => self.fingers.contains(&finger),
+            TouchPhase::End => self.fingers.remove(&finger),
+            TouchPhase::Cancel => !std::mem::take(&mut self.fingers).is_empty(),
+        }
+    }
+
+    /// `at` is where the pointer is: a button is lifted there. Fingers are called off: lifted, they would tap.
     pub fn lift_all(&mut self, at: PointInPage) -> Vec<SeatEvent> {
         let keys = std::mem::take(&mut self.keys).into_values().collect();
         let mut events = self.up(keys);
@@ -74,13 +102,16 @@ impl Held {
             button,
             pressed: false,
         }));
+        if let Some(finger) = self.fingers.first().copied() {
+            self.fingers.clear();
+            events.push(SeatEvent::Touch {
+                finger,
+                phase: TouchPhase::Cancel,
+                at,
+                when: None,
+            });
+        }
         events
-    }
-
-    /// Which of these keys are down.
-    pub fn down_of(&self, either: [u32; 2]) -> Vec<u32> {
-        let is_one = |evdev: &&u32| either.contains(evdev);
-        self.keys.values().filter(is_one).copied().collect()
     }
 
     /// A key goes up unless another place still holds the same one.

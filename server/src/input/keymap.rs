@@ -2,14 +2,30 @@
 //!
 //! Sources: UI Events KeyboardEvent code values (W3C), `linux/input-event-codes.h`.
 
-/// The evdev codes of each modifier, the left key first.
-pub const SHIFT: [u32; 2] = [42, 54];
-/// Control.
-pub const CONTROL: [u32; 2] = [29, 97];
-/// Alt; the right one is AltGr on some layouts.
-pub const ALT: [u32; 2] = [56, 100];
-/// The Windows or command key.
-pub const META: [u32; 2] = [125, 126];
+/// The keys whose state changes what others type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "named as in the DOM")]
+pub enum Modifier {
+    Shift,
+    Control,
+    Alt,
+    Meta,
+    AltGraph,
+}
+
+impl Modifier {
+    /// `KeyboardEvent.key`.
+    pub fn from_name(name: &str) -> Option<Modifier> {
+        Some(match name {
+            "Shift" => Modifier::Shift,
+            "Control" => Modifier::Control,
+            "Alt" => Modifier::Alt,
+            "Meta" => Modifier::Meta,
+            "AltGraph" => Modifier::AltGraph,
+            _ => return None,
+        })
+    }
+}
 
 /// One key of the us layout: its DOM code, its evdev code, and what it types without and with shift (`\0` for nothing).
 struct UsKey(&'static str, u32, char, char);
@@ -100,6 +116,45 @@ const KEYS: &[UsKey] = &[
     UsKey("MetaLeft", 125, '\0', '\0'),
     UsKey("MetaRight", 126, '\0', '\0'),
     UsKey("ContextMenu", 127, '\0', '\0'),
+    UsKey("CapsLock", 58, '\0', '\0'),
+    UsKey("NumLock", 69, '\0', '\0'),
+    UsKey("ScrollLock", 70, '\0', '\0'),
+    // Keys that other keyboards have more.
+    UsKey("IntlBackslash", 86, '\0', '\0'),
+    UsKey("IntlRo", 89, '\0', '\0'),
+    UsKey("IntlYen", 124, '\0', '\0'),
+    UsKey("Convert", 92, '\0', '\0'),
+    UsKey("NonConvert", 94, '\0', '\0'),
+    UsKey("KanaMode", 93, '\0', '\0'),
+    UsKey("Lang1", 122, '\0', '\0'),
+    UsKey("Lang2", 123, '\0', '\0'),
+    UsKey("F13", 183, '\0', '\0'),
+    UsKey("F14", 184, '\0', '\0'),
+    UsKey("F15", 185, '\0', '\0'),
+    UsKey("F16", 186, '\0', '\0'),
+    UsKey("F17", 187, '\0', '\0'),
+    UsKey("F18", 188, '\0', '\0'),
+    UsKey("F19", 189, '\0', '\0'),
+    UsKey("F20", 190, '\0', '\0'),
+    UsKey("F21", 191, '\0', '\0'),
+    UsKey("F22", 192, '\0', '\0'),
+    UsKey("F23", 193, '\0', '\0'),
+    UsKey("F24", 194, '\0', '\0'),
+    // What these type depends on Num Lock.
+    UsKey("Numpad0", 82, '\0', '\0'),
+    UsKey("Numpad1", 79, '\0', '\0'),
+    UsKey("Numpad2", 80, '\0', '\0'),
+    UsKey("Numpad3", 81, '\0', '\0'),
+    UsKey("Numpad4", 75, '\0', '\0'),
+    UsKey("Numpad5", 76, '\0', '\0'),
+    UsKey("Numpad6", 77, '\0', '\0'),
+    UsKey("Numpad7", 71, '\0', '\0'),
+    UsKey("Numpad8", 72, '\0', '\0'),
+    UsKey("Numpad9", 73, '\0', '\0'),
+    UsKey("NumpadDecimal", 83, '\0', '\0'),
+    UsKey("NumpadComma", 121, '\0', '\0'),
+    UsKey("NumpadEqual", 117, '\0', '\0'),
+    UsKey("NumpadEnter", 96, '\0', '\0'),
     // Last, so that the main keyboard is preferred.
     UsKey("NumpadMultiply", 55, '*', '*'),
     UsKey("NumpadSubtract", 74, '-', '-'),
@@ -107,35 +162,23 @@ const KEYS: &[UsKey] = &[
     UsKey("NumpadDivide", 98, '/', '/'),
 ];
 
-/// Like the number pad's operators, this key keeps its place. What the pad's digits type depends on Num Lock, so they are
-/// sent by what the viewer's keyboard made of them.
-pub const NUMPAD_ENTER: &str = "NumpadEnter";
+/// Whether the key in that place belongs to the number pad.
+pub fn is_numpad(code: &str) -> bool {
+    code.starts_with("Numpad")
+}
 
-/// Modifiers: the keys whose state changes what others type.
-pub fn is_modifier(code: &str) -> bool {
-    matches!(
-        code,
-        "ShiftLeft"
-            | "ShiftRight"
-            | "ControlLeft"
-            | "ControlRight"
-            | "AltLeft"
-            | "AltRight"
-            | "MetaLeft"
-            | "MetaRight"
-    )
+/// Each key's DOM code, evdev code, and what it types on the us layout without and with shift (`\0` for nothing).
+pub fn all_keys() -> impl Iterator<Item = (&'static str, u32, char, char)> {
+    KEYS.iter().map(|key| (key.0, key.1, key.2, key.3))
 }
 
 /// The evdev code of the key in that place.
 pub fn evdev_from_code(code: &str) -> Option<u32> {
-    if code == NUMPAD_ENTER {
-        return Some(96);
-    }
     KEYS.iter().find(|key| key.0 == code).map(|key| key.1)
 }
 
-/// The evdev code of the key with that name (`KeyboardEvent.key` of keys that type nothing): the number pad's Home, or a
-/// phone's Backspace, which has no code.
+/// The evdev code of the key with that name (`KeyboardEvent.key` of keys that type nothing): a phone's Backspace has no
+/// code.
 pub fn evdev_from_name(key: &str) -> Option<u32> {
     let code = match key {
         "Shift" => "ShiftLeft",

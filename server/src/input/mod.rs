@@ -1,21 +1,33 @@
 //! A viewer's messages → events of the session's seat, with what each viewer holds down.
 
+mod geometry_history;
 mod held;
 pub mod keymap;
+pub mod keysyms;
+pub mod layout;
 
-use shared::geometry::{AimedPoint, Geometry, PointInPage};
-use shared::input::{Key, Modifiers};
+use std::time::Instant;
+
+pub use geometry_history::GeometryHistory;
+use shared::geometry::{PointInPage, PointInVideo};
+use shared::input::{Key, Modifiers, TouchPhase};
 use shared::message::ClientMessage;
 
 use crate::display::SeatEvent;
-use held::Held;
+use held::{Held, MAX_FINGERS};
 use keymap::{
-    ALT, CONTROL, META, NUMPAD_ENTER, SHIFT, Stroke, evdev_from_code, evdev_from_name, is_modifier,
-    is_typed_in_place, stroke_from_char,
+    Modifier, evdev_from_code, evdev_from_name, is_numpad, is_typed_in_place, stroke_from_char,
 };
+use keysyms::Keysym;
 
 /// Longer text is refused rather than cut: a paste that lost its end would look complete.
 pub const MAX_TEXT: usize = 32 * 1024;
+
+/// No composition is longer, and it must fit into one Wayland message.
+const MAX_COMPOSITION: usize = 2000;
+
+/// Nobody's own page knows more of the text around the caret.
+const MAX_REPLACED: u32 = 4000;
 
 /// Wheels turn some hundred pixels an event; a hostile one could jump to the end of every page.
 const MAX_WHEEL: f32 = 10_000.0;
@@ -40,17 +52,27 @@ pub enum RefusedInput {
     LongText,
     #[error("The position or distance is not a number.")]
     NotANumber,
+    #[error("The page has another size by now, so nothing was done where you pointed.")]
+    OtherPicture,
     #[error("That key is not one of a keyboard.")]
     UnknownKey,
+    #[error("More than {MAX_FINGERS} fingers touch the page, so one of them was ignored.")]
+    ManyFingers,
+    #[error(
+        "No text field has the focus there, and no key types this text: click into a field first."
+    )]
+    NoTextField,
 }
 
 impl ViewerInput {
-    /// What the seat is told; nothing for a message that is late or changes nothing. `geometry` is that of the picture the
-    /// viewer sees.
+    /// What the seat is told; nothing for a message that is late or changes nothing. `in_text_field` says whether a text
+    /// field has the focus there.
     pub fn translate(
         &mut self,
         message: &ClientMessage,
-        geometry: &Geometry,
+        history: &GeometryHistory,
+        in_text_field: bool,
+        now: Instant,
     ) -> Result<Vec<SeatEvent>, RefusedInput> {
         Ok(match message {
             ClientMessage::PointerMove { sequence, at } => {
@@ -59,7 +81,11 @@ impl ViewerInput {
                 if self.last_move.is_some_and(is_late) {
                     return Ok(Vec::new());
                 }
-                let at = point_in_page(*at, geometry)?;
+                let at = match history.point_in_page(*at, now) {
+                    // The next one comes by itself.
+                    Err(RefusedInput::OtherPicture) => return Ok(Vec::new()),
+                    at => at?,
+                };
                 self.last_move = Some(*sequence);
                 self.at = at;
                 vec![SeatEvent::PointerMove { at: self.at }]
@@ -69,7 +95,11 @@ impl ViewerInput {
                 button,
                 pressed,
             } => {
-                let at = point_in_page(*at, geometry)?;
+                let at = match history.point_in_page(*at, now) {
+                    // It must not stay down.
+                    Err(RefusedInput::OtherPicture) if !pressed => self.at,
+                    at => at?,
+                };
                 if !self.held.button(*button, *pressed) {
                     return Ok(Vec::new());
                 }
@@ -88,7 +118,7 @@ impl ViewerInput {
             } => {
                 finite(&[*delta_x, *delta_y])?;
                 vec![SeatEvent::Wheel {
-                    at: point_in_page(*at, geometry)?,
+                    at: history.point_in_page(*at, now)?,
                     delta_x: delta_x.clamp(-MAX_WHEEL, MAX_WHEEL),
                     delta_y: delta_y.clamp(-MAX_WHEEL, MAX_WHEEL),
                     notched: *notched,
@@ -100,16 +130,55 @@ impl ViewerInput {
                 return Err(RefusedInput::LongText);
             }
             ClientMessage::Text { text } if text.is_empty() => Vec::new(),
+            ClientMessage::Text { text } if !in_text_field => typed_with_keys(text)?,
             ClientMessage::Text { text } => vec![SeatEvent::Text(text.clone())],
+            ClientMessage::Compose { text, .. } if text.len() > MAX_COMPOSITION => {
+                return Err(RefusedInput::LongText);
+            }
+            ClientMessage::Compose { text, caret } => vec![SeatEvent::Compose {
+                text: text.clone(),
+                caret: text.floor_char_boundary(*caret as usize),
+            }],
+            ClientMessage::Replace { text, .. } if text.len() > MAX_TEXT => {
+                return Err(RefusedInput::LongText);
+            }
+            ClientMessage::Replace {
+                before,
+                after,
+                text,
+            } => vec![SeatEvent::Replace {
+                before: (*before).min(MAX_REPLACED),
+                after: (*after).min(MAX_REPLACED),
+                text: text.clone(),
+            }],
+            ClientMessage::Touch {
+                finger,
+                phase,
+                at,
+                when,
+            } => {
+                let at = || history.point_in_page(*at, now);
+                self.touch(*finger, *phase, at, *when)?
+            }
             ClientMessage::HeldKeys { codes } => {
                 self.alt_graph.take_if(|place| !codes.contains(place));
                 self.held.keep_only(codes)
             }
+            ClientMessage::PointerMotion { x, y } => {
+                finite(&[*x, *y])?;
+                let moved = PointInVideo::new(*x, *y);
+                let PointInPage { x, y } = history.current().page_from_video(moved);
+                vec![SeatEvent::PointerMotion { x, y }]
+            }
+            ClientMessage::LeavePointerLock => vec![SeatEvent::LeavePointerLock],
             ClientMessage::ReleaseAll => self.release_all(),
             ClientMessage::Ping { .. }
             | ClientMessage::LatencyReport { .. }
             | ClientMessage::VsyncOffset { .. }
-            | ClientMessage::SkipToLive => Vec::new(),
+            | ClientMessage::SkipToLive
+            | ClientMessage::WatchTextFields
+            | ClientMessage::Paste(_)
+            | ClientMessage::Viewport(_) => Vec::new(),
         })
     }
 
@@ -119,35 +188,82 @@ impl ViewerInput {
         self.held.lift_all(self.at)
     }
 
+    /// Only a finger that comes down or moves needs its place.
+    fn touch(
+        &mut self,
+        finger: u32,
+        phase: TouchPhase,
+        at: impl Fn() -> Result<PointInPage, RefusedInput>,
+        when: Option<u32>,
+    ) -> Result<Vec<SeatEvent>, RefusedInput> {
+        let at = match phase {
+            TouchPhase::Start if self.held.has_all_fingers(finger) => {
+                return Err(RefusedInput::ManyFingers);
+            }
+            TouchPhase::Start => at()?,
+            TouchPhase::Move => match at() {
+                // The next one comes by itself.
+                Err(RefusedInput::OtherPicture) => return Ok(Vec::new()),
+                at => at?,
+            },
+            TouchPhase::End | TouchPhase::Cancel => PointInPage::default(),
+        };
+        let changes = self.held.touch(finger, phase);
+        let event = SeatEvent::Touch {
+            finger,
+            phase,
+            at,
+            when,
+        };
+        Ok(changes.then_some(event).into_iter().collect())
+    }
+
     fn press(&mut self, key: &Key) -> Result<Vec<SeatEvent>, RefusedInput> {
         let mut typed = key.key.chars();
-        let character = match (typed.next(), typed.next()) {
-            (Some(character), None) if !character.is_control() => Some(character),
-            _ => None,
-        };
-        let Some(character) = character else {
-            return self.press_named(key);
-        };
-        let modifiers = key.modifiers;
-        let stroke = stroke_from_char(character, &key.code);
+        match (typed.next(), typed.next()) {
+            (Some(character), None) if !character.is_control() => {
+                self.press_character(key, character)
+            }
+            _ => self.press_named(key),
+        }
+    }
+
+    fn press_character(
+        &mut self,
+        key: &Key,
+        character: char,
+    ) -> Result<Vec<SeatEvent>, RefusedInput> {
+        let mut modifiers = key.modifiers;
         if self.alt_graph.is_some() || is_third_level(character, key) {
-            return Ok(match stroke {
-                Some(stroke) => self.press_alone(key, stroke),
-                None => vec![SeatEvent::Text(key.key.clone())],
-            });
+            // The modifiers that made this character would make a shortcut over there.
+            modifiers = Modifiers {
+                ctrl: false,
+                alt: false,
+                meta: false,
+                alt_graph: true,
+                ..modifiers
+            };
         }
-        if modifiers.ctrl || modifiers.alt || modifiers.meta {
-            // Ctrl+С on a Cyrillic layout is Ctrl+C by its place.
-            let evdev = stroke
-                .map(|stroke| stroke.evdev)
-                .or_else(|| evdev_from_code(&key.code))
-                .ok_or(RefusedInput::UnknownKey)?;
-            return Ok(self.press_shortcut(key, evdev));
+        let is_shortcut = modifiers.ctrl || modifiers.alt || modifiers.meta;
+        if is_numpad(&key.code) && !modifiers.shift {
+            modifiers.num_lock |= character.is_ascii_digit();
         }
-        Ok(match stroke {
-            Some(stroke) => self.press_stroke(key, stroke),
-            None => vec![SeatEvent::Text(key.key.clone())],
-        })
+        let in_place = evdev_from_code(&key.code);
+        let somewhere = || {
+            let stroke = stroke_from_char(character, "")?;
+            modifiers.shift = stroke.shift;
+            Some(stroke.evdev)
+        };
+        let Some(evdev) = in_place.or_else(somewhere) else {
+            return match is_shortcut {
+                true => Err(RefusedInput::UnknownKey),
+                false => Ok(vec![SeatEvent::Text(key.key.clone())]),
+            };
+        };
+        let keysym = Keysym::of_character(character, &key.code);
+        Ok(self
+            .held
+            .press_key(place(key), evdev, keysym, Some(modifiers)))
     }
 
     fn lift(&mut self, key: &Key) -> Vec<SeatEvent> {
@@ -155,89 +271,62 @@ impl ViewerInput {
         self.held.lift_key(place(key))
     }
 
-    /// The modifiers that made a character of the third level would make another one, or a shortcut, over there: they are
-    /// lifted for this one key.
-    fn press_alone(&mut self, key: &Key, stroke: Stroke) -> Vec<SeatEvent> {
-        let held = [CONTROL, ALT, META];
-        let held = held
-            .into_iter()
-            .flat_map(|either| self.held.down_of(either));
-        let held: Vec<u32> = held.collect();
-        let pressed = self.press_stroke(key, stroke);
-        turned(&held, false)
-            .chain(pressed)
-            .chain(turned(&held, true))
-            .collect()
-    }
-
-    /// Brings shift into the state that this character needs, for this one key: Caps Lock is on here, or the viewer's
-    /// layout has the character on another level.
-    fn press_stroke(&mut self, key: &Key, stroke: Stroke) -> Vec<SeatEvent> {
-        let held = self.held.down_of(SHIFT);
-        match (stroke.shift, held.is_empty()) {
-            (true, true) => self.press_between(key, stroke.evdev, &[SHIFT[0]], true),
-            (false, false) => self.press_between(key, stroke.evdev, &held, false),
-            _ => self.held.press_key(place(key), stroke.evdev),
-        }
-    }
-
-    /// A modifier that went down before the picture had the focus is pressed for this one key.
-    fn press_shortcut(&mut self, key: &Key, evdev: u32) -> Vec<SeatEvent> {
-        let wanted = [
-            (key.modifiers.ctrl, CONTROL),
-            (key.modifiers.alt, ALT),
-            (key.modifiers.meta, META),
-            (key.modifiers.shift, SHIFT),
-        ];
-        let is_missing =
-            |(on, either): &(bool, [u32; 2])| *on && self.held.down_of(*either).is_empty();
-        let missing: Vec<u32> = wanted
-            .into_iter()
-            .filter(is_missing)
-            .map(|(_, either)| either[0])
-            .collect();
-        self.press_between(key, evdev, &missing, true)
-    }
-
-    /// Brings some modifiers into the state `down`, presses, and brings them back.
-    fn press_between(
-        &mut self,
-        key: &Key,
-        evdev: u32,
-        modifiers: &[u32],
-        down: bool,
-    ) -> Vec<SeatEvent> {
-        let pressed = self.held.press_key(place(key), evdev);
-        turned(modifiers, down)
-            .chain(pressed)
-            .chain(turned(modifiers, !down))
-            .collect()
-    }
-
     /// A key that types nothing: arrows, function keys, modifiers.
     fn press_named(&mut self, key: &Key) -> Result<Vec<SeatEvent>, RefusedInput> {
+        let mut events = Vec::new();
         match key.key.as_str() {
-            // Their effect shows in the characters that follow.
-            "CapsLock" | "NumLock" | "ScrollLock" | "Dead" | "Process" => return Ok(Vec::new()),
+            "Dead" | "Process" => return Ok(Vec::new()),
             "AltGraph" => {
                 self.alt_graph = Some(place(key).to_owned());
                 // Windows presses it by itself, before AltGr and again with each repetition.
-                return Ok(self.held.lift_key(WITH_ALT_GRAPH));
+                events = self.held.lift_key(WITH_ALT_GRAPH);
             }
             _ if key.code == WITH_ALT_GRAPH && self.alt_graph.is_some() => return Ok(Vec::new()),
             _ => {}
         }
-        // The number pad's keys by their name: without Num Lock its 7 is Home.
-        let by_name = || evdev_from_name(&key.key);
-        let by_code = || evdev_from_code(&key.code);
-        let evdev = if is_modifier(&key.code) || key.code == NUMPAD_ENTER {
-            by_code().or_else(by_name)
-        } else {
-            by_name().or_else(by_code)
-        };
+        let in_place = evdev_from_code(&key.code);
+        let evdev = in_place.or_else(|| evdev_from_name(&key.key));
         let evdev = evdev.ok_or(RefusedInput::UnknownKey)?;
-        Ok(self.held.press_key(place(key), evdev))
+        let keysym = Keysym::of_name(&key.key, &key.code);
+        // What a modifier changes shows in the keys that follow.
+        let modifiers = Modifier::from_name(&key.key)
+            .is_none()
+            .then_some(key.modifiers);
+        let pressed = self.held.press_key(place(key), evdev, keysym, modifiers);
+        Ok(events.into_iter().chain(pressed).collect())
     }
+}
+
+/// Text for a page without a focused field, key by key; all of it or nothing.
+fn typed_with_keys(text: &str) -> Result<Vec<SeatEvent>, RefusedInput> {
+    let mut events = Vec::new();
+    for character in text.chars() {
+        let (evdev, shift) = match character {
+            '\n' => (evdev_from_name("Enter"), false),
+            '\t' => (evdev_from_name("Tab"), false),
+            character => {
+                let stroke = stroke_from_char(character, "");
+                (
+                    stroke.map(|stroke| stroke.evdev),
+                    stroke.is_some_and(|stroke| stroke.shift),
+                )
+            }
+        };
+        let evdev = evdev.ok_or(RefusedInput::NoTextField)?;
+        events.push(SeatEvent::Press {
+            evdev,
+            keysym: Keysym::of_character(character, ""),
+            modifiers: Some(Modifiers {
+                shift,
+                ..Modifiers::default()
+            }),
+        });
+        events.push(SeatEvent::Key {
+            evdev,
+            pressed: false,
+        });
+    }
+    Ok(events)
 }
 
 /// `KeyboardEvent.code` of the key that Windows presses together with AltGr.
@@ -269,14 +358,6 @@ fn is_third_level(character: char, key: &Key) -> bool {
 /// What layouts without a key for it put on the third level, of the characters of ASCII.
 const ONLY_ON_THIRD_LEVEL: &str = "@[]{}|\\~#`^";
 
-fn turned(evdevs: &[u32], pressed: bool) -> impl Iterator<Item = SeatEvent> {
-    let turn = move |evdev: &u32| SeatEvent::Key {
-        evdev: *evdev,
-        pressed,
-    };
-    evdevs.iter().map(turn)
-}
-
 /// What tells this key from the others that are held: its place, or its name where a phone gives no place.
 fn place(key: &Key) -> &str {
     if key.code.is_empty() {
@@ -284,13 +365,6 @@ fn place(key: &Key) -> &str {
     } else {
         &key.code
     }
-}
-
-/// Outside the picture it is moved to its edge.
-fn point_in_page(aimed: AimedPoint, geometry: &Geometry) -> Result<PointInPage, RefusedInput> {
-    let point_in_video = aimed.point();
-    finite(&[point_in_video.x, point_in_video.y])?;
-    Ok(geometry.page_from_video(point_in_video.clamped(geometry.video)))
 }
 
 fn finite(values: &[f32]) -> Result<(), RefusedInput> {

@@ -1,17 +1,10 @@
 use super::*;
 use proptest::prelude::*;
-use shared::geometry::{PointInVideo, Scale, VideoSize};
-use shared::input::{Modifiers, PointerButton};
+use shared::geometry::{Geometry, PointInVideo, Scale, VideoSize};
+use shared::input::{Modifiers, PointerButton, TouchPhase};
 use std::collections::BTreeSet;
 
-const NONE: Modifiers = Modifiers {
-    shift: false,
-    ctrl: false,
-    alt: false,
-    meta: false,
-    caps_lock: false,
-    alt_graph: false,
-};
+const NONE: Modifiers = Modifiers::NONE;
 
 fn key(code: &str, key: &str, pressed: bool, modifiers: Modifiers) -> ClientMessage {
     ClientMessage::Key(Key {
@@ -37,10 +30,31 @@ fn up(evdev: u32) -> SeatEvent {
     }
 }
 
+fn unscaled() -> GeometryHistory {
+    GeometryHistory::new(Geometry::unscaled(VideoSize::HD))
+}
+
 fn translated(viewer: &mut ViewerInput, message: ClientMessage) -> Vec<SeatEvent> {
     viewer
-        .translate(&message, &Geometry::unscaled(VideoSize::HD))
+        .translate(&message, &unscaled(), true, Instant::now())
         .unwrap()
+}
+
+/// Only which keys go down and up.
+fn keys(viewer: &mut ViewerInput, message: ClientMessage) -> Vec<SeatEvent> {
+    let plain = |event| match event {
+        SeatEvent::Press { evdev, .. } => down(evdev),
+        other => other,
+    };
+    translated(viewer, message).into_iter().map(plain).collect()
+}
+
+fn typed(evdev: u32, code: &str, character: char, modifiers: Modifiers) -> SeatEvent {
+    SeatEvent::Press {
+        evdev,
+        keysym: Keysym::of_character(character, code),
+        modifiers: Some(modifiers),
+    }
 }
 
 #[test]
@@ -48,7 +62,7 @@ fn a_key_goes_down_and_up_in_its_place() {
     let mut viewer = ViewerInput::default();
     assert_eq!(
         translated(&mut viewer, key("KeyA", "a", true, NONE)),
-        [down(30)]
+        [typed(30, "KeyA", 'a', NONE)]
     );
     assert_eq!(
         translated(&mut viewer, key("KeyA", "a", false, NONE)),
@@ -58,50 +72,74 @@ fn a_key_goes_down_and_up_in_its_place() {
 }
 
 #[test]
-fn a_german_y_types_y() {
-    let mut viewer = ViewerInput::default();
-    assert_eq!(
-        translated(&mut viewer, key("KeyZ", "y", true, NONE)),
-        [down(21)]
-    );
-    assert_eq!(
-        translated(&mut viewer, key("KeyZ", "y", false, NONE)),
-        [up(21)]
-    );
+fn a_key_stays_in_its_place_whatever_it_types() {
+    let shift = Modifiers {
+        shift: true,
+        ..NONE
+    };
+    let caps = Modifiers {
+        caps_lock: true,
+        ..NONE
+    };
+    for (code, evdev, character, modifiers) in [
+        ("KeyZ", 44, 'y', NONE),
+        ("Digit2", 3, 'é', NONE),
+        ("Digit7", 8, '/', shift),
+        ("KeyA", 30, 'A', caps),
+        ("IntlBackslash", 86, '<', NONE),
+        ("IntlRo", 89, '\\', NONE),
+    ] {
+        let mut viewer = ViewerInput::default();
+        let pressed = key(code, &character.to_string(), true, modifiers);
+        assert_eq!(
+            translated(&mut viewer, pressed),
+            [typed(evdev, code, character, modifiers)]
+        );
+        let lifted = key(code, &character.to_string(), false, modifiers);
+        assert_eq!(translated(&mut viewer, lifted), [up(evdev)]);
+    }
 }
 
 #[test]
-fn a_character_on_another_level_borrows_shift_for_itself() {
+fn what_has_no_place_arrives_by_its_character_or_as_text() {
     let mut viewer = ViewerInput::default();
     let shift = Modifiers {
         shift: true,
         ..NONE
     };
-    // Shift+7 is a slash on a German keyboard.
-    translated(&mut viewer, key("ShiftLeft", "Shift", true, shift));
     assert_eq!(
-        translated(&mut viewer, key("Digit7", "/", true, shift)),
-        [up(42), down(53), down(42)]
+        translated(&mut viewer, key("", "?", true, NONE)),
+        [typed(53, "", '?', shift)]
     );
-    // Caps Lock here is none of Chrome's business there.
-    let mut viewer = ViewerInput::default();
-    let caps = Modifiers {
-        caps_lock: true,
-        ..NONE
-    };
-    assert_eq!(
-        translated(&mut viewer, key("KeyA", "A", true, caps)),
-        [down(42), down(30), up(42)]
-    );
+    for text in ["é", "ß", "你", "😀"] {
+        let events = translated(&mut viewer, key("", text, true, NONE));
+        assert_eq!(events, [SeatEvent::Text(text.to_owned())]);
+    }
 }
 
 #[test]
-fn what_no_key_types_arrives_as_text() {
+fn text_without_a_field_is_typed_or_refused_as_a_whole() {
     let mut viewer = ViewerInput::default();
-    for text in ["é", "ß", "你", "😀"] {
-        let events = translated(&mut viewer, key("KeyE", text, true, NONE));
-        assert_eq!(events, [SeatEvent::Text(text.to_owned())]);
-    }
+    let mut without_field = |text: &str| {
+        let text = ClientMessage::Text {
+            text: text.to_owned(),
+        };
+        viewer.translate(&text, &unscaled(), false, Instant::now())
+    };
+    let shift = Modifiers {
+        shift: true,
+        ..NONE
+    };
+    assert_eq!(
+        without_field("a?"),
+        Ok(vec![
+            typed(30, "", 'a', NONE),
+            up(30),
+            typed(53, "", '?', shift),
+            up(53)
+        ])
+    );
+    assert_eq!(without_field("aé"), Err(RefusedInput::NoTextField));
 }
 
 #[test]
@@ -109,38 +147,32 @@ fn alt_gr_on_windows_types_and_leaves_nothing_held() {
     let mut viewer = ViewerInput::default();
     let ctrl = Modifiers { ctrl: true, ..NONE };
     let both = Modifiers { alt: true, ..ctrl };
+    let third = Modifiers {
+        alt_graph: true,
+        ..NONE
+    };
     // As Chrome tells it, and as it tells it when the modifiers are not named.
     for modifiers in [NONE, both] {
         assert_eq!(
-            translated(&mut viewer, key("ControlLeft", "Control", true, ctrl)),
+            keys(&mut viewer, key("ControlLeft", "Control", true, ctrl)),
             [down(29)]
         );
         assert_eq!(
-            translated(&mut viewer, key("AltRight", "AltGraph", true, both)),
-            [up(29)]
+            keys(&mut viewer, key("AltRight", "AltGraph", true, both)),
+            [up(29), down(100)]
         );
         let repeated = key("ControlLeft", "Control", true, both);
         assert_eq!(translated(&mut viewer, repeated), []);
-        assert_eq!(
-            translated(&mut viewer, key("KeyQ", "@", true, modifiers)),
-            [down(42), down(3), up(42)]
-        );
-        assert_eq!(
-            translated(&mut viewer, key("KeyQ", "@", false, modifiers)),
-            [up(3)]
-        );
-        assert_eq!(
-            translated(&mut viewer, key("Minus", "\\", true, modifiers)),
-            [down(43)]
-        );
-        assert_eq!(
-            translated(&mut viewer, key("Minus", "\\", false, modifiers)),
-            [up(43)]
-        );
-        assert_eq!(
-            translated(&mut viewer, key("KeyE", "€", true, modifiers)),
-            [SeatEvent::Text("€".to_owned())]
-        );
+        for (code, evdev, character) in [("KeyQ", 16, '@'), ("Minus", 12, '\\'), ("KeyE", 18, '€')]
+        {
+            let pressed = key(code, &character.to_string(), true, modifiers);
+            assert_eq!(
+                translated(&mut viewer, pressed),
+                [typed(evdev, code, character, third)]
+            );
+            let lifted = key(code, &character.to_string(), false, modifiers);
+            assert_eq!(translated(&mut viewer, lifted), [up(evdev)]);
+        }
         translated(&mut viewer, key("ControlLeft", "Control", false, NONE));
         translated(&mut viewer, key("AltRight", "AltGraph", false, NONE));
         assert_eq!(translated(&mut viewer, ClientMessage::ReleaseAll), []);
@@ -148,7 +180,7 @@ fn alt_gr_on_windows_types_and_leaves_nothing_held() {
     // Without AltGr it is a shortcut again.
     assert_eq!(
         translated(&mut viewer, key("KeyQ", "q", true, ctrl)),
-        [down(29), down(16), up(29)]
+        [typed(16, "KeyQ", 'q', ctrl)]
     );
 }
 
@@ -156,75 +188,69 @@ fn alt_gr_on_windows_types_and_leaves_nothing_held() {
 fn option_on_a_mac_types() {
     let mut viewer = ViewerInput::default();
     let alt = Modifiers { alt: true, ..NONE };
+    let third = Modifiers {
+        alt_graph: true,
+        ..NONE
+    };
     translated(&mut viewer, key("AltLeft", "Alt", true, alt));
-    for text in ["Ω", "∑"] {
+    for (code, evdev, character) in [("KeyZ", 44, 'Ω'), ("KeyW", 17, '∑'), ("KeyL", 38, '@')] {
+        let pressed = key(code, &character.to_string(), true, alt);
         assert_eq!(
-            translated(&mut viewer, key("KeyZ", text, true, alt)),
-            [SeatEvent::Text(text.to_owned())]
+            translated(&mut viewer, pressed),
+            [typed(evdev, code, character, third)]
         );
     }
-    // Option is lifted for a character that has a key, or it would be another shortcut there.
-    assert_eq!(
-        translated(&mut viewer, key("KeyL", "@", true, alt)),
-        [up(56), down(42), down(3), up(42), down(56)]
-    );
 }
 
 #[test]
 fn alt_with_the_character_of_its_key_is_a_shortcut() {
     let alt = Modifiers { alt: true, ..NONE };
     for (code, character, evdev) in [
-        ("KeyD", "d", 32),
-        ("BracketLeft", "[", 26),
-        ("Digit2", "@", 3),
+        ("KeyD", 'd', 32),
+        ("BracketLeft", '[', 26),
+        ("Digit2", '@', 3),
     ] {
         let mut viewer = ViewerInput::default();
         translated(&mut viewer, key("AltLeft", "Alt", true, alt));
         assert_eq!(
-            translated(&mut viewer, key(code, character, true, alt)),
-            [down(evdev)]
+            translated(&mut viewer, key(code, &character.to_string(), true, alt)),
+            [typed(evdev, code, character, alt)]
         );
     }
 }
 
 #[test]
-fn a_shortcut_goes_by_its_character_or_its_place() {
+fn a_shortcut_keeps_its_character_and_its_place() {
     let mut viewer = ViewerInput::default();
     let ctrl = Modifiers { ctrl: true, ..NONE };
-    translated(&mut viewer, key("ControlLeft", "Control", true, ctrl));
-    assert_eq!(
-        translated(&mut viewer, key("KeyY", "z", true, ctrl)),
-        [down(44)],
-        "German Ctrl+Z"
-    );
-    assert_eq!(
-        translated(&mut viewer, key("KeyC", "с", true, ctrl)),
-        [down(46)],
-        "Cyrillic Ctrl+C"
-    );
-}
-
-#[test]
-fn a_modifier_that_was_down_before_the_focus_counts() {
-    let mut viewer = ViewerInput::default();
-    let ctrl = Modifiers { ctrl: true, ..NONE };
-    assert_eq!(
-        translated(&mut viewer, key("KeyA", "a", true, ctrl)),
-        [down(29), down(30), up(29)]
-    );
+    for (code, evdev, character) in [("KeyY", 21, 'z'), ("KeyC", 46, 'с'), ("KeyA", 30, 'a')] {
+        let pressed = key(code, &character.to_string(), true, ctrl);
+        assert_eq!(
+            translated(&mut viewer, pressed),
+            [typed(evdev, code, character, ctrl)]
+        );
+    }
 }
 
 #[test]
 fn the_number_pad_does_what_it_says() {
     let mut viewer = ViewerInput::default();
+    let num_lock = Modifiers {
+        num_lock: true,
+        ..NONE
+    };
     assert_eq!(
         translated(&mut viewer, key("Numpad7", "7", true, NONE)),
-        [down(8)]
+        [typed(71, "Numpad7", '7', num_lock)]
     );
     translated(&mut viewer, key("Numpad7", "7", false, NONE));
     assert_eq!(
         translated(&mut viewer, key("Numpad7", "Home", true, NONE)),
-        [down(102)]
+        [SeatEvent::Press {
+            evdev: 71,
+            keysym: Keysym::of_name("Home", "Numpad7"),
+            modifiers: Some(NONE)
+        }]
     );
 }
 
@@ -250,7 +276,12 @@ fn a_point_of_a_scaled_picture_is_one_of_the_page() {
         sequence: 1,
         at: PointInVideo::new(640.0, 9999.0).into(),
     };
-    let told = ViewerInput::default().translate(&moved, &geometry);
+    let told = ViewerInput::default().translate(
+        &moved,
+        &GeometryHistory::new(geometry),
+        true,
+        Instant::now(),
+    );
     let at = PointInPage::new(320.0, 359.75);
     assert_eq!(told, Ok(vec![SeatEvent::PointerMove { at }]));
 }
@@ -288,27 +319,107 @@ fn a_key_missing_from_the_heartbeat_is_lifted() {
 }
 
 #[test]
+fn a_locked_pointer_moves_by_the_page_s_pixels() {
+    let geometry = Geometry {
+        scale: Scale::from_120ths(240).unwrap(),
+        ..Geometry::unscaled(VideoSize::HD)
+    };
+    let history = GeometryHistory::new(geometry);
+    let told = |x, y| {
+        let motion = ClientMessage::PointerMotion { x, y };
+        ViewerInput::default().translate(&motion, &history, true, Instant::now())
+    };
+    let moved = SeatEvent::PointerMotion { x: -4000.0, y: 1.0 };
+    assert_eq!(told(-8000.0, 2.0), Ok(vec![moved]));
+    assert_eq!(told(f32::NAN, 0.0), Err(RefusedInput::NotANumber));
+}
+
+fn touch(finger: u32, phase: TouchPhase, x: f32) -> ClientMessage {
+    ClientMessage::Touch {
+        finger,
+        phase,
+        at: PointInVideo::new(x, 0.0).into(),
+        when: Some(17),
+    }
+}
+
+#[test]
+fn only_a_finger_that_is_down_moves_and_is_lifted() {
+    let mut viewer = ViewerInput::default();
+    assert_eq!(translated(&mut viewer, touch(7, TouchPhase::Move, 1.0)), []);
+    assert_eq!(translated(&mut viewer, touch(7, TouchPhase::End, 1.0)), []);
+    for (phase, x) in [
+        (TouchPhase::Start, 1.0),
+        (TouchPhase::Move, 2.0),
+        (TouchPhase::End, 0.0),
+    ] {
+        let at = PointInPage::new(x, 0.0);
+        assert_eq!(
+            translated(&mut viewer, touch(7, phase, x)),
+            [SeatEvent::Touch {
+                finger: 7,
+                phase,
+                at,
+                when: Some(17),
+            }]
+        );
+        let again = translated(&mut viewer, touch(7, phase, x)).len();
+        assert_eq!(again, usize::from(phase == TouchPhase::Move));
+    }
+}
+
+#[test]
+fn fingers_are_called_off_together_and_only_so_many_are_down() {
+    let mut viewer = ViewerInput::default();
+    for finger in 0..MAX_FINGERS as u32 {
+        let down = translated(&mut viewer, touch(finger, TouchPhase::Start, 0.0));
+        assert_eq!(down.len(), 1);
+    }
+    let one_more = touch(99, TouchPhase::Start, 0.0);
+    assert_eq!(
+        viewer.translate(&one_more, &unscaled(), true, Instant::now()),
+        Err(RefusedInput::ManyFingers)
+    );
+    let nowhere = touch(0, TouchPhase::Move, f32::INFINITY);
+    assert_eq!(
+        viewer.translate(&nowhere, &unscaled(), true, Instant::now()),
+        Err(RefusedInput::NotANumber)
+    );
+    let lifted = translated(&mut viewer, ClientMessage::ReleaseAll);
+    assert!(
+        matches!(
+            lifted[..],
+            [SeatEvent::Touch {
+                phase: TouchPhase::Cancel,
+                ..
+            }]
+        ),
+        "{lifted:?}"
+    );
+    assert_eq!(translated(&mut viewer, touch(3, TouchPhase::End, 0.0)), []);
+}
+
+#[test]
 fn nonsense_is_refused_and_harms_nothing() {
-    let geometry = Geometry::unscaled(VideoSize::HD);
     let mut viewer = ViewerInput::default();
     let nowhere = ClientMessage::PointerMove {
         sequence: 1,
         at: PointInVideo::new(f32::NAN, 0.0).into(),
     };
     assert_eq!(
-        viewer.translate(&nowhere, &geometry),
+        viewer.translate(&nowhere, &unscaled(), true, Instant::now()),
         Err(RefusedInput::NotANumber)
     );
     let unknown = key("Nonsense", "Nonsense", true, NONE);
     assert_eq!(
-        viewer.translate(&unknown, &geometry),
+        viewer.translate(&unknown, &unscaled(), true, Instant::now()),
         Err(RefusedInput::UnknownKey)
     );
     let long = ClientMessage::Text {
         text: "x".repeat(MAX_TEXT + 1),
     };
     assert_eq!(
-        viewer.translate(&long, &geometry),
+        viewer.translate(&long, &unscaled(), true, Instant::now()),
         Err(RefusedInput::LongText)
     );
 }
@@ -349,7 +460,7 @@ proptest! {
         let mut viewer = ViewerInput::default();
         let mut is_down = BTreeSet::new();
         for message in messages.into_iter().chain([ClientMessage::ReleaseAll]) {
-            for event in translated(&mut viewer, message) {
+            for event in keys(&mut viewer, message) {
                 match event {
                     SeatEvent::Key { evdev, pressed: true } => { is_down.insert(evdev); }
                     SeatEvent::Key { evdev, pressed: false } => { is_down.remove(&evdev); }

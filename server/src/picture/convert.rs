@@ -1,10 +1,10 @@
-//! BGRX pixels → a part of an I420 picture (BT.709, limited range).
+//! BGRX pixels → a part of an I420 picture (BT.709, limited range), and an I420 picture → RGB.
 
 use std::ops::Range;
 
 use yuv::{
-    BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
-    bgra_to_yuv420,
+    BufferStoreMut, YuvConversionMode, YuvPlanarImage, YuvPlanarImageMut, YuvRange,
+    YuvStandardMatrix, bgra_to_yuv420, yuv420_to_rgb,
 };
 
 use super::{I420, rect::Rect};
@@ -38,6 +38,32 @@ impl<'a> Bgrx<'a> {
         let end = (start + pixels * 4).min(self.bytes.len());
         &self.bytes[start..end]
     }
+}
+
+/// Red, green and blue of each pixel, row by row.
+pub fn to_rgb(picture: &I420) -> Vec<u8> {
+    let (width, height) = picture.size().usize();
+    let stride = u32::from(picture.size().width());
+    let planes = YuvPlanarImage {
+        y_plane: picture.y(),
+        y_stride: stride,
+        u_plane: picture.u(),
+        u_stride: stride / 2,
+        v_plane: picture.v(),
+        v_stride: stride / 2,
+        width: stride,
+        height: u32::from(picture.size().height()),
+    };
+    let mut rgb = vec![0; width * height * 3];
+    yuv420_to_rgb(
+        &planes,
+        &mut rgb,
+        stride * 3,
+        YuvRange::Limited,
+        YuvStandardMatrix::Bt709,
+    )
+    .expect("an I420's planes have its size");
+    rgb
 }
 
 /// Rows converted at once: few enough to stay in the cache until they have been compared.

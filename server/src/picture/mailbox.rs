@@ -160,6 +160,12 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
+    /// A copy of the picture as Chrome last drew it.
+    pub fn copy(&self) -> Option<I420> {
+        let state = lock(&self.state);
+        state.canvas.as_ref().map(|canvas| canvas.picture.clone())
+    }
+
     /// Wakes the encoder although nothing changed, for example for a keyframe.
     pub fn notify(&self) {
         let mut state = lock(&self.state);

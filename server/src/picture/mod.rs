@@ -11,6 +11,7 @@ pub mod convert;
 pub mod mailbox;
 // One picture → a smaller one.
 pub mod shrink;
+pub mod thumbnail;
 
 use std::ops::Range;
 

@@ -1,13 +1,18 @@
 //! Pure: what a session wants done.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use shared::api::Joined;
+use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
+use shared::geometry::{Geometry, LogicalSize};
 use shared::latency::Measurement;
 use shared::message::ServerMessage;
 use shared::session::{SessionState, ViewerId};
 
 use super::event::{EngineId, ReplyToken};
-use crate::browser::{BrowserCommand, InitialTabs};
+use crate::browser::{Answer, BrowserCommand, InitialTabs, Question};
 use crate::display::SeatEvent;
 
 /// What a request is answered with.
@@ -16,6 +21,9 @@ pub enum Response {
     Done,
     Joined(Box<Joined>),
     Messages(Vec<ServerMessage>),
+    Answered(Answer),
+    Thumbnail(Bytes),
+    Clipboard(Arc<ClipboardContent>),
 }
 
 /// One thing for the loop to do, in the order given. Those that have a `reply` token hand it over: whoever performs them
@@ -26,11 +34,16 @@ pub enum Action {
     StartEngine {
         engine: EngineId,
         opening: InitialTabs,
+        geometry: Geometry,
     },
     /// Also while it is still starting. Answered by [`super::event::Event::EngineEnded`].
     EndEngine(EngineId),
     /// Only while an engine runs; so are the other actions that need one.
-    Seat(Vec<SeatEvent>),
+    Seat {
+        events: Vec<SeatEvent>,
+        /// The page that their points are in.
+        page: LogicalSize,
+    },
     /// A hint that may be lost when Chrome is busy.
     Hint(BrowserCommand),
     /// A command that somebody waits for.
@@ -38,11 +51,22 @@ pub enum Action {
         command: BrowserCommand,
         reply: ReplyToken,
     },
+    /// A question to the page in front.
+    Ask {
+        question: Question,
+        reply: ReplyToken,
+    },
+    /// A small copy of the picture.
+    Thumbnail {
+        reply: ReplyToken,
+    },
     /// If this viewer sets the pace, Chrome draws so much later, in microseconds; negative: earlier.
     DelayDrawing {
         viewer: ViewerId,
         micros: i32,
     },
+    /// Chrome's windows are to fill a page of this geometry.
+    Resize(Geometry),
     /// The state that everybody may see.
     Publish(Box<SessionState>),
     Send {

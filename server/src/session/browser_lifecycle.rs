@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use shared::geometry::Geometry;
 use shared::session::{Phase, SessionState};
 
 use super::action::Action;
@@ -60,6 +61,8 @@ pub struct BrowserLifecycle {
     ending: BTreeSet<EngineId>,
     /// What Chrome is started with, and started with again.
     opening: InitialTabs,
+    /// What its windows are to fill.
+    geometry: Geometry,
     restarts: Restarts,
     /// What became of Chrome, until it has something to say itself.
     notice: Option<String>,
@@ -67,12 +70,13 @@ pub struct BrowserLifecycle {
 
 impl BrowserLifecycle {
     /// Nothing is started yet.
-    pub fn new(opening: InitialTabs) -> BrowserLifecycle {
+    pub fn new(opening: InitialTabs, geometry: Geometry) -> BrowserLifecycle {
         BrowserLifecycle {
             engine: Engine::Stopped,
             next: EngineId(0),
             ending: BTreeSet::new(),
             opening,
+            geometry,
             restarts: Restarts::default(),
             notice: None,
         }
@@ -86,7 +90,16 @@ impl BrowserLifecycle {
         actions.push(Action::StartEngine {
             engine,
             opening: self.opening.clone(),
+            geometry: self.geometry,
         });
+    }
+
+    /// The Chrome that runs, and each that is started from now on, has windows of that geometry.
+    pub fn resize(&mut self, geometry: Geometry, actions: &mut Vec<Action>) {
+        self.geometry = geometry;
+        if self.is_running() {
+            actions.push(Action::Resize(geometry));
+        }
     }
 
     /// Ends the Chrome that runs or starts, if there is one.
@@ -114,13 +127,15 @@ impl BrowserLifecycle {
         self.notice.as_ref()
     }
 
-    pub fn on_started(&mut self, engine: EngineId) {
+    pub fn on_started(&mut self, engine: EngineId, actions: &mut Vec<Action>) {
         if self.engine == Engine::Starting(engine) {
             self.engine = Engine::Running {
                 id: engine,
                 tabs: Tabs::Awaited,
                 windows: 0,
             };
+            // It may have changed since this Chrome began to start.
+            actions.push(Action::Resize(self.geometry));
         }
     }
 

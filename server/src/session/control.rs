@@ -32,12 +32,17 @@ pub fn order(control: Control, state: &SessionState, search_url: &str) -> Result
         }),
         Control::ActivateTab { tab } => BrowserCommand::Activate(known_tab(tab, state)?),
         Control::CloseTab { tab } => BrowserCommand::Close(known_tab(tab, state)?),
+        Control::MoveTab { tab, to } => BrowserCommand::Move {
+            tab: known_tab(tab, state)?,
+            to: usize::try_from(to).unwrap_or(usize::MAX),
+        },
         Control::AnswerDialog { .. } if state.dialog.is_none() => {
             return Err(ApiError::Conflict(
                 "No dialog is open: it was answered already.".to_owned(),
             ));
         }
         Control::AnswerDialog { accept, text } => BrowserCommand::AnswerDialog { accept, text },
+        Control::ExitFullscreen => BrowserCommand::ExitFullscreen,
         Control::Restart => return Ok(Order::Restart),
     }))
 }

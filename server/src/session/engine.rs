@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use shared::geometry::{Geometry, VideoSize};
+use shared::geometry::Geometry;
+use shared::preferences::Preferences;
 use shared::session::SessionId;
 use tokio::sync::watch;
 
@@ -23,6 +24,7 @@ pub struct Engine {
     pub browser: Browser,
     pub display: Display,
     pub downlink: Arc<Downlink>,
+    pub mailbox: Arc<Mailbox>,
     pub browser_state: watch::Receiver<BrowserState>,
     pub display_state: watch::Receiver<DisplayState>,
 }
@@ -45,13 +47,14 @@ impl Engine {
     /// Ready when Chrome takes commands; its first picture may come later.
     pub async fn start(
         id: SessionId,
-        size: VideoSize,
+        geometry: Geometry,
         opening: InitialTabs,
+        preferences: Preferences,
         services: &Services,
         deliver: impl Fn(Sample) + Send + 'static,
     ) -> Result<Engine, EngineError> {
         let config = &services.config;
-        check_size(size)?;
+        check_size(geometry.video)?;
         let mailbox = Mailbox::new();
         let downlink = Arc::new(Downlink::new(config.bitrate, config.frame_rate, {
             let mailbox = Arc::clone(&mailbox);
@@ -59,7 +62,8 @@ impl Engine {
         }));
         let (display, wayland) = Display::start(
             DisplayOptions {
-                geometry: Geometry::unscaled(size),
+                geometry,
+                clipboard: config.clipboard.limits,
                 frame_rate: config.frame_rate,
             },
             Arc::clone(&mailbox),
@@ -71,7 +75,7 @@ impl Engine {
                 frame_rate: config.frame_rate,
                 adapt: config.adapt,
             },
-            mailbox,
+            Arc::clone(&mailbox),
             Arc::clone(&downlink),
             deliver,
         )?;
@@ -80,8 +84,9 @@ impl Engine {
         let home = ProfileDir::create(&services.runtime_dir)?;
         let options = LaunchOptions {
             chrome: services.chrome.clone(),
-            size,
+            page: geometry.page,
             sandbox: config.chrome_sandbox,
+            preferences,
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
         let browser = Browser::control(chrome, pipe, opening).await?;
@@ -99,6 +104,7 @@ impl Engine {
             browser,
             display,
             downlink,
+            mailbox,
         })
     }
 

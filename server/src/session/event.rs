@@ -1,11 +1,13 @@
 //! Pure: what happens to a session.
 
 use client::api::Control;
+use shared::clipboard::ClipboardContent;
+use shared::geometry::Viewport;
 use shared::message::ClientMessage;
 use shared::session::ViewerId;
 
 use super::lease::Actor;
-use crate::browser::BrowserState;
+use crate::browser::{BrowserState, Question};
 use crate::display::DisplayState;
 use crate::transport::PeerEvent;
 
@@ -25,6 +27,8 @@ pub enum Request {
         by: Actor,
         /// A fresh name.
         viewer: ViewerId,
+        /// The room that it has for the page.
+        viewport: Option<Viewport>,
     },
     /// An SDP offer, answered by the hub.
     Offer {
@@ -52,6 +56,22 @@ pub enum Request {
         actor: Actor,
         control: Control,
     },
+    /// Of the page in front. Answered with [`super::action::Response::Answered`].
+    Ask {
+        actor: Actor,
+        question: Question,
+    },
+    /// What the page has copied, answered with [`super::action::Response::Clipboard`].
+    Clipboard {
+        actor: Actor,
+    },
+    /// What the page can paste.
+    SetClipboard {
+        actor: Actor,
+        content: ClipboardContent,
+    },
+    /// A JPEG of what is shown, answered with [`super::action::Response::Thumbnail`].
+    Thumbnail,
     /// Answered at once; the session is gone when its state is published no more.
     End {
         actor: Actor,

@@ -85,15 +85,25 @@ impl ReportLimit {
 pub fn is_tentative(message: &ClientMessage) -> Option<bool> {
     match message {
         // A click acts when the button goes down, or when it comes up again.
-        ClientMessage::PointerMove { .. } | ClientMessage::PointerButton { .. } => Some(true),
+        ClientMessage::PointerMove { .. }
+        | ClientMessage::PointerButton { .. }
+        | ClientMessage::PointerMotion { .. }
+        | ClientMessage::Touch { .. } => Some(true),
         ClientMessage::Key(Key { pressed, .. }) => Some(!pressed),
-        ClientMessage::Wheel { .. } | ClientMessage::Text { .. } => Some(false),
+        ClientMessage::Wheel { .. }
+        | ClientMessage::Text { .. }
+        | ClientMessage::Compose { .. }
+        | ClientMessage::Replace { .. } => Some(false),
         ClientMessage::HeldKeys { .. }
         | ClientMessage::ReleaseAll
+        | ClientMessage::LeavePointerLock
         | ClientMessage::Ping { .. }
         | ClientMessage::LatencyReport { .. }
         | ClientMessage::VsyncOffset { .. }
-        | ClientMessage::SkipToLive => None,
+        | ClientMessage::SkipToLive
+        | ClientMessage::WatchTextFields
+        | ClientMessage::Paste(_)
+        | ClientMessage::Viewport(_) => None,
     }
 }
 

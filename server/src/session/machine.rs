@@ -8,24 +8,31 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use client::api::Control;
 use shared::api::{IceServer, Joined};
+use shared::clipboard::{ClipboardContent, ClipboardPolicy};
 use shared::error::ApiError;
-use shared::geometry::{Geometry, VideoSize};
+use shared::geometry::Viewport;
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
 
 use super::action::{Action, Response};
 use super::browser_lifecycle::{BrowserLifecycle, Routed};
+use super::clipboard::SessionClipboard;
 use super::control::{Order, order};
 use super::event::{EngineId, Event, ReplyToken, Request};
+use super::focused_field::FocusedField;
 use super::gone;
+use super::icons::Icons;
 use super::idle_timeout::{Departure, IdleLimits, IdleTimeout};
 use super::lease::{self, Actor};
+use super::page_size::{PageSize, SizePolicy};
+use super::recent_pages;
 use super::viewer_message::{Context, Meaning, accept};
 use super::viewers::Viewers;
 use crate::browser::address::AllowedUrl;
-use crate::browser::{BrowserCommand, BrowserExit, BrowserState};
+use crate::browser::{BrowserCommand, BrowserExit, BrowserState, UiRequest};
 use crate::display::{DisplayState, SeatEvent};
+use crate::input::GeometryHistory;
 use crate::transport::PeerEvent;
 
 const STATISTICS_EVERY: Duration = Duration::from_secs(1);
@@ -34,12 +41,14 @@ const STATISTICS_EVERY: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub id: SessionId,
-    pub size: VideoSize,
+    pub size: SizePolicy,
     /// Handed to every viewer.
     pub ice_servers: Vec<IceServer>,
     /// `{}` stands for the words.
     pub search_url: String,
     pub idle_limits: IdleLimits,
+    /// What the operator allows.
+    pub clipboard: ClipboardPolicy,
     /// Where the server's clock begins.
     pub epoch: Instant,
 }
@@ -51,6 +60,8 @@ pub enum Reason {
     ViewerAbsent,
     /// Nobody watches.
     SessionIdle,
+    /// The page takes another size.
+    PageSize,
     /// Viewers are told how the stream does.
     Statistics,
 }
@@ -63,7 +74,21 @@ pub struct Machine {
     state: SessionState,
     browser: BrowserLifecycle,
     viewers: Viewers,
+    /// Not part of the state, because it changes with every letter.
+    text_field: FocusedField,
+    icons: Icons,
+    /// The viewer who did something last: what a page wants shown is for them.
+    acts: Option<ViewerId>,
+    /// The one that was told.
+    last_ui_request: Option<u64>,
+    /// The page holds the pointer.
+    pointer_locked: bool,
+    /// Where the page in front shows text fields; empty before a viewer has to know.
+    text_fields: Vec<[i32; 4]>,
+    clipboard: SessionClipboard,
     idle: IdleTimeout,
+    geometries: GeometryHistory,
+    page_size: PageSize,
     next_statistics: Instant,
 }
 
@@ -76,21 +101,21 @@ impl Machine {
         actions: &mut Vec<Action>,
         now: Instant,
     ) -> Machine {
-        let state = SessionState {
-            version: 1,
-            phase: Phase::Starting,
-            geometry: Geometry::unscaled(settings.size),
-            tabs: Vec::new(),
-            active: None,
-            dialog: None,
-            notice: None,
-            cursor: Default::default(),
-            viewers: 0,
-        };
+        let has_fixed_size = matches!(settings.size, SizePolicy::Fixed(_));
+        let state = SessionState::starting(settings.size.first(), has_fixed_size);
         let mut machine = Machine {
+            geometries: GeometryHistory::new(state.geometry),
+            page_size: PageSize::new(settings.size),
+            browser: BrowserLifecycle::new(url.into(), state.geometry),
             state,
-            browser: BrowserLifecycle::new(url.into()),
             viewers: Viewers::default(),
+            text_field: FocusedField::default(),
+            icons: Icons::default(),
+            acts: None,
+            last_ui_request: None,
+            pointer_locked: false,
+            text_fields: Vec::new(),
+            clipboard: SessionClipboard::new(settings.clipboard),
             idle: IdleTimeout::new(settings.idle_limits, now),
             next_statistics: now,
             settings,
@@ -122,7 +147,8 @@ impl Machine {
         let idle = self.idle.expires_at().map(|at| (at, Reason::SessionIdle));
         let statistics = (self.next_statistics, Reason::Statistics);
         let statistics = self.viewers.is_anybody_reachable().then_some(statistics);
-        let deadlines = absent.into_iter().chain(idle).chain(statistics);
+        let size = self.page_size.due().map(|at| (at, Reason::PageSize));
+        let deadlines = absent.into_iter().chain(idle).chain(statistics).chain(size);
         deadlines.min_by_key(|(at, _)| *at)
     }
 
@@ -143,14 +169,19 @@ impl Machine {
             Event::Request { reply, request } => self.on_request(request, reply, actions, now),
             Event::HandlesDropped => self.end("The server was stopped.", actions),
             Event::Peer { viewer, event } => self.on_peer(viewer, event, actions, now),
-            Event::EngineStarted(engine) => self.browser.on_started(engine),
+            Event::EngineStarted(engine) => self.browser.on_started(engine, actions),
             Event::EngineFailed(engine, reason) => {
                 self.on_engine_failed(engine, reason, actions, now);
             }
             Event::Browser(_) | Event::Display(_) if !self.browser.is_running() => {}
             Event::Browser(browser) => self.on_browser(browser, actions, now),
-            Event::Display(display) => self.on_display(display, actions),
+            Event::Display(display) => self.on_display(display, actions, now),
             Event::Time => self.on_time(actions, now),
+        }
+        if !self.is_ended()
+            && let Some(geometry) = self.page_size.change(now)
+        {
+            self.browser.resize(geometry, actions);
         }
     }
 
@@ -200,6 +231,10 @@ impl Machine {
 
     fn publish(&self, message: ServerMessage, actions: &mut Vec<Action>) {
         actions.push(Action::Publish(Box::new(self.state.clone())));
+        self.broadcast(message, actions);
+    }
+
+    fn broadcast(&self, message: ServerMessage, actions: &mut Vec<Action>) {
         let to = self.viewers.reachable();
         if !to.is_empty() {
             actions.push(Action::Broadcast { to, message });
@@ -216,9 +251,13 @@ impl Machine {
         now: Instant,
     ) {
         let response = match request {
-            Request::Join { by, viewer } => {
+            Request::Join {
+                by,
+                viewer,
+                viewport,
+            } => {
                 self.note(&by);
-                Ok(self.join(viewer, actions, now))
+                Ok(self.join(viewer, viewport, actions, now))
             }
             Request::Offer { viewer, sdp } => match self.on_call(&viewer, now) {
                 Ok(()) => return actions.push(Action::Connect { viewer, sdp, reply }),
@@ -247,6 +286,40 @@ impl Machine {
                     Err(error) => Err(error),
                 }
             }
+            Request::Ask { actor, question } => {
+                self.note(&actor);
+                match lease::check(&actor, &self.viewers) {
+                    Ok(()) if self.browser.is_running() => {
+                        return actions.push(Action::Ask { question, reply });
+                    }
+                    Ok(()) => Err(ApiError::Conflict("Chrome is not running.".to_owned())),
+                    Err(refused) => Err(refused.into()),
+                }
+            }
+            Request::Clipboard { actor } => {
+                self.note(&actor);
+                match lease::check(&actor, &self.viewers) {
+                    Ok(()) => match self.clipboard.content() {
+                        Ok(content) => Ok(Response::Clipboard(content)),
+                        Err(sentence) => Err(ApiError::Conflict(sentence)),
+                    },
+                    Err(refused) => Err(refused.into()),
+                }
+            }
+            Request::SetClipboard { actor, content } => {
+                self.note(&actor);
+                match lease::check(&actor, &self.viewers) {
+                    Ok(()) => match self.paste(content, actions) {
+                        Ok(()) => Ok(Response::Done),
+                        Err(sentence) => Err(ApiError::Conflict(sentence)),
+                    },
+                    Err(refused) => Err(refused.into()),
+                }
+            }
+            Request::Thumbnail if self.browser.is_running() => {
+                return actions.push(Action::Thumbnail { reply });
+            }
+            Request::Thumbnail => Err(ApiError::Conflict("Chrome is not running.".to_owned())),
             Request::End { actor } => match lease::check(&actor, &self.viewers) {
                 Ok(()) => {
                     answer(reply, Ok(Response::Done), actions);
@@ -271,11 +344,20 @@ impl Machine {
         Ok(())
     }
 
-    fn join(&mut self, viewer: ViewerId, actions: &mut Vec<Action>, now: Instant) -> Response {
+    fn join(
+        &mut self,
+        viewer: ViewerId,
+        viewport: Option<Viewport>,
+        actions: &mut Vec<Action>,
+        now: Instant,
+    ) -> Response {
         if let Some(absent) = self.viewers.to_make_room() {
             self.forget(&absent, Departure::Lost, actions, now);
         }
         self.viewers.insert(viewer.clone(), now);
+        if let Some(viewport) = viewport {
+            self.page_size.on_viewport(&viewer, viewport, now);
+        }
         self.idle.on_join();
         self.count_viewers(actions);
         Response::Joined(Box::new(Joined {
@@ -324,10 +406,14 @@ impl Machine {
             PeerEvent::Connected { .. } => known.presence.on_connected(),
             PeerEvent::ChannelOpen => {
                 known.on_channel_open();
-                actions.push(Action::Send {
-                    to: viewer,
-                    message: ServerMessage::State(Box::new(self.state.clone())),
-                });
+                let state = ServerMessage::State(Box::new(self.state.clone()));
+                let field = ServerMessage::TextField(self.text_field.told());
+                let locked = self.pointer_locked;
+                let lock = ServerMessage::PointerLock { locked };
+                for message in self.icons.all().chain([state, field, lock]) {
+                    let to = viewer.clone();
+                    actions.push(Action::Send { to, message });
+                }
             }
             PeerEvent::Message { bytes } => self.on_message(viewer, &bytes, actions, now),
             PeerEvent::Disconnected { .. } => {
@@ -392,11 +478,23 @@ impl Machine {
             }
         };
         let context = Context {
-            geometry: self.state.geometry,
+            history: &self.geometries,
+            in_text_field: self.text_field.is_there(),
             epoch: self.settings.epoch,
         };
         match accept(viewer, id, stamped, context, now) {
             Meaning::Answer(message) => return Some(message),
+            Meaning::Resize(viewport) => self.page_size.on_viewport(id, viewport, now),
+            Meaning::WatchTextFields => {
+                viewer.watches_text_fields = true;
+                self.watch_text_fields(actions);
+                return Some(ServerMessage::TextFields(self.text_fields.clone()));
+            }
+            Meaning::Paste(content) => {
+                if let Err(reason) = self.paste(content, actions) {
+                    return Some(ServerMessage::Refused { reason });
+                }
+            }
             Meaning::SkipToLive => actions.push(Action::SkipToLive(id.clone())),
             Meaning::DelayDrawing(micros) if self.browser.is_running() => {
                 let viewer = id.clone();
@@ -404,6 +502,8 @@ impl Machine {
             }
             Meaning::Report(measurements) => actions.push(Action::RecordLatency(measurements)),
             Meaning::Act(events) => {
+                self.page_size.on_act(id, now);
+                self.acts = Some(id.clone());
                 self.seat(events, actions);
                 if self.browser.is_running() {
                     // The page may have something to answer, and what the person who acts sees must be fresh.
@@ -417,9 +517,28 @@ impl Machine {
         None
     }
 
+    /// Offered to the page before the keys that follow.
+    fn paste(
+        &mut self,
+        content: ClipboardContent,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), String> {
+        let content = self.clipboard.paste(content)?;
+        self.seat(vec![SeatEvent::Offer(content)], actions);
+        Ok(())
+    }
+
+    /// Each Chrome is asked once it is there.
+    fn watch_text_fields(&self, actions: &mut Vec<Action>) {
+        if self.viewers.watch_text_fields() && self.browser.is_running() {
+            actions.push(Action::Hint(BrowserCommand::WatchTextFields));
+        }
+    }
+
     fn seat(&self, events: Vec<SeatEvent>, actions: &mut Vec<Action>) {
         if self.browser.is_running() && !events.is_empty() {
-            actions.push(Action::Seat(events));
+            let page = self.geometries.current().page;
+            actions.push(Action::Seat { events, page });
         }
     }
 
@@ -434,6 +553,8 @@ impl Machine {
         let Some(released) = self.viewers.remove(id) else {
             return;
         };
+        self.page_size.on_gone(id);
+        self.acts.take_if(|acts| acts == id);
         self.seat(released, actions);
         actions.push(Action::Disconnect(id.clone()));
         if self.viewers.is_empty() {
@@ -465,12 +586,38 @@ impl Machine {
         if let Some(gone) = browser.exit {
             return self.on_browser_gone(gone, actions, now);
         }
+        // Before the tabs that name them.
+        for icon in self.icons.update(browser.icons) {
+            self.broadcast(icon, actions);
+        }
+        if self.text_field.set_of_page(browser.field) {
+            self.broadcast(ServerMessage::TextField(self.text_field.told()), actions);
+        }
+        if self.text_fields != browser.text_fields {
+            self.text_fields.clone_from(&browser.text_fields);
+            let to = self.viewers.text_field_watchers();
+            if !to.is_empty() {
+                let message = ServerMessage::TextFields(browser.text_fields);
+                actions.push(Action::Broadcast { to, message });
+            }
+        }
+        if let Some((number, request)) = browser.ui_request
+            && self.last_ui_request.replace(number) != Some(number)
+            && let Some(to) = self.acts.clone()
+        {
+            let message = match request {
+                UiRequest::ContextMenu(menu) => ServerMessage::ContextMenu(menu),
+                UiRequest::Find => ServerMessage::Find,
+            };
+            actions.push(Action::Send { to, message });
+        }
         self.browser.on_tabs(!browser.tabs.is_empty(), actions);
         let notice = browser.notice.map(|(_, sentence)| sentence);
         let notice = notice.or_else(|| self.browser.notice().cloned());
         self.change(actions, |state| {
             state.tabs = browser.tabs;
             state.active = browser.active;
+            recent_pages::note(state);
             state.dialog = browser.dialog;
             state.notice = notice;
         });
@@ -478,6 +625,10 @@ impl Machine {
 
     fn on_browser_gone(&mut self, gone: BrowserExit, actions: &mut Vec<Action>, now: Instant) {
         self.viewers.forget_held();
+        self.text_field = FocusedField::default();
+        self.last_ui_request = None;
+        self.pointer_locked = false;
+        self.clipboard.forget();
         let search_url = &self.settings.search_url;
         let phase = self
             .browser
@@ -492,14 +643,28 @@ impl Machine {
         });
     }
 
-    fn on_display(&mut self, display: DisplayState, actions: &mut Vec<Action>) {
+    fn on_display(&mut self, display: DisplayState, actions: &mut Vec<Action>, now: Instant) {
         if display.closed.is_some() {
             // When Chrome goes its display goes too, and Chrome's own reason is the better one.
             return;
         }
+        if self.text_field.set_of_display(display.text_field) {
+            self.broadcast(ServerMessage::TextField(self.text_field.told()), actions);
+        }
+        if self.pointer_locked != display.pointer_locked {
+            self.pointer_locked = display.pointer_locked;
+            let locked = self.pointer_locked;
+            self.broadcast(ServerMessage::PointerLock { locked }, actions);
+        }
+        if let Some(message) = self.clipboard.on_copied(display.copied)
+            && let Some(to) = self.acts.clone()
+        {
+            actions.push(Action::Send { to, message });
+        }
         if self.browser.on_windows(display.windows) {
             actions.push(Action::Hint(BrowserCommand::RefreshTabs));
         }
+        self.geometries.show(display.geometry, now);
         if self.state.geometry != display.geometry {
             self.change(actions, |state| state.geometry = display.geometry);
         }
@@ -508,6 +673,7 @@ impl Machine {
                 state.phase = Phase::Running;
                 state.cursor = display.cursor;
             });
+            self.watch_text_fields(actions);
         } else if self.state.cursor != display.cursor {
             // Cursors change with every hover: the rest of the state is not sent again for them.
             self.state.cursor = display.cursor.clone();

@@ -8,9 +8,14 @@ mod event;
 mod machine;
 // Pure: parts of the machine.
 mod browser_lifecycle;
+mod clipboard;
 mod control;
+mod focused_field;
+mod icons;
 mod idle_timeout;
+mod page_size;
 mod presence;
+mod recent_pages;
 mod reopening;
 mod restarts;
 mod stale_input;
@@ -34,15 +39,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use client::api::Control;
-use shared::api::{Answer, Joined};
+use shared::api::{Answer as SdpAnswer, Found, Joined, LoadedImage};
+use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::geometry::VideoSize;
+use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
+use shared::preferences::Preferences;
 use shared::session::{SessionId, SessionState, ViewerId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::browser::address::AllowedUrl;
+use crate::browser::{Answer, Question};
 use crate::config::Config;
 use crate::ids::random_id;
 use crate::transport::{Hub, SocketEnd};
@@ -78,16 +86,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts Chrome on `url`; the task ends when the session does.
+    /// Starts Chrome on `url`, in a page of that size or, without one, as large as viewers' windows; the task ends when the session does.
     pub fn start(
         id: SessionId,
         url: AllowedUrl,
-        size: VideoSize,
+        size: Option<VideoSize>,
+        preferences: Preferences,
         opened_by: &Actor,
         services: Arc<Services>,
     ) -> (Session, JoinHandle<()>) {
         let (requests, received) = mpsc::channel(REQUEST_QUEUE);
-        let (run, state) = run::Run::new(id.clone(), url, size, opened_by, services);
+        let (run, state) = run::Run::new(id.clone(), url, size, preferences, opened_by, services);
         let task = tokio::spawn(run.run(received));
         (
             Session {
@@ -110,13 +119,17 @@ impl Session {
     }
 
     /// Makes a viewer. Errors, here and below: 404 when the session has ended.
-    pub async fn join(&self, by: Actor) -> Result<Joined, ApiError> {
-        let viewer = random_id();
-        self.ask(Request::Join { by, viewer }, Caller::Join).await
+    pub async fn join(&self, by: Actor, viewport: Option<Viewport>) -> Result<Joined, ApiError> {
+        let request = Request::Join {
+            by,
+            viewer: random_id(),
+            viewport,
+        };
+        self.ask(request, Caller::Join).await
     }
 
     /// An SDP offer → the complete answer. 400 when it cannot be answered.
-    pub async fn offer(&self, viewer: ViewerId, sdp: String) -> Result<Answer, ApiError> {
+    pub async fn offer(&self, viewer: ViewerId, sdp: String) -> Result<SdpAnswer, ApiError> {
         self.ask(Request::Offer { viewer, sdp }, Caller::Offer)
             .await
     }
@@ -153,6 +166,51 @@ impl Session {
             .await
     }
 
+    /// See [`client::api::find`]. 409 for a page that does not respond.
+    pub async fn find(&self, actor: Actor, text: String, step: i32) -> Result<Found, ApiError> {
+        let question = Question::Find { text, step };
+        match self
+            .ask(Request::Ask { actor, question }, Caller::Answer)
+            .await?
+        {
+            Answer::Found(found) => Ok(found),
+            Answer::Image(_) => Err(answered_otherwise()),
+        }
+    }
+
+    /// See [`client::api::image`]. 409 for what is no picture, or too large.
+    pub async fn image(&self, actor: Actor, url: AllowedUrl) -> Result<LoadedImage, ApiError> {
+        let question = Question::Image(url);
+        match self
+            .ask(Request::Ask { actor, question }, Caller::Answer)
+            .await?
+        {
+            Answer::Image(image) => Ok(image),
+            Answer::Found(_) => Err(answered_otherwise()),
+        }
+    }
+
+    /// What the page has copied last. 409 if that is nothing, or not passed on.
+    pub async fn clipboard(&self, actor: Actor) -> Result<Arc<ClipboardContent>, ApiError> {
+        self.ask(Request::Clipboard { actor }, Caller::Clipboard)
+            .await
+    }
+
+    /// What the page can paste from now on. 409 if it is too large, or not taken.
+    pub async fn set_clipboard(
+        &self,
+        actor: Actor,
+        content: ClipboardContent,
+    ) -> Result<(), ApiError> {
+        self.ask(Request::SetClipboard { actor, content }, Caller::Done)
+            .await
+    }
+
+    /// A small JPEG of what is shown. 409 before there is a picture.
+    pub async fn thumbnail(&self) -> Result<Bytes, ApiError> {
+        self.ask(Request::Thumbnail, Caller::Thumbnail).await
+    }
+
     /// Ends the session, and waits until nothing of it is left.
     pub async fn end(&self, actor: Actor) -> Result<(), ApiError> {
         self.ask(Request::End { actor }, Caller::Done).await?;
@@ -171,6 +229,11 @@ impl Session {
         sent.map_err(|_| gone(&self.id))?;
         answer.await.map_err(|_| gone(&self.id))?
     }
+}
+
+/// The same sentence wherever something else comes than what was asked for.
+fn answered_otherwise() -> ApiError {
+    ApiError::Internal("The session answered something else than it was asked.".to_owned())
 }
 
 /// The same sentence wherever a session is looked for and not found.

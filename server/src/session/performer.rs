@@ -7,10 +7,12 @@ use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use shared::api::Answer;
 use shared::error::ApiError;
+use shared::geometry::Geometry;
 use shared::message::{ServerMessage, ServerStatistics};
+use shared::preferences::Preferences;
 use shared::session::{SessionId, SessionState, ViewerId};
 use shared::wire;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::Services;
 use super::action::{Action, Response};
@@ -20,13 +22,15 @@ use super::event::{EngineId, Event, ReplyToken};
 use super::latency::LatencyMetrics;
 use super::replies::{Caller, Replies};
 use super::stream_counters::{Reading, StreamCounters};
-use crate::browser::{BrowserCommand, BrowserUnavailable, InitialTabs};
+use crate::browser::{BrowserCommand, BrowserUnavailable, InitialTabs, Question};
+use crate::picture::thumbnail;
 use crate::stream::Estimate;
 use crate::transport::{PeerEvent, PeerRequest, SocketRequest};
 
 /// One session's engine, its callers, and what it counts.
 pub struct Performer {
     id: SessionId,
+    preferences: Preferences,
     services: Arc<Services>,
     engine: EngineSlot,
     replies: Replies,
@@ -34,6 +38,8 @@ pub struct Performer {
     peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
     /// Offers that are being answered, engines that are being ended.
     pending: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
+    /// A thumbnail.
+    drawing: Arc<Semaphore>,
     counters: Arc<StreamCounters>,
     last_reading: Reading,
     latency: LatencyMetrics,
@@ -43,16 +49,19 @@ impl Performer {
     /// With nothing started. What viewers send comes out of `peer_events`.
     pub fn new(
         id: SessionId,
+        preferences: Preferences,
         publish: watch::Sender<SessionState>,
         peer_events: mpsc::Sender<(ViewerId, PeerEvent)>,
         services: Arc<Services>,
     ) -> Performer {
         Performer {
+            preferences,
             engine: EngineSlot::Empty,
             replies: Replies::default(),
             publish,
             peer_events,
             pending: FuturesUnordered::new(),
+            drawing: Arc::new(Semaphore::new(1)),
             counters: Arc::new(StreamCounters::new(&id)),
             last_reading: Reading::default(),
             latency: LatencyMetrics::new(&id),
@@ -85,13 +94,16 @@ impl Performer {
     pub fn perform(&mut self, action: Action) {
         let hub = &self.services.hub;
         match action {
-            Action::StartEngine { engine, opening } => self.start_engine(engine, opening),
+            Action::StartEngine {
+                engine,
+                opening,
+                geometry,
+            } => self.start_engine(engine, opening, geometry),
             Action::EndEngine(id) => self.end_engine(id),
-            Action::Seat(events) => {
+            Action::Seat { events, page } => {
                 if let Some(engine) = self.engine.running() {
-                    events
-                        .into_iter()
-                        .for_each(|event| engine.display.send(event));
+                    let events = events.into_iter();
+                    events.for_each(|event| engine.display.send_in(page, event));
                 }
             }
             Action::Hint(command) => {
@@ -101,11 +113,18 @@ impl Performer {
                 }
             }
             Action::Command { command, reply } => self.command(command, reply),
+            Action::Ask { question, reply } => self.ask(question, reply),
+            Action::Thumbnail { reply } => self.thumbnail(reply),
             Action::DelayDrawing { viewer, micros } => {
                 if let Some(engine) = self.engine.running()
                     && engine.downlink.is_pacesetter(&viewer)
                 {
                     engine.display.delay(micros);
+                }
+            }
+            Action::Resize(geometry) => {
+                if let Some(engine) = self.engine.running() {
+                    engine.display.resize(geometry);
                 }
             }
             Action::Publish(state) => {
@@ -133,9 +152,9 @@ impl Performer {
         }
     }
 
-    fn start_engine(&mut self, id: EngineId, opening: InitialTabs) {
+    fn start_engine(&mut self, id: EngineId, opening: InitialTabs, geometry: Geometry) {
         let (services, session) = (Arc::clone(&self.services), self.id.clone());
-        let size = self.publish.borrow().geometry.video;
+        let preferences = self.preferences.clone();
         let deliver = {
             let (counters, hub) = (Arc::clone(&self.counters), self.services.hub.clone());
             let session = self.id.clone();
@@ -144,8 +163,9 @@ impl Performer {
                 hub.send_sample(&session, sample);
             }
         };
-        let starting =
-            async move { Engine::start(session, size, opening, &services, deliver).await };
+        let starting = async move {
+            Engine::start(session, geometry, opening, preferences, &services, deliver).await
+        };
         self.engine.start(id, starting);
     }
 
@@ -165,6 +185,55 @@ impl Performer {
             Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
         };
         self.replies.answer(reply, response);
+    }
+
+    fn ask(&mut self, question: Question, reply: ReplyToken) {
+        let asked = match self.engine.running() {
+            Some(engine) => engine.browser.ask(question),
+            None => Err(BrowserUnavailable),
+        };
+        let Some(caller) = self.replies.take(reply) else {
+            return;
+        };
+        let answering = async move {
+            let response = match asked {
+                Ok(answer) => answer
+                    .await
+                    .map(Response::Answered)
+                    .map_err(|_| ApiError::Conflict("The page has no answer to that.".to_owned())),
+                Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
+            };
+            caller.answer(response);
+            None
+        };
+        self.pending.push(answering.boxed());
+    }
+
+    fn thumbnail(&mut self, reply: ReplyToken) {
+        let mailbox = self
+            .engine
+            .running()
+            .map(|engine| Arc::clone(&engine.mailbox));
+        let Some(caller) = self.replies.take(reply) else {
+            return;
+        };
+        let one_at_a_time = Arc::clone(&self.drawing);
+        let answering = async move {
+            // Each holds a whole picture. Never closed.
+            let _turn = one_at_a_time.acquire().await;
+            let drawing = tokio::task::spawn_blocking(move || {
+                let picture = mailbox.and_then(|mailbox| mailbox.copy())?;
+                thumbnail::jpeg(&picture).ok()
+            });
+            let jpeg = drawing.await.ok().flatten();
+            let none = || ApiError::Conflict("There is no picture yet.".to_owned());
+            caller.answer(
+                jpeg.map(|jpeg| Response::Thumbnail(jpeg.into()))
+                    .ok_or_else(none),
+            );
+            None
+        };
+        self.pending.push(answering.boxed());
     }
 
     fn connect(&mut self, viewer: ViewerId, sdp: String, reply: ReplyToken) {

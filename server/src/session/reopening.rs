@@ -42,24 +42,14 @@ mod tests {
     fn state(phase: Phase, urls: &[&str], active: usize) -> SessionState {
         let id = |number: usize| format!("T{number}").parse::<TabId>().unwrap();
         let tab = |(number, url): (usize, &&str)| Tab {
-            id: id(number),
-            title: String::new(),
             url: (*url).to_owned(),
-            loading: false,
-            can_go_back: false,
-            can_go_forward: false,
-            trouble: None,
+            ..Tab::new(id(number))
         };
         SessionState {
-            version: 1,
             phase,
-            geometry: Geometry::unscaled(VideoSize::default()),
             tabs: urls.iter().enumerate().map(tab).collect(),
             active: Some(id(active)),
-            dialog: None,
-            notice: None,
-            cursor: Default::default(),
-            viewers: 0,
+            ..SessionState::starting(Geometry::unscaled(VideoSize::default()), false)
         }
     }
 

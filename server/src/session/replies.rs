@@ -1,8 +1,11 @@
 //! Who waits for a session's answers: token → sender.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use shared::api::{Answer, Joined};
+use bytes::Bytes;
+use shared::api::{Answer as SdpAnswer, Joined};
+use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
 use shared::message::ServerMessage;
 use tokio::sync::oneshot::Sender;
@@ -10,13 +13,17 @@ use tokio::sync::oneshot::Sender;
 use super::Attached;
 use super::action::Response;
 use super::event::ReplyToken;
+use crate::browser::Answer;
 
 /// One caller, by the type of what it is given. A caller that waits no more is no failure.
 pub enum Caller {
     Join(Sender<Result<Joined, ApiError>>),
-    Offer(Sender<Result<Answer, ApiError>>),
+    Offer(Sender<Result<SdpAnswer, ApiError>>),
     Attach(Sender<Result<Attached, ApiError>>),
     Input(Sender<Result<Vec<ServerMessage>, ApiError>>),
+    Answer(Sender<Result<Answer, ApiError>>),
+    Thumbnail(Sender<Result<Bytes, ApiError>>),
+    Clipboard(Sender<Result<Arc<ClipboardContent>, ApiError>>),
     Done(Sender<Result<(), ApiError>>),
 }
 
@@ -28,11 +35,18 @@ impl Caller {
             (Caller::Input(caller), Ok(Response::Messages(messages))) => {
                 drop(caller.send(Ok(messages)));
             }
+            (Caller::Answer(caller), Ok(Response::Answered(answer))) => {
+                drop(caller.send(Ok(answer)));
+            }
+            (Caller::Thumbnail(caller), Ok(Response::Thumbnail(jpeg))) => {
+                drop(caller.send(Ok(jpeg)));
+            }
+            (Caller::Clipboard(caller), Ok(Response::Clipboard(content))) => {
+                drop(caller.send(Ok(content)));
+            }
             (Caller::Done(caller), Ok(Response::Done)) => drop(caller.send(Ok(()))),
             (caller, Err(error)) => caller.refuse(error),
-            (caller, Ok(_)) => caller.refuse(ApiError::Internal(
-                "The session answered something else than it was asked.".to_owned(),
-            )),
+            (caller, Ok(_)) => caller.refuse(super::answered_otherwise()),
         }
     }
 
@@ -42,6 +56,9 @@ impl Caller {
             Caller::Offer(caller) => drop(caller.send(Err(error))),
             Caller::Attach(caller) => drop(caller.send(Err(error))),
             Caller::Input(caller) => drop(caller.send(Err(error))),
+            Caller::Answer(caller) => drop(caller.send(Err(error))),
+            Caller::Thumbnail(caller) => drop(caller.send(Err(error))),
+            Caller::Clipboard(caller) => drop(caller.send(Err(error))),
             Caller::Done(caller) => drop(caller.send(Err(error))),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use shared::geometry::VideoSize;
+use shared::preferences::Preferences;
 use shared::session::{Phase, SessionId, SessionState, ViewerId};
 use tokio::sync::{mpsc, watch};
 
@@ -13,6 +14,7 @@ use super::event::{Event, Request};
 use super::idle_timeout::IdleLimits;
 use super::lease::Actor;
 use super::machine::{Machine, Settings};
+use super::page_size::SizePolicy;
 use super::performer::Performer;
 use super::replies::Caller;
 use crate::browser::address::AllowedUrl;
@@ -36,20 +38,27 @@ impl Run {
     pub fn new(
         id: SessionId,
         url: AllowedUrl,
-        size: VideoSize,
+        size: Option<VideoSize>,
+        preferences: Preferences,
         opened_by: &Actor,
         services: Arc<Services>,
     ) -> (Run, watch::Receiver<SessionState>) {
         let config = &services.config;
         let settings = Settings {
             id: id.clone(),
-            size,
+            size: match size.or(config.size) {
+                Some(size) => SizePolicy::Fixed(size),
+                None => SizePolicy::Follow {
+                    pixels: config.max_pixels,
+                },
+            },
             ice_servers: config.ice_servers.clone(),
             search_url: config.search_url.clone(),
             idle_limits: IdleLimits {
                 lost: config.grace,
                 closed: config.grace_closed,
             },
+            clipboard: config.clipboard,
             epoch: clock::epoch(),
         };
         let mut actions = Vec::new();
@@ -57,7 +66,7 @@ impl Run {
         let (publish, state) = watch::channel(machine.state().clone());
         let (peer_events, from_peers) = mpsc::channel(PEER_QUEUE);
         let run = Run {
-            performer: Performer::new(id.clone(), publish, peer_events, services),
+            performer: Performer::new(id.clone(), preferences, publish, peer_events, services),
             id,
             machine,
             actions,

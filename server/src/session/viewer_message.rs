@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use shared::geometry::Geometry;
+use shared::clipboard::ClipboardContent;
+use shared::geometry::Viewport;
+use shared::input::TouchPhase;
 use shared::latency::Measurement;
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::ViewerId;
@@ -11,6 +13,7 @@ use super::latency::is_tentative;
 use super::stale_input::is_too_late;
 use super::viewers::Viewer;
 use crate::display::SeatEvent;
+use crate::input::GeometryHistory;
 use crate::latency_trace::{InputTrace, clock_micros};
 
 /// What a message means.
@@ -22,6 +25,12 @@ pub enum Meaning {
     SkipToLive,
     /// Chrome should draw so much later, in microseconds.
     DelayDrawing(i32),
+    /// Its window has this size.
+    Resize(Viewport),
+    /// The viewer is to be told where text fields are.
+    WatchTextFields,
+    /// What the viewer is about to paste.
+    Paste(ClipboardContent),
     /// Measurements that are accepted.
     Report(Vec<Measurement>),
     /// Something the person does now; nothing at all for the seat if it changes nothing.
@@ -34,8 +43,10 @@ pub enum Meaning {
 
 /// Where and when messages are accepted.
 #[derive(Clone, Copy, Debug)]
-pub struct Context {
-    pub geometry: Geometry,
+pub struct Context<'a> {
+    pub history: &'a GeometryHistory,
+    /// A text field of the page has the focus.
+    pub in_text_field: bool,
     /// Where the server's clock begins.
     pub epoch: Instant,
 }
@@ -45,7 +56,7 @@ pub fn accept(
     viewer: &mut Viewer,
     id: &ViewerId,
     stamped: Stamped,
-    context: Context,
+    context: Context<'_>,
     now: Instant,
 ) -> Meaning {
     let Stamped {
@@ -64,6 +75,9 @@ pub fn accept(
         }
         ClientMessage::SkipToLive => return Meaning::SkipToLive,
         ClientMessage::VsyncOffset { micros } => return Meaning::DelayDrawing(micros),
+        ClientMessage::Viewport(viewport) => return Meaning::Resize(viewport),
+        ClientMessage::WatchTextFields => return Meaning::WatchTextFields,
+        ClientMessage::Paste(content) => return Meaning::Paste(content),
         ClientMessage::LatencyReport { measurements } => {
             return Meaning::Report(viewer.accept_report(measurements, now));
         }
@@ -75,7 +89,10 @@ pub fn accept(
     if message.is_counted() {
         viewer.count_accepted();
     }
-    let mut events = match viewer.input.translate(&message, &context.geometry) {
+    let translated = viewer
+        .input
+        .translate(&message, context.history, context.in_text_field, now);
+    let mut events = match translated {
         Ok(events) => events,
         Err(refused) => {
             return Meaning::Answer(ServerMessage::Refused {
@@ -95,9 +112,13 @@ pub fn accept(
     }
     match message {
         // Moves come by themselves, and held keys are only repeated.
-        ClientMessage::PointerMove { .. } | ClientMessage::HeldKeys { .. } => {
-            Meaning::Follow(events)
-        }
+        ClientMessage::PointerMove { .. }
+        | ClientMessage::PointerMotion { .. }
+        | ClientMessage::HeldKeys { .. }
+        | ClientMessage::Touch {
+            phase: TouchPhase::Move,
+            ..
+        } => Meaning::Follow(events),
         _ => Meaning::Act(events),
     }
 }

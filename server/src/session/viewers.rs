@@ -26,6 +26,8 @@ enum Channel {
 pub struct Viewer {
     pub input: ViewerInput,
     pub presence: Presence,
+    /// It has to know where text fields are.
+    pub watches_text_fields: bool,
     channel: Channel,
     report_limit: ReportLimit,
     /// Counted inputs so far; see `Pong`.
@@ -75,6 +77,7 @@ impl Viewers {
         let viewer = Viewer {
             input: ViewerInput::default(),
             presence: Presence::new(now),
+            watches_text_fields: false,
             channel: Channel::Closed,
             report_limit: ReportLimit::default(),
             accepted: 0,
@@ -111,9 +114,23 @@ impl Viewers {
 
     /// Those that messages reach.
     pub fn reachable(&self) -> Vec<ViewerId> {
-        let is_open = |(_, viewer): &(&ViewerId, &Viewer)| viewer.channel == Channel::Open;
-        let open = self.0.iter().filter(is_open);
-        open.map(|(id, _)| id.clone()).collect()
+        self.reachable_if(|_| true)
+    }
+
+    /// Those of them that have to know where text fields are.
+    pub fn text_field_watchers(&self) -> Vec<ViewerId> {
+        self.reachable_if(|viewer| viewer.watches_text_fields)
+    }
+
+    fn reachable_if(&self, is_meant: impl Fn(&Viewer) -> bool) -> Vec<ViewerId> {
+        let is_one = |viewer: &Viewer| viewer.channel == Channel::Open && is_meant(viewer);
+        let meant = self.0.iter().filter(|(_, viewer)| is_one(viewer));
+        meant.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Whether anybody has to know where text fields are.
+    pub fn watch_text_fields(&self) -> bool {
+        self.0.values().any(|viewer| viewer.watches_text_fields)
     }
 
     /// Whether messages reach anybody.

@@ -4,9 +4,11 @@
 mod body;
 mod caller;
 mod errors;
+// What no server function can give.
 mod socket;
 #[cfg(test)]
 mod tests;
+mod thumbnail;
 
 use std::sync::Arc;
 
@@ -31,10 +33,13 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use body::BodyLimits;
+use shared::clipboard::ClipboardLimits;
+
 use crate::access::{Access, require_access};
 use crate::sessions::Sessions;
 
-/// The largest body is an SDP offer or pasted text, escaped as JSON.
+/// The largest body but for the clipboard's is an SDP offer or text, escaped as JSON.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// All routes of the server. `access` guards everything but `/healthz`.
@@ -56,13 +61,17 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
             provide_context(caller::caller(&parts.headers));
         }
     };
+    let limits = BodyLimits {
+        usual: MAX_BODY,
+        clipboard: clipboard_body(config.clipboard.limits),
+    };
     let files = ServeDir::new(config.site_root.join("pkg")).precompressed_gzip();
     let pages = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), provide, {
             let options = options.clone();
             move || shell(options.clone())
         })
-        .route_layer(from_fn(body::only_objects))
+        .route_layer(from_fn_with_state(limits, body::only_objects))
         .layer(from_fn(errors::typed_status))
         // Pages contain the present list of sessions.
         .layer(header(CACHE_CONTROL, "no-store"))
@@ -78,6 +87,10 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
             get(socket::upgrade).with_state(sessions.clone()),
         )
         .route(
+            shared::api::THUMBNAIL,
+            get(thumbnail::answer).with_state(sessions.clone()),
+        )
+        .route(
             "/metrics",
             get(move |State(sessions): State<Sessions>| async move {
                 let text = crate::metrics::render(&metrics, &sessions.list());
@@ -87,7 +100,9 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         )
         .fallback(|| async { (StatusCode::NOT_FOUND, "Not found.") })
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(RequestBodyLimitLayer::new(
+            limits.usual.max(limits.clipboard),
+        ))
         .layer(from_fn_with_state(access, require_access));
     Router::new()
         .route("/healthz", get(|| async { "ok\n".into_response() }))
@@ -99,6 +114,13 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
             CONTENT_SECURITY_POLICY,
             "frame-ancestors 'self'; base-uri 'none'; object-src 'none'",
         ))
+}
+
+/// Text and HTML, in which JSON escapes some characters, and a picture in Base64.
+fn clipboard_body(limits: ClipboardLimits) -> usize {
+    let text = limits.text.saturating_mul(2 * 2);
+    let png = limits.png.saturating_mul(3) / 2;
+    text.saturating_add(png).saturating_add(MAX_BODY)
 }
 
 fn header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -122,7 +144,11 @@ pub fn register_server_functions() {
     register_explicit::<api::NewTab>();
     register_explicit::<api::ActivateTab>();
     register_explicit::<api::CloseTab>();
+    register_explicit::<api::MoveTab>();
     register_explicit::<api::AnswerDialog>();
+    register_explicit::<api::ExitFullscreen>();
+    register_explicit::<api::Find>();
+    register_explicit::<api::Image>();
     register_explicit::<api::Restart>();
     register_explicit::<api::End>();
 }

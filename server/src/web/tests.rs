@@ -159,11 +159,16 @@ fn every_server_function_has_its_stable_path() {
             "/api/activate_tab",
             "/api/answer_dialog",
             "/api/back",
+            "/api/clipboard",
             "/api/close_tab",
             "/api/end",
+            "/api/exit_fullscreen",
+            "/api/find",
             "/api/forward",
+            "/api/image",
             "/api/join",
             "/api/leave",
+            "/api/move_tab",
             "/api/navigate",
             "/api/new_tab",
             "/api/offer",
@@ -172,6 +177,7 @@ fn every_server_function_has_its_stable_path() {
             "/api/restart",
             "/api/send_input",
             "/api/sessions",
+            "/api/set_clipboard",
             "/api/stop",
             "/api/updates",
         ]
@@ -188,7 +194,8 @@ async fn without_the_token_nobody_sees_more_than_that_the_server_lives() {
     }
     let socket = get("/api/socket?session=a&viewer=b").header(UPGRADE, "websocket");
     let wrong = post("sessions").header(AUTHORIZATION, "Bearer some-other-token");
-    for request in [socket, post("open"), post("nothing"), wrong] {
+    let thumbnail = get("/api/thumbnail?session=a");
+    for request in [socket, thumbnail, post("open"), post("nothing"), wrong] {
         let answer = server.answer(empty(request)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answer.error(), "unauthorized");

@@ -32,6 +32,7 @@ use rustix::{
     io::{FdFlags, fcntl_setfd},
     process::{Pid, Signal, getuid, kill_process_group, test_kill_process_group},
 };
+use shared::clipboard::ClipboardLimits;
 use shared::{
     geometry::{Geometry, PointInPage, VideoSize},
     input::PointerButton,
@@ -175,6 +176,10 @@ impl Screen {
         let latest = Mailbox::new();
         let options = DisplayOptions {
             geometry: Geometry::unscaled(size),
+            clipboard: ClipboardLimits {
+                text: 1 << 20,
+                png: 1 << 23,
+            },
             frame_rate: 60,
         };
         let downlink = Arc::new(Downlink::new(

@@ -134,6 +134,8 @@ async fn a_session_that_does_not_listen_loses_the_peer_but_not_for_moves() {
     for _ in 0..=ROOM {
         viewer.say(&viewer.control, b"click").await;
     }
+    // Not before: listening would make room.
+    viewer.channel_is_closed().await;
     let mut last = None;
     soon("the last event", async {
         while let Some((_, event)) = received.recv().await {

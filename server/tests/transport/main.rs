@@ -388,14 +388,7 @@ async fn disconnecting_a_viewer_is_told_to_it() {
     viewer.until(PeerEvent::ChannelOpen).await;
     viewer.channel_is_open().await;
     stage.hub.disconnect(&viewer.id);
-    soon("the channel's end", async {
-        use webrtc::data_channel::DataChannelEvent;
-        while !matches!(
-            viewer.control.poll().await,
-            None | Some(DataChannelEvent::OnClose)
-        ) {}
-    })
-    .await;
+    viewer.channel_is_closed().await;
 }
 
 #[tokio::test]

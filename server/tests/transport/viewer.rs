@@ -342,6 +342,17 @@ impl Viewer {
         }
     }
 
+    /// The server has let the peer go.
+    pub async fn channel_is_closed(&self) {
+        soon("the channel's end", async {
+            while !matches!(
+                self.control.poll().await,
+                None | Some(DataChannelEvent::OnClose)
+            ) {}
+        })
+        .await;
+    }
+
     pub async fn message(&self) -> Bytes {
         soon("a message", async {
             loop {

@@ -102,6 +102,27 @@ const RELAY: Need = need(
     "a TURN server, to test relayed connections",
 );
 
+/// A viewer's browser that is no Chrome.
+const FIREFOX: [Need; 2] = [
+    need(
+        Probe::Program(&["firefox-esr"]),
+        "firefox-esr",
+        "another browser, to view with",
+    ),
+    // Firefox only recommends it, and each release of Debian has another one: this name means its own.
+    need(
+        Probe::Package(&[
+            "libavcodec59",
+            "libavcodec60",
+            "libavcodec61",
+            "libavcodec62",
+            "libavcodec-extra",
+        ]),
+        "libavcodec-extra",
+        "decodes H.264 for Firefox",
+    ),
+];
+
 /// For the tests that cut wires between network namespaces. Not by `PATH`: a plain user's lacks what only root can use
 /// on the machine itself.
 const WIRES: [Need; 3] = [
@@ -135,6 +156,7 @@ pub fn needs(purpose: Purpose, arch: &str) -> Vec<Need> {
     }
     if matches!(purpose, Purpose::Test | Purpose::Ci) {
         needs.push(RELAY);
+        needs.extend(FIREFOX);
         needs.extend(WIRES);
     }
     needs
@@ -276,6 +298,15 @@ mod tests {
         let commands = commands(&[RELAY], installer).unwrap();
         assert_eq!(commands[1].join(" "), "systemctl mask coturn.service");
         assert_eq!(commands[2].last().unwrap(), "coturn");
+    }
+
+    #[test]
+    fn firefox_and_its_decoder_are_for_the_tests_alone() {
+        for package in ["firefox-esr", "libavcodec-extra"] {
+            assert!(packages(Purpose::Test, "x86_64").contains(&package));
+            assert!(!packages(RUN, "x86_64").contains(&package));
+            assert!(!packages(Purpose::Bench, "x86_64").contains(&package));
+        }
     }
 
     #[test]

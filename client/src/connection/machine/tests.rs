@@ -6,7 +6,6 @@ use std::collections::{BinaryHeap, HashSet};
 use proptest::prelude::*;
 use shared::geometry::{Geometry, VideoSize};
 use shared::input::Key;
-use shared::session::Cursor;
 
 use super::*;
 
@@ -85,16 +84,12 @@ impl Ord for Coming {
 }
 
 fn state(version: u64, phase: Phase) -> Box<SessionState> {
+    let size = VideoSize::new(1280, 720).expect("even");
     Box::new(SessionState {
         version,
         phase,
-        geometry: Geometry::unscaled(VideoSize::new(1280, 720).expect("even")),
-        tabs: Vec::new(),
-        active: None,
-        dialog: None,
-        notice: None,
-        cursor: Cursor::default(),
         viewers: 1,
+        ..SessionState::starting(Geometry::unscaled(size), true)
     })
 }
 

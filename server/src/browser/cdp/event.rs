@@ -5,6 +5,7 @@ use chromiumoxide_cdp::cdp::{CdpEvent, CdpEventMessage};
 use shared::session::{DialogKind, TabId};
 
 use super::{TargetInfo, TargetSession, tab_id};
+use crate::browser::page_script::{self, PageReport};
 
 /// What Chrome reports by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,14 @@ pub enum PageEvent {
     StoppedLoading { frame: String },
     /// `Page.frameNavigated`, of the main frame.
     Navigated,
+    /// `Page.frameNavigated`, of a frame within.
+    FrameNavigated { frame: String },
+    /// `Runtime.bindingCalled`, by our own script in a frame.
+    Report {
+        /// The frame's `Runtime.ExecutionContextId`.
+        context: i64,
+        report: PageReport,
+    },
     /// `Page.navigatedWithinDocument`
     NavigatedWithinDocument { frame: String },
     /// `Page.javascriptDialogOpening`
@@ -87,6 +96,7 @@ pub fn target_info(info: target::TargetInfo) -> Option<TargetInfo> {
         id: tab_id(info.target_id.as_ref())?,
         title: info.title,
         url: info.url,
+        has_opener: info.opener_id.is_some() || info.opener_frame_id.is_some(),
     })
 }
 
@@ -102,6 +112,15 @@ fn page_event(event: CdpEvent) -> Option<PageEvent> {
         },
         CdpEvent::PageFrameNavigated(event) if event.frame.parent_id.is_none() => {
             PageEvent::Navigated
+        }
+        CdpEvent::PageFrameNavigated(event) => PageEvent::FrameNavigated {
+            frame: event.frame.id.into(),
+        },
+        CdpEvent::RuntimeBindingCalled(event) if event.name == page_script::BINDING => {
+            PageEvent::Report {
+                context: *event.execution_context_id.inner(),
+                report: page_script::decode(&event.payload)?,
+            }
         }
         CdpEvent::PageNavigatedWithinDocument(event) => PageEvent::NavigatedWithinDocument {
             frame: event.frame_id.into(),

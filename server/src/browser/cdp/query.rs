@@ -1,16 +1,20 @@
-//! Queries to Chrome, each with its timeout → what was found out.
+//! Queries to Chrome, each with its timeout → what was found out; and what takes several commands, which has no reply.
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use chromiumoxide_cdp::cdp::browser_protocol::browser::GetVersionParams;
 use chromiumoxide_cdp::cdp::browser_protocol::{page, target};
 use chromiumoxide_cdp::cdp::js_protocol::runtime;
+use data_url::DataUrl;
 use futures::future::join_all;
 use shared::session::TabId;
 use tokio::time::timeout;
 
 use super::event::target_info;
-use super::{Connection, TargetInfo, TargetSession};
+use super::resource::Resource;
+use super::{CdpError, Connection, TargetInfo, TargetSession, page_world, resource};
 
 /// A page that has not evaluated an expression for this long is unresponsive.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,6 +27,16 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// After it the window stays as it is, and is used as it is.
 const WINDOW_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A page that does not take our script within it does without.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Icons come from the network.
+const ICON_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// In bytes: as it comes, and as it is drawn. A PNG of 32 × 32 pixels that shows noise has four thousand.
+const MAX_ICON: usize = 512 * 1024;
+const MAX_DRAWN_ICON: usize = 6 * 1024;
 
 /// Chrome's first window has a frame of its own for a moment, before it hears that it fills the screen.
 const WINDOW_FILLS_SCREEN: &str = "new Promise((resolve) => {
@@ -51,6 +65,22 @@ pub enum Query {
     },
     /// Waits until a page's window fills the screen.
     WindowSize { tab: TabId, session: TargetSession },
+    /// Runs our own script in a frame.
+    InstallScript {
+        session: TargetSession,
+        frame: String,
+        /// It is to say where text fields are.
+        watches_text_fields: bool,
+    },
+    /// The picture of a page's icon.
+    Icon {
+        tab: TabId,
+        session: TargetSession,
+        /// `http`, `https` or `data`.
+        url: String,
+    },
+    /// Ends the full screen that a page has.
+    ExitFullscreen { tab: TabId, session: TargetSession },
 }
 
 /// What a [`Query`] brought.
@@ -64,14 +94,23 @@ pub enum Reply {
     },
     /// Of all targets, also of those that are no tabs.
     TargetInfos(Vec<TargetInfo>),
-    /// `None` when no page says that it is visible.
-    ActiveTab(Option<TabId>),
+    /// Pages that answered: the one that has the focus, and the newest of those that are visible.
+    ActiveTab {
+        focused: Option<TabId>,
+        visible: Option<TabId>,
+    },
     /// `false` after the timeout.
     Responsiveness { tab: TabId, responsive: bool },
     /// [`Query::PrepareNavigation`] is done.
     ReadyToNavigate(TabId),
     /// Also after the timeout.
     WindowReady(TabId),
+    /// A PNG of 32 × 32 pixels; `None` when there is no picture at that URL.
+    Icon {
+        tab: TabId,
+        url: String,
+        png: Option<Vec<u8>>,
+    },
 }
 
 /// Chrome's product and version, such as `Chrome/156.0.8078.79`; `None` if it does not say.
@@ -80,7 +119,7 @@ pub async fn product(cdp: &Connection) -> Option<String> {
     version.ok().map(|version| version.product)
 }
 
-/// `None` when Chrome rejected the query: what is known stays.
+/// `None` when Chrome rejected the query, so that what is known stays, and of what has no reply.
 pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
     Some(match query {
         Query::NavigationHistory { tab, session } => {
@@ -97,7 +136,7 @@ pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
             let infos = targets.ok()?.target_infos;
             Reply::TargetInfos(infos.into_iter().filter_map(target_info).collect())
         }
-        Query::ActiveTab(tabs) => Reply::ActiveTab(active_tab(cdp, &tabs).await),
+        Query::ActiveTab(tabs) => active_tab(cdp, &tabs).await,
         Query::Responsiveness { tab, session } => Reply::Responsiveness {
             responsive: responds_within(RESPONSE_TIMEOUT, cdp, &session).await,
             tab,
@@ -124,7 +163,57 @@ pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
             }
             Reply::WindowReady(tab)
         }
+        Query::InstallScript {
+            session,
+            frame,
+            watches_text_fields,
+        } => {
+            let installed = async {
+                page_world::install(cdp, &session, &frame).await?;
+                if watches_text_fields {
+                    page_world::call(cdp, &session, &frame, "watchTextFields", &[]).await?;
+                }
+                Ok::<(), CdpError>(())
+            };
+            if let Ok(Err(error)) = timeout(SCRIPT_TIMEOUT, installed).await {
+                // The frame shows something else already.
+                tracing::trace!(%error, "a frame has no script");
+            }
+            return None;
+        }
+        Query::Icon { tab, session, url } => {
+            let png = timeout(ICON_TIMEOUT, icon(cdp, &tab, &session, &url)).await;
+            let png = png.ok().flatten();
+            Reply::Icon { tab, url, png }
+        }
+        Query::ExitFullscreen { tab, session } => {
+            let exited = page_world::call(cdp, &session, tab.as_str(), "exitFullscreen", &[]);
+            // A page that does not respond is left otherwise.
+            let _ = timeout(SCRIPT_TIMEOUT, exited).await;
+            return None;
+        }
     })
+}
+
+/// The page draws it, in Chrome's sandbox: no decoder of ours meets a foreign image.
+async fn icon(
+    cdp: &Connection,
+    tab: &TabId,
+    session: &TargetSession,
+    url: &str,
+) -> Option<Vec<u8>> {
+    let frame = tab.as_str();
+    let loaded = match DataUrl::process(url) {
+        Ok(data) => Resource::from_data_url(&data)?,
+        Err(_) => resource::load(cdp, session, frame, url, false, MAX_ICON).await?,
+    };
+    let arguments = [
+        STANDARD.encode(loaded.bytes).into(),
+        loaded.media_type.into(),
+    ];
+    let drawn = page_world::call(cdp, session, frame, "icon", &arguments).await;
+    let png = STANDARD.decode(drawn.ok()??).ok()?;
+    (png.len() <= MAX_DRAWN_ICON).then_some(png)
 }
 
 /// An error of Chrome's, such as that the page is gone, is a response too.
@@ -147,7 +236,7 @@ async fn make_responsive(cdp: &Connection, session: &TargetSession) {
     }
 }
 
-async fn active_tab(cdp: &Connection, tabs: &[(TabId, TargetSession)]) -> Option<TabId> {
+async fn active_tab(cdp: &Connection, tabs: &[(TabId, TargetSession)]) -> Reply {
     let visibility = async |(tab, session): &(TabId, TargetSession)| {
         let evaluate =
             runtime::EvaluateParams::new("document.visibilityState + document.hasFocus()");
@@ -162,5 +251,8 @@ async fn active_tab(cdp: &Connection, tabs: &[(TabId, TargetSession)]) -> Option
         let found = pages.rfind(|(_, visibility)| visibility.starts_with(wanted));
         found.map(|(tab, _)| tab.clone())
     };
-    newest("visibletrue").or_else(|| newest("visible"))
+    Reply::ActiveTab {
+        focused: newest("visibletrue"),
+        visible: newest("visible"),
+    }
 }

@@ -7,12 +7,14 @@ use std::time::Instant;
 use shared::session::{Dialog, DialogKind, TabId, Trouble};
 
 use super::active_tab::ActiveTabPoll;
+use super::page_reports::PageReports;
 use super::pending_navigation::{Destination, PendingNavigations};
 use super::responsiveness::ResponsivenessCheck;
 use super::tabs::{PageTarget, Tabs};
 use crate::browser::address::AllowedUrl;
 use crate::browser::cdp::{self, Command, PageCommand, PageEvent, Query, Reply, TargetSession};
-use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs};
+use crate::browser::page_script::PageReport;
+use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs, UiRequest};
 
 /// A page chooses its dialogs' texts and its files' names, so both are cut to so many characters.
 const MAX_DIALOG: usize = 10_000;
@@ -44,6 +46,8 @@ pub struct Machine {
     active_tab: ActiveTabPoll,
     responsiveness: ResponsivenessCheck,
     notice: Option<(u64, String)>,
+    ui_request: Option<(u64, UiRequest)>,
+    watches_text_fields: bool,
     /// Of the event that is being handled.
     actions: Vec<Action>,
 }
@@ -71,6 +75,8 @@ impl Machine {
             active_tab: ActiveTabPoll::default(),
             responsiveness: ResponsivenessCheck::default(),
             notice: None,
+            ui_request: None,
+            watches_text_fields: false,
             actions: Vec::new(),
         }
     }
@@ -92,6 +98,18 @@ impl Machine {
         deadlines.into_iter().flatten().min()
     }
 
+    /// The page in front is being left, and has not been yet.
+    pub fn is_leaving(&self) -> bool {
+        let active = self.tabs.active();
+        active.is_some_and(|page| self.pending.contains(&page.tab.id))
+    }
+
+    /// The page in front, and its CDP session.
+    pub fn active_page(&self) -> Option<(TabId, TargetSession)> {
+        let page = self.tabs.active()?;
+        Some((page.tab.id.clone(), page.session.clone()))
+    }
+
     /// What viewers are shown, of a Chrome that has not exited.
     pub fn state(&self) -> BrowserState {
         let active = self.tabs.active();
@@ -99,6 +117,10 @@ impl Machine {
             tabs: self.tabs.iter().map(|page| page.tab.clone()).collect(),
             active: active.map(|page| page.tab.id.clone()),
             dialog: active.and_then(|page| page.dialog.clone()),
+            icons: self.tabs.icons(),
+            field: active.and_then(|page| page.reports.field().cloned()),
+            text_fields: active.map_or_else(Vec::new, |page| page.reports.text_fields().to_vec()),
+            ui_request: self.ui_request.clone(),
             notice: self.notice.clone(),
             exit: None,
         }
@@ -136,7 +158,12 @@ impl Machine {
             BrowserCommand::Stop => self.stop_active(),
             BrowserCommand::NewTab(url) => self.create_tab(url, false),
             BrowserCommand::Activate(id) => self.activate(id, now),
+            BrowserCommand::Move { tab, to } => self.tabs.move_to(&tab, to),
             BrowserCommand::Close(id) => {
+                if self.tabs.is_only(&id) {
+                    // Chrome exits with its last page.
+                    self.create_tab(AllowedUrl::blank(), false);
+                }
                 self.pending.close(&id);
                 self.send(Command::CloseTarget(id));
             }
@@ -146,8 +173,15 @@ impl Machine {
                     self.handle_dialog(session, accept, text);
                 }
             }
+            BrowserCommand::ExitFullscreen => {
+                if let Some(page) = self.tabs.active() {
+                    let (tab, session) = (page.tab.id.clone(), page.session.clone());
+                    self.ask(Query::ExitFullscreen { tab, session });
+                }
+            }
             BrowserCommand::CheckResponsiveness => self.responsiveness.on_input(now),
             BrowserCommand::RefreshTabs => self.refresh_tabs(now),
+            BrowserCommand::WatchTextFields => self.watch_text_fields(),
         }
     }
 
@@ -162,7 +196,7 @@ impl Machine {
                 }
                 self.refresh_tabs(now);
             }
-            cdp::Event::Crashed(id) => self.tabs.set_trouble(&id, Some(Trouble::Crashed)),
+            cdp::Event::Crashed(id) => self.on_crash(&id),
             cdp::Event::DownloadWillBegin { filename } => {
                 let name = cut(&filename, MAX_FILENAME);
                 self.notify(format!(
@@ -181,7 +215,7 @@ impl Machine {
     fn on_page_event(&mut self, id: TabId, event: PageEvent, now: Instant) {
         let is_main = |frame: &str| frame == id.as_str();
         match event {
-            PageEvent::Crashed => self.tabs.set_trouble(&id, Some(Trouble::Crashed)),
+            PageEvent::Crashed => self.on_crash(&id),
             PageEvent::ReloadedAfterCrash => self.tabs.set_trouble(&id, None),
             PageEvent::StartedLoading { frame } if is_main(&frame) => {
                 self.tabs.set_loading(&id, true);
@@ -194,7 +228,11 @@ impl Machine {
             PageEvent::Navigated => {
                 self.pending.committed(&id);
                 self.ask_history(&id);
+                self.tabs.report(&id, PageReports::on_navigated);
+                self.install_script(&id, id.as_str().to_owned());
             }
+            PageEvent::FrameNavigated { frame } => self.install_script(&id, frame),
+            PageEvent::Report { context, report } => self.on_report(&id, context, report),
             PageEvent::NavigatedWithinDocument { frame } if is_main(&frame) => {
                 self.ask_history(&id);
             }
@@ -211,18 +249,104 @@ impl Machine {
                 message: cut(&message, MAX_DIALOG),
                 default_text,
             }),
-            PageEvent::DialogClosed => self.tabs.set_dialog(&id, None),
+            PageEvent::DialogClosed => {
+                self.tabs.set_dialog(&id, None);
+                self.refresh_tabs(now);
+            }
             PageEvent::FileChooserOpened => self.notify(
                 "The page asks for a file: choosing files is not supported yet.".to_owned(),
             ),
         }
     }
 
+    fn on_report(&mut self, id: &TabId, frame: i64, report: PageReport) {
+        match report {
+            PageReport::Icon(url) => {
+                let mut is_wanted = false;
+                let asked = url.clone();
+                self.tabs
+                    .report(id, |reports| is_wanted = reports.set_icon_url(url));
+                if let (Some(url), true, Some(page)) = (asked, is_wanted, self.tabs.page(id)) {
+                    let (tab, session) = (id.clone(), page.session.clone());
+                    self.ask(Query::Icon { tab, session, url });
+                }
+            }
+            PageReport::Audible(is) => {
+                self.tabs
+                    .report(id, |reports| reports.set_audible(frame, is));
+            }
+            PageReport::Zoom(percent) => {
+                self.tabs.report(id, |reports| reports.set_zoom(percent));
+            }
+            PageReport::Fullscreen(is) => {
+                self.tabs.report(id, |reports| reports.set_fullscreen(is));
+            }
+            PageReport::Unsaved(is) => {
+                self.tabs
+                    .report(id, |reports| reports.set_unsaved(frame, is));
+            }
+            PageReport::Field(hint) => {
+                self.tabs
+                    .report(id, |reports| reports.set_field(frame, hint));
+            }
+            PageReport::TextFields(fields) => {
+                self.tabs
+                    .report(id, |reports| reports.set_text_fields(fields));
+            }
+            PageReport::Menu(menu) => self.request_ui(UiRequest::ContextMenu(menu)),
+            PageReport::Find(_) => self.request_ui(UiRequest::Find),
+        }
+    }
+
+    /// The person in front of the page wants something that viewers show themselves.
+    fn request_ui(&mut self, request: UiRequest) {
+        let number = self.ui_request.as_ref().map_or(0, |(number, _)| *number) + 1;
+        self.ui_request = Some((number, request));
+    }
+
+    /// That frame shows another document.
+    fn install_script(&mut self, id: &TabId, frame: String) {
+        let mut is_wanted = false;
+        self.tabs
+            .report(id, |reports| is_wanted = reports.on_frame());
+        if let (true, Some(page)) = (is_wanted, self.tabs.page(id)) {
+            let session = page.session.clone();
+            let watches_text_fields = self.watches_text_fields && frame == id.as_str();
+            self.ask(Query::InstallScript {
+                session,
+                frame,
+                watches_text_fields,
+            });
+        }
+    }
+
+    fn watch_text_fields(&mut self) {
+        if std::mem::replace(&mut self.watches_text_fields, true) {
+            return;
+        }
+        let pages = self.tabs.iter();
+        let queries = pages.map(|page| Query::InstallScript {
+            session: page.session.clone(),
+            frame: page.tab.id.as_str().to_owned(),
+            watches_text_fields: true,
+        });
+        let queries: Vec<_> = queries.collect();
+        for query in queries {
+            self.ask(query);
+        }
+    }
+
     fn on_attached(&mut self, target: cdp::TargetInfo, session: TargetSession, now: Instant) {
         let id = target.id;
-        self.tabs
-            .attach(id.clone(), session.clone(), &target.title, &target.url);
+        self.tabs.attach(
+            id.clone(),
+            session.clone(),
+            &target.title,
+            &target.url,
+            target.has_opener,
+        );
         self.send_to_page(session.clone(), PageCommand::Prepare);
+        self.install_script(&id, id.as_str().to_owned());
         match std::mem::replace(&mut self.startup, Startup::Done) {
             Startup::WaitingForPage(initial_tabs) => {
                 self.open_first(id.clone(), session, initial_tabs);
@@ -316,8 +440,11 @@ impl Machine {
                         .set_title_and_url(&target.id, &target.title, &target.url);
                 }
             }
-            Reply::ActiveTab(active) => {
-                if let Some(id) = active {
+            Reply::ActiveTab { focused, visible } => {
+                // A page with a dialog does not answer, and a window that floats is visible without the focus.
+                let asks = self.tabs.only_dialog().cloned();
+                let visible = visible.filter(|_| !self.active_tab.is_outdated());
+                if let Some(id) = focused.or(asks).or(visible) {
                     self.tabs.activate(&id);
                 }
                 if self.active_tab.on_reply(now) {
@@ -332,6 +459,10 @@ impl Machine {
                 if trouble == Some(Trouble::Unresponsive) {
                     self.responsiveness.repeat(now);
                 }
+            }
+            Reply::Icon { tab, url, png } => {
+                self.tabs
+                    .report(&tab, |reports| reports.set_icon(&url, png));
             }
             Reply::ReadyToNavigate(id) => self.navigate(&id),
             Reply::WindowReady(id) => {
@@ -401,6 +532,18 @@ impl Machine {
     /// Nothing blocks the page any more.
     fn navigate(&mut self, id: &TabId) {
         let destination = self.pending.take(id);
+        self.go(id, destination);
+    }
+
+    fn on_crash(&mut self, id: &TabId) {
+        self.tabs.set_trouble(id, Some(Trouble::Crashed));
+        if let Some(destination) = self.pending.lost(id) {
+            self.go(id, Some(destination));
+            self.tabs.set_loading(id, true);
+        }
+    }
+
+    fn go(&mut self, id: &TabId, destination: Option<Destination>) {
         if let (Some(destination), Some(page)) = (destination, self.tabs.page(id)) {
             let session = page.session.clone();
             let command = match destination {
@@ -460,7 +603,7 @@ impl Machine {
 
     fn ask_active_tab(&mut self) {
         self.ask(Query::TargetInfos);
-        let pages = self.tabs.iter();
+        let pages = self.tabs.by_age().into_iter();
         let pages = pages.map(|page| (page.tab.id.clone(), page.session.clone()));
         self.ask(Query::ActiveTab(pages.collect()));
     }

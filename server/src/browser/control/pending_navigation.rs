@@ -22,6 +22,8 @@ struct PendingNavigation {
     page: TabId,
     /// Until the command was sent to Chrome; a later navigation replaces it.
     destination: Option<Destination>,
+    /// The one that Chrome was told of last.
+    sent: Option<Destination>,
 }
 
 impl PendingNavigations {
@@ -32,13 +34,22 @@ impl PendingNavigations {
 
     /// Chrome was told to close the page, which may open a dialog as well.
     pub fn close(&mut self, page: &TabId) {
-        self.of(page).destination = None;
+        let known = self.of(page);
+        (known.destination, known.sent) = (None, None);
     }
 
     /// The page is prepared: where Chrome is to navigate to, if that was not cancelled.
     pub fn take(&mut self, page: &TabId) -> Option<Destination> {
         let known = self.0.iter_mut().find(|known| known.page == *page)?;
-        known.destination.take()
+        let destination = known.destination.take();
+        known.sent.clone_from(&destination);
+        destination
+    }
+
+    /// The page crashed: what Chrome was on its way to may be lost with it. Given once.
+    pub fn lost(&mut self, page: &TabId) -> Option<Destination> {
+        let known = self.0.iter_mut().find(|known| known.page == *page)?;
+        known.sent.take()
     }
 
     /// Whether the page is being navigated away from, or closed.
@@ -65,6 +76,7 @@ impl PendingNavigations {
             self.0.push(PendingNavigation {
                 page: page.clone(),
                 destination: None,
+                sent: None,
             });
             self.0.len() - 1
         });
@@ -107,6 +119,19 @@ mod tests {
         assert_eq!(pending.take(&a), Some(Destination::HistoryEntry(2)));
         pending.committed(&a);
         assert!(!pending.contains(&a));
+    }
+
+    #[test]
+    fn a_navigation_that_a_crash_took_along_is_given_once_more() {
+        let mut pending = PendingNavigations::default();
+        let a = page("a");
+        pending.begin(&a, Destination::Reload);
+        assert_eq!(pending.lost(&a), None, "it is sent later");
+        pending.take(&a);
+        assert_eq!(pending.lost(&a), Some(Destination::Reload));
+        assert_eq!(pending.lost(&a), None);
+        pending.committed(&a);
+        assert_eq!(pending.lost(&a), None);
     }
 
     #[test]

@@ -2,13 +2,15 @@
 
 use shared::session::{Dialog, Tab, TabId, Trouble};
 
+use super::page_reports::{Icon, PageReports};
 use crate::browser::cdp::TargetSession;
 
-/// The pages of one Chrome, oldest first, and which of them is in front.
+/// The pages of one Chrome, in the order of the strip, and which of them is in front.
 #[derive(Debug, Default)]
 pub struct Tabs {
     pages: Vec<PageTarget>,
     active: Option<TabId>,
+    opened: u64,
 }
 
 /// One page target, with what is needed to control it.
@@ -25,6 +27,12 @@ pub struct PageTarget {
     current: usize,
     /// It has navigated nowhere yet: it shows `about:blank`.
     initial: bool,
+    /// Another page opened it, and may write into its `about:blank`.
+    has_opener: bool,
+    /// Grows with every page.
+    opened: u64,
+    /// What our own script in its frames has said.
+    pub reports: PageReports,
 }
 
 impl Tabs {
@@ -34,26 +42,29 @@ impl Tabs {
     }
 
     /// A page was opened. It comes to the front: whoever opened it wants to see it.
-    pub fn attach(&mut self, id: TabId, session: TargetSession, title: &str, url: &str) {
+    pub fn attach(
+        &mut self,
+        id: TabId,
+        session: TargetSession,
+        title: &str,
+        url: &str,
+        has_opener: bool,
+    ) {
         match self.page_mut(&id) {
             // Attached again, for example after its renderer was swapped.
             Some(page) => page.session = session,
             None => {
+                self.opened += 1;
                 self.pages.push(PageTarget {
-                    tab: Tab {
-                        id: id.clone(),
-                        title: String::new(),
-                        url: String::new(),
-                        loading: false,
-                        can_go_back: false,
-                        can_go_forward: false,
-                        trouble: None,
-                    },
+                    tab: Tab::new(id.clone()),
                     session,
                     dialog: None,
                     history: Vec::new(),
                     current: 0,
                     initial: url == "about:blank",
+                    has_opener,
+                    opened: self.opened,
+                    reports: PageReports::default(),
                 });
                 self.set_title_and_url(&id, title, url);
                 self.active = Some(id);
@@ -67,6 +78,7 @@ impl Tabs {
             // Chrome's title of an untitled page is its URL. A page chooses both, so both are cut.
             page.tab.title = cut(title, 300);
             page.tab.url = cut(url, 4000);
+            page.see_if_new();
         }
     }
 
@@ -82,6 +94,19 @@ impl Tabs {
         self.active.clone()
     }
 
+    /// That page gets that place, or the last one.
+    pub fn move_to(&mut self, id: &TabId, place: usize) {
+        if let Some(from) = self.pages.iter().position(|page| page.tab.id == *id) {
+            let page = self.pages.remove(from);
+            self.pages.insert(place.min(self.pages.len()), page);
+        }
+    }
+
+    /// Whether that page is open, and no other.
+    pub fn is_only(&self, id: &TabId) -> bool {
+        matches!(self.pages.as_slice(), [only] if only.tab.id == *id)
+    }
+
     /// Says whether that page exists.
     pub fn activate(&mut self, id: &TabId) -> bool {
         let exists = self.page(id).is_some();
@@ -95,6 +120,7 @@ impl Tabs {
     pub fn set_loading(&mut self, id: &TabId, loading: bool) {
         if let Some(page) = self.page_mut(id) {
             page.tab.loading = loading;
+            page.see_if_new();
             if loading {
                 page.tab.trouble = None;
             }
@@ -117,6 +143,13 @@ impl Tabs {
         if let Some(page) = self.page_mut(id) {
             page.dialog = dialog;
         }
+    }
+
+    /// The page that shows a dialog, if it is the only one.
+    pub fn only_dialog(&self) -> Option<&TabId> {
+        let mut pages = self.pages.iter().filter(|page| page.dialog.is_some());
+        let first = pages.next()?;
+        pages.next().is_none().then_some(&first.tab.id)
     }
 
     /// `current` is the index of the entry that is shown.
@@ -158,13 +191,46 @@ impl Tabs {
         self.pages.iter().find(|page| page.session == session)
     }
 
-    /// Oldest first.
+    /// Of all pages that have one, each once.
+    pub fn icons(&self) -> Vec<Icon> {
+        let mut icons: Vec<Icon> = Vec::new();
+        for icon in self.pages.iter().filter_map(|page| page.reports.icon()) {
+            if !icons.contains(icon) {
+                icons.push(icon.clone());
+            }
+        }
+        icons
+    }
+
+    /// Oldest first, whatever the order of the strip.
+    pub fn by_age(&self) -> Vec<&PageTarget> {
+        let mut pages: Vec<_> = self.pages.iter().collect();
+        pages.sort_by_key(|page| page.opened);
+        pages
+    }
+
+    /// In the order of the strip.
     pub fn iter(&self) -> impl Iterator<Item = &PageTarget> {
         self.pages.iter()
     }
 
+    /// Its script has said something, or its document is another: the tab shows it.
+    pub fn report(&mut self, id: &TabId, report: impl FnOnce(&mut PageReports)) {
+        if let Some(page) = self.page_mut(id) {
+            report(&mut page.reports);
+            page.reports.show_in(&mut page.tab);
+        }
+    }
+
     fn page_mut(&mut self, id: &TabId) -> Option<&mut PageTarget> {
         self.pages.iter_mut().find(|page| page.tab.id == *id)
+    }
+}
+
+impl PageTarget {
+    fn see_if_new(&mut self) {
+        self.tab.is_new =
+            self.initial && !self.has_opener && !self.tab.loading && self.tab.url == "about:blank";
     }
 }
 
@@ -183,7 +249,13 @@ mod tests {
     fn three() -> Tabs {
         let mut tabs = Tabs::default();
         for name in ["a", "b", "c"] {
-            tabs.attach(id(name), format!("session{name}"), name, "about:blank");
+            tabs.attach(
+                id(name),
+                format!("session{name}"),
+                name,
+                "about:blank",
+                false,
+            );
         }
         tabs
     }
@@ -205,6 +277,35 @@ mod tests {
         assert_eq!(active(&tabs), Some("b"));
         assert_eq!(tabs.detach(&id("b")), None);
         assert!(tabs.is_empty());
+    }
+
+    #[test]
+    fn a_page_is_moved_and_stays_in_front() {
+        let mut tabs = three();
+        tabs.move_to(&id("c"), 0);
+        tabs.move_to(&id("a"), 99);
+        tabs.move_to(&id("gone"), 1);
+        let order: Vec<_> = tabs.iter().map(|page| page.tab.id.as_str()).collect();
+        assert_eq!(order, ["c", "b", "a"]);
+        assert_eq!(active(&tabs), Some("c"));
+        let ages = tabs.by_age().into_iter().map(|page| page.tab.id.as_str());
+        assert!(ages.eq(["a", "b", "c"]));
+    }
+
+    #[test]
+    fn only_a_tab_that_nobody_can_write_into_is_new() {
+        let mut tabs = three();
+        let is_new = |tabs: &Tabs, name| tabs.page(&id(name)).unwrap().tab.is_new;
+        assert!(is_new(&tabs, "a"));
+        tabs.attach(id("d"), "sessiond".to_owned(), "", "about:blank", true);
+        assert!(!is_new(&tabs, "d"), "a page opened it");
+        tabs.set_loading(&id("a"), true);
+        assert!(!is_new(&tabs, "a"));
+        tabs.set_title_and_url(&id("a"), "", "https://x/");
+        tabs.leave_initial_page(&id("a"), "https://x/");
+        tabs.set_loading(&id("a"), false);
+        tabs.set_title_and_url(&id("a"), "", "about:blank");
+        assert!(!is_new(&tabs, "a"), "it came there itself");
     }
 
     #[test]

@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use shared::geometry::{AimedPoint, Geometry};
+use shared::clipboard::{ClipboardLimits, ClipboardPolicy};
+use shared::geometry::{AimedPoint, Geometry, LogicalSize, Scale, VideoSize};
 use shared::input::{Key, Modifiers, PointerButton};
-use shared::session::{Cursor, Tab, TabId};
+use shared::session::{ContextMenu, Cursor, Tab, TabId};
 
 use super::*;
+use crate::browser::Icon;
 use crate::browser::address::allowed;
 use crate::transport::TransportKind;
 
@@ -26,6 +28,8 @@ struct World {
     now: Instant,
     actions: Vec<Action>,
     next_token: u64,
+    /// Of the page's last size.
+    epoch: u16,
     /// Requests without an answer.
     asked: BTreeSet<ReplyToken>,
     next_viewer: usize,
@@ -43,12 +47,20 @@ impl World {
         let now = Instant::now();
         let settings = Settings {
             id: "session".parse().unwrap(),
-            size: VideoSize::default(),
+            size: SizePolicy::Follow { pixels: 2_400_000 },
             ice_servers: Vec::new(),
             search_url: "https://search.example/?q={}".to_owned(),
             idle_limits: IdleLimits {
                 lost: LOST,
                 closed: CLOSED,
+            },
+            clipboard: ClipboardPolicy {
+                into_page: true,
+                out_of_page: true,
+                limits: ClipboardLimits {
+                    text: 1000,
+                    png: 1000,
+                },
             },
             epoch: now,
         };
@@ -60,6 +72,7 @@ impl World {
             machine,
             now,
             actions,
+            epoch: 0,
             next_token: 0,
             asked: BTreeSet::new(),
             next_viewer: 0,
@@ -111,7 +124,9 @@ impl World {
             assert_eq!(live, Some(Live::Running), "{action:?} needs an engine");
         };
         match action {
-            Action::StartEngine { engine, opening } => {
+            Action::StartEngine {
+                engine, opening, ..
+            } => {
                 assert_eq!(self.engine, None, "two engines");
                 assert!(self.started.insert(*engine), "started twice");
                 assert!(opening.active < opening.urls.len());
@@ -124,7 +139,7 @@ impl World {
                 self.keys_down.clear();
                 self.buttons_down.clear();
             }
-            Action::Seat(events) => {
+            Action::Seat { events, .. } => {
                 running();
                 events.iter().for_each(|event| self.seat(event));
             }
@@ -133,7 +148,9 @@ impl World {
                 running();
                 known(viewer);
             }
-            Action::Command { reply, .. } => {
+            Action::Command { reply, .. }
+            | Action::Ask { reply, .. }
+            | Action::Thumbnail { reply } => {
                 running();
                 assert!(self.asked.remove(reply), "answered twice: {action:?}");
             }
@@ -147,6 +164,11 @@ impl World {
             }
             Action::SkipToLive(viewer) => known(viewer),
             Action::Disconnect(viewer) => assert!(self.viewers.remove(viewer), "forgotten twice"),
+            Action::Resize(geometry) => {
+                running();
+                assert!(geometry.epoch >= self.epoch, "an epoch that was there");
+                self.epoch = geometry.epoch;
+            }
             Action::RecordLatency(_) => {}
             Action::Connect { viewer, reply, .. } | Action::Attach { viewer, reply } => {
                 known(viewer);
@@ -160,7 +182,8 @@ impl World {
 
     fn seat(&mut self, event: &SeatEvent) {
         match event {
-            SeatEvent::Key {
+            SeatEvent::Press { evdev, .. }
+            | SeatEvent::Key {
                 evdev,
                 pressed: true,
             } => drop(self.keys_down.insert(*evdev)),
@@ -210,7 +233,8 @@ impl World {
             assert!(
                 self.ask(Request::Join {
                     by,
-                    viewer: viewer.clone()
+                    viewer: viewer.clone(),
+                    viewport: None,
                 })
                 .is_err()
             );
@@ -220,6 +244,7 @@ impl World {
         let response = self.ask(Request::Join {
             by,
             viewer: viewer.clone(),
+            viewport: None,
         });
         let Ok(Response::Joined(joined)) = response else {
             panic!("not joined: {response:?}");
@@ -319,13 +344,8 @@ fn disconnected() -> PeerEvent {
 
 fn tab(number: u32) -> Tab {
     Tab {
-        id: format!("T{number}").parse().unwrap(),
-        title: String::new(),
         url: format!("https://tab{number}.example/"),
-        loading: false,
-        can_go_back: false,
-        can_go_forward: false,
-        trouble: None,
+        ..Tab::new(format!("T{number}").parse().unwrap())
     }
 }
 
@@ -564,11 +584,62 @@ fn who_acts_sets_the_pace_and_who_only_moves_does_not() {
     };
     assert!(matches!(
         world.message(&viewer, moved)[..],
-        [Action::Seat(_)]
+        [Action::Seat { .. }]
     ));
     let actions = world.message(&viewer, button(true));
     assert!(actions.contains(&Action::SetPacesetter(viewer)));
     assert!(actions.contains(&Action::Hint(BrowserCommand::CheckResponsiveness)));
+}
+
+#[test]
+fn a_menu_is_for_who_acted_last_and_comes_once() {
+    let mut world = World::running();
+    let first = world.watch(Actor::Page);
+    let second = world.watch(Actor::Page);
+    let request = |number| {
+        Event::Browser(BrowserState {
+            ui_request: Some((number, UiRequest::ContextMenu(ContextMenu::default()))),
+            ..tabs(1)
+        })
+    };
+    let told = |actions: &[Action]| -> Vec<ViewerId> {
+        let menus = actions.iter().filter_map(|action| match action {
+            Action::Send {
+                to,
+                message: ServerMessage::ContextMenu(_),
+            } => Some(to.clone()),
+            _ => None,
+        });
+        menus.collect()
+    };
+    assert_eq!(told(&world.feed(request(1))), [], "nobody has acted");
+    world.message(&first, button(true));
+    world.message(&second, button(true));
+    let menus = told(&world.feed(request(2)));
+    assert_eq!(menus, std::slice::from_ref(&second));
+    assert_eq!(told(&world.feed(request(2))), []);
+    world.request(Request::Leave { viewer: second });
+    assert_eq!(told(&world.feed(request(3))), []);
+}
+
+#[test]
+fn an_icon_comes_before_the_tab_that_names_it() {
+    let mut world = World::running();
+    world.watch(Actor::Page);
+    let icon = Icon {
+        id: "i".to_owned(),
+        png: vec![1].into(),
+    };
+    let mut browser = tabs(1);
+    browser.tabs[0].icon = Some(icon.id.clone());
+    browser.icons = vec![icon];
+    let actions = world.feed(Event::Browser(browser));
+    let place = |wanted: fn(&ServerMessage) -> bool| {
+        let is = |action: &Action| matches!(action, Action::Broadcast { message, .. } if wanted(message));
+        actions.iter().position(is).unwrap()
+    };
+    let icon = place(|message| matches!(message, ServerMessage::Icon { .. }));
+    assert!(icon < place(|message| matches!(message, ServerMessage::State(_))));
 }
 
 #[test]
@@ -731,6 +802,29 @@ fn another_cursor_is_told_without_the_rest_of_the_state() {
 }
 
 #[test]
+fn a_page_that_locks_the_pointer_is_told_to_who_watches_and_to_who_comes_later() {
+    let mut world = World::running();
+    let watching = world.watch(Actor::Page);
+    world.feed(Event::Display(drawn()));
+    let display = DisplayState {
+        pointer_locked: true,
+        ..drawn()
+    };
+    let told = ServerMessage::PointerLock { locked: true };
+    let actions = world.feed(Event::Display(display));
+    assert!(
+        matches!(&actions[..], [Action::Broadcast { to, message }] if *to == [watching] && *message == told),
+        "{actions:?}"
+    );
+    let later = world.join(Actor::Page);
+    world.peer(&later, connected());
+    let actions = world.peer(&later, PeerEvent::ChannelOpen);
+    let is_told =
+        |action: &Action| matches!(action, Action::Send { message, .. } if *message == told);
+    assert!(actions.iter().any(is_told), "{actions:?}");
+}
+
+#[test]
 fn statistics_are_sent_once_a_second_while_messages_reach_somebody() {
     let mut world = World::running();
     let sent = |actions: Vec<Action>| {
@@ -772,6 +866,94 @@ enum Step {
     Display(DisplayState),
 }
 
+fn viewport(width: u16) -> Viewport {
+    Viewport {
+        page: LogicalSize::new(width, 600).expect("a size"),
+        scale: Scale::ONE,
+    }
+}
+
+#[test]
+fn the_page_follows_the_window_of_who_acts() {
+    let sizes = |actions: &[Action]| -> Vec<u16> {
+        let size = |action: &Action| match action {
+            Action::Resize(geometry) => Some(geometry.page.width()),
+            _ => None,
+        };
+        actions.iter().filter_map(size).collect()
+    };
+    let mut world = World::new(Actor::Page);
+    let (ann, bob) = (world.watch(Actor::Page), world.watch(Actor::Page));
+    let early = world.message(&ann, ClientMessage::Viewport(viewport(1000)));
+    assert!(sizes(&early).is_empty(), "there is no Chrome to tell");
+    world.engine_starts();
+    assert_eq!(world.epoch, 1, "it is told when it has started");
+    assert!(sizes(&world.message(&bob, ClientMessage::Viewport(viewport(500)))).is_empty());
+    world.wait(SECOND);
+    assert!(sizes(&world.message(&bob, key("KeyA", true))).is_empty());
+    assert_eq!(sizes(&world.wait(SECOND / 2)), [500]);
+    assert!(sizes(&world.message(&bob, ClientMessage::Viewport(viewport(600)))).is_empty());
+    assert_eq!(
+        sizes(&world.wait(SECOND)),
+        [600],
+        "a moment after the one before"
+    );
+    assert_eq!(world.epoch, 3);
+    world.request(Request::Leave { viewer: bob });
+    assert_eq!(world.epoch, 4, "as large as the window of who is left");
+}
+
+#[test]
+fn a_click_at_a_picture_that_nobody_sees_any_more_is_refused_and_its_end_is_not() {
+    let mut world = World::new(Actor::Page);
+    let viewer = world.watch(Actor::Page);
+    world.engine_starts();
+    let shown = Geometry {
+        epoch: 1,
+        ..Geometry::unscaled(VideoSize::FULL_HD)
+    };
+    world.feed(Event::Display(DisplayState {
+        drawn: true,
+        ..DisplayState::new(shown)
+    }));
+    let click = |pressed| ClientMessage::PointerButton {
+        at: AimedPoint {
+            x: 640.0,
+            y: 360.0,
+            epoch: Some(0),
+        },
+        button: PointerButton::Left,
+        pressed,
+    };
+    let seat = |actions: Vec<Action>| {
+        actions.into_iter().find_map(|action| match action {
+            Action::Seat { events, .. } => Some(events),
+            _ => None,
+        })
+    };
+    let middle = shared::geometry::PointInPage::new(960.0, 540.0);
+    let pressed = seat(world.message(&viewer, click(true)));
+    assert_eq!(
+        pressed.as_deref(),
+        Some(
+            [SeatEvent::PointerButton {
+                at: middle,
+                button: PointerButton::Left,
+                pressed: true
+            }]
+            .as_slice()
+        )
+    );
+    world.wait(2 * SECOND);
+    assert!(
+        seat(world.message(&viewer, click(false))).is_some(),
+        "it must not stay down"
+    );
+    let refused = world.message(&viewer, click(true));
+    let is_told = |action: &Action| matches!(action, Action::Send { message: ServerMessage::Refused { reason }, .. } if reason.contains("another size"));
+    assert!(refused.iter().any(is_told), "{refused:?}");
+}
+
 fn any_message() -> impl Strategy<Value = ClientMessage> {
     let code = prop::sample::select(vec!["KeyA", "KeyB", "ShiftLeft"]);
     let point =
@@ -782,6 +964,7 @@ fn any_message() -> impl Strategy<Value = ClientMessage> {
         1 => (any::<u32>(), point.clone())
             .prop_map(|(sequence, at)| ClientMessage::PointerMove { sequence, at }),
         1 => point.prop_map(|at| ClientMessage::Wheel { at, delta_x: 0.0, delta_y: f32::NAN, notched: true }),
+        1 => (100u16..3000).prop_map(|width| ClientMessage::Viewport(viewport(width))),
         1 => prop::collection::vec(code, 0..2).prop_map(|codes| ClientMessage::HeldKeys {
             codes: codes.into_iter().map(str::to_owned).collect(),
         }),
@@ -808,6 +991,7 @@ fn any_control() -> impl Strategy<Value = Control> {
             accept: true,
             text: None,
         },
+        Control::ExitFullscreen,
         Control::Restart,
     ])
 }
@@ -817,7 +1001,16 @@ fn any_browser() -> impl Strategy<Value = BrowserState> {
         exit: Some(BrowserExit::Closed("Closed.".to_owned())),
         ..BrowserState::default()
     };
-    prop_oneof![(0u32..3).prop_map(tabs), Just(closed), Just(crash())]
+    let request = |number| BrowserState {
+        ui_request: Some((number, UiRequest::Find)),
+        ..tabs(1)
+    };
+    prop_oneof![
+        (0u32..3).prop_map(tabs),
+        (0u64..3).prop_map(request),
+        Just(closed),
+        Just(crash())
+    ]
 }
 
 fn any_display() -> impl Strategy<Value = DisplayState> {

@@ -24,6 +24,7 @@ fn attached(name: &str) -> Event {
             id: id(name),
             title: String::new(),
             url: "about:blank".to_owned(),
+            has_opener: false,
         },
         session: session(name),
     })
@@ -41,9 +42,18 @@ fn dialog(kind: DialogKind) -> PageEvent {
     }
 }
 
+fn report(report: PageReport) -> PageEvent {
+    PageEvent::Report { context: 1, report }
+}
+
 fn to_page(name: &str, command: PageCommand) -> Action {
     Action::Send(Command::Page(session(name), command))
 }
+
+const NOBODY_IN_FRONT: Reply = Reply::ActiveTab {
+    focused: None,
+    visible: None,
+};
 
 impl Chrome {
     /// Its first page is there, and shows what it was started for.
@@ -51,7 +61,7 @@ impl Chrome {
         let mut chrome = Chrome::started_for(vec![AllowedUrl::blank()], 0);
         chrome.on(attached(name));
         chrome.on(Event::Reply(Reply::WindowReady(id(name))));
-        chrome.on(Event::Reply(Reply::ActiveTab(None)));
+        chrome.on(Event::Reply(NOBODY_IN_FRONT));
         chrome
     }
 
@@ -99,6 +109,32 @@ fn a_page_is_left_once_it_is_ready() {
         chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a")))),
         [to_page("a", PageCommand::Navigate(url("2")))],
         "the last one counts"
+    );
+}
+
+#[test]
+fn a_navigation_that_a_crash_took_along_is_sent_once_more() {
+    let mut chrome = Chrome::with_page("a");
+    chrome.command(BrowserCommand::Navigate(url("1")));
+    assert!(chrome.machine.is_leaving());
+    chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a"))));
+    let again = chrome.on(page("a", PageEvent::Crashed));
+    assert_eq!(again, [to_page("a", PageCommand::Navigate(url("1")))]);
+    assert_eq!(chrome.trouble(), None, "it is on its way");
+    assert_eq!(chrome.on(Event::Cdp(cdp::Event::Crashed(id("a")))), []);
+}
+
+#[test]
+fn closing_the_only_tab_opens_another_first() {
+    let mut chrome = Chrome::with_page("a");
+    let create = Action::Send(Command::CreateTarget {
+        url: AllowedUrl::blank(),
+        background: false,
+    });
+    let close = Action::Send(Command::CloseTarget(id("a")));
+    assert_eq!(
+        chrome.command(BrowserCommand::Close(id("a"))),
+        [create, close]
     );
 }
 
@@ -181,7 +217,7 @@ fn a_page_that_does_not_respond_after_input_is_unresponsive_until_it_does() {
     let mut chrome = Chrome::with_page("a");
     while chrome.machine.deadline().is_some() {
         chrome.wait();
-        chrome.on(Event::Reply(Reply::ActiveTab(None)));
+        chrome.on(Event::Reply(NOBODY_IN_FRONT));
     }
     let asked = Action::Ask(Query::Responsiveness {
         tab: id("a"),
@@ -212,8 +248,46 @@ fn a_page_with_a_dialog_is_not_asked_whether_it_responds() {
         let actions = chrome.wait();
         let asked = |action: &Action| matches!(action, Action::Ask(Query::Responsiveness { .. }));
         assert!(!actions.iter().any(asked));
-        chrome.on(Event::Reply(Reply::ActiveTab(None)));
+        chrome.on(Event::Reply(NOBODY_IN_FRONT));
     }
+}
+
+#[test]
+fn a_page_whose_dialog_waits_is_in_front_of_a_window_that_floats() {
+    let mut chrome = Chrome::with_page("a");
+    chrome.on(attached("floating"));
+    let in_front = |chrome: &mut Chrome, focused: Option<&str>| {
+        chrome.on(Event::Reply(Reply::ActiveTab {
+            focused: focused.map(id),
+            visible: Some(id("floating")),
+        }));
+        chrome.machine.state().active
+    };
+    assert_eq!(in_front(&mut chrome, Some("a")), Some(id("a")));
+    assert_eq!(in_front(&mut chrome, None), Some(id("floating")));
+    chrome.on(page("a", dialog(DialogKind::Alert)));
+    assert_eq!(
+        in_front(&mut chrome, Some("floating")),
+        Some(id("floating"))
+    );
+    assert_eq!(in_front(&mut chrome, None), Some(id("a")));
+    chrome.on(page("floating", dialog(DialogKind::Alert)));
+    assert_eq!(
+        in_front(&mut chrome, None),
+        Some(id("floating")),
+        "nobody can say which"
+    );
+    chrome.on(page("floating", PageEvent::DialogClosed));
+    in_front(&mut chrome, Some("a"));
+    chrome.command(BrowserCommand::RefreshTabs);
+    let asked = |action: &Action| matches!(action, Action::Ask(Query::ActiveTab(_)));
+    assert!(chrome.wait().iter().any(asked));
+    chrome.on(page("a", PageEvent::DialogClosed));
+    assert_eq!(
+        in_front(&mut chrome, None),
+        Some(id("a")),
+        "it could not answer while it was asked"
+    );
 }
 
 #[test]
@@ -236,6 +310,7 @@ fn the_blank_page_before_the_first_is_removed_from_history() {
             id: id("a"),
             title: String::new(),
             url: url(path).as_str().to_owned(),
+            has_opener: false,
         }))
     };
     let reset = to_page("a", PageCommand::ResetNavigationHistory);
@@ -257,6 +332,65 @@ fn an_exit_is_a_crash_unless_all_tabs_were_closed() {
     ));
     chrome.on(Event::Cdp(cdp::Event::Destroyed(id("a"))));
     assert!(!is_crash(chrome.machine.exit(killed)));
+}
+
+#[test]
+fn each_document_of_a_page_gets_our_script_and_forgets_what_the_last_one_said() {
+    let mut chrome = Chrome::with_page("a");
+    chrome.on(page("a", report(PageReport::Fullscreen(true))));
+    assert!(chrome.machine.state().tabs[0].fullscreen);
+    let queries = queries_of(chrome.on(page("a", PageEvent::Navigated)));
+    let install = Query::InstallScript {
+        session: session("a"),
+        frame: "a".to_owned(),
+        watches_text_fields: false,
+    };
+    assert!(queries.contains(&install), "{queries:?}");
+    assert!(!chrome.machine.state().tabs[0].fullscreen);
+}
+
+#[test]
+fn once_text_fields_are_watched_every_page_tells_where_they_are() {
+    let mut chrome = Chrome::with_page("a");
+    let watches = |queries: Vec<Query>, frame: &str| {
+        let install = Query::InstallScript {
+            session: session("a"),
+            frame: frame.to_owned(),
+            watches_text_fields: true,
+        };
+        queries.contains(&install)
+    };
+    let asked = chrome.command(BrowserCommand::WatchTextFields);
+    assert!(watches(queries_of(asked), "a"));
+    assert_eq!(chrome.command(BrowserCommand::WatchTextFields), []);
+    let asked = chrome.on(page("a", PageEvent::Navigated));
+    assert!(watches(queries_of(asked), "a"));
+    let frame = PageEvent::FrameNavigated {
+        frame: "inner".to_owned(),
+    };
+    let asked = chrome.on(page("a", frame));
+    assert!(
+        !watches(queries_of(asked), "inner"),
+        "its places are others"
+    );
+
+    let told = vec![[1, 2, 3, 4]];
+    chrome.on(page("a", report(PageReport::TextFields(told.clone()))));
+    assert_eq!(chrome.machine.state().text_fields, told);
+    chrome.on(page("a", PageEvent::Navigated));
+    assert!(chrome.machine.state().text_fields.is_empty());
+}
+
+#[test]
+fn two_equal_requests_for_a_find_bar_are_two_changes() {
+    let mut chrome = Chrome::with_page("a");
+    let request = |chrome: &mut Chrome| {
+        chrome.on(page("a", report(PageReport::Find(true))));
+        chrome.machine.state().ui_request
+    };
+    let first = request(&mut chrome);
+    assert!(first.is_some());
+    assert_ne!(first, request(&mut chrome));
 }
 
 #[test]
@@ -297,6 +431,11 @@ fn step() -> impl Strategy<Value = Step> {
             )),
             event(page(name, dialog(DialogKind::Alert))),
             event(page(name, PageEvent::DialogClosed)),
+            event(page(
+                name,
+                report(PageReport::Icon(Some("https://x/i".to_owned())))
+            )),
+            event(page(name, report(PageReport::Fullscreen(true)))),
             command(BrowserCommand::Navigate(url(name))),
             command(BrowserCommand::Reload),
             command(BrowserCommand::Back),
@@ -311,22 +450,32 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-fn reply_to(query: &Query, positive: bool) -> Reply {
-    match query.clone() {
+/// `None` for what has no reply.
+fn reply_to(query: &Query, positive: bool) -> Option<Reply> {
+    Some(match query.clone() {
         Query::NavigationHistory { tab, .. } => Reply::NavigationHistory {
             tab,
             entries: vec![1, 2],
             current: usize::from(positive),
         },
         Query::TargetInfos => Reply::TargetInfos(Vec::new()),
-        Query::ActiveTab(tabs) => Reply::ActiveTab(tabs.into_iter().map(|(tab, _)| tab).next()),
+        Query::ActiveTab(tabs) => Reply::ActiveTab {
+            focused: tabs.into_iter().map(|(tab, _)| tab).next(),
+            visible: None,
+        },
         Query::Responsiveness { tab, .. } => Reply::Responsiveness {
             tab,
             responsive: positive,
         },
         Query::PrepareNavigation { tab, .. } => Reply::ReadyToNavigate(tab),
         Query::WindowSize { tab, .. } => Reply::WindowReady(tab),
-    }
+        Query::Icon { tab, url, .. } => Reply::Icon {
+            tab,
+            url,
+            png: positive.then(|| vec![1]),
+        },
+        Query::InstallScript { .. } | Query::ExitFullscreen { .. } => return None,
+    })
 }
 
 fn queries_of(actions: Vec<Action>) -> Vec<Query> {
@@ -348,10 +497,10 @@ proptest! {
             let actions = match step {
                 Step::Event(event) => chrome.on(event),
                 Step::Reply { .. } if queries.is_empty() => continue,
-                Step::Reply { positive } => {
-                    let reply = reply_to(&queries.remove(0), positive);
-                    chrome.on(Event::Reply(reply))
-                }
+                Step::Reply { positive } => match reply_to(&queries.remove(0), positive) {
+                    Some(reply) => chrome.on(Event::Reply(reply)),
+                    None => continue,
+                },
                 Step::Wait if chrome.machine.deadline().is_none() => continue,
                 Step::Wait => chrome.wait(),
             };
@@ -382,8 +531,9 @@ proptest! {
         // Once Chrome has replied to everything, nothing is due any more.
         for _ in 0..8 {
             while let Some(query) = queries.pop() {
-                let reply = reply_to(&query, true);
-                queries.extend(queries_of(chrome.on(Event::Reply(reply))));
+                if let Some(reply) = reply_to(&query, true) {
+                    queries.extend(queries_of(chrome.on(Event::Reply(reply))));
+                }
             }
             if chrome.machine.deadline().is_some() {
                 queries.extend(queries_of(chrome.wait()));

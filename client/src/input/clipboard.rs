@@ -1,0 +1,307 @@
+//! Copy and paste between the person's own clipboard and the remote page's: what the browser says → [`ClipboardSync`], and
+//! what that wants done.
+//!
+//! What is pasted is taken from the browser's own `paste` event, which asks nobody for a permission.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use leptos::prelude::{Effect, Get, Set};
+use leptos::task::spawn_local;
+use send_wrapper::SendWrapper;
+use shared::clipboard::ClipboardContent;
+use shared::input::Key;
+use shared::message::ClientMessage;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Blob, BlobPropertyBag, ClipboardEvent, DataTransfer, Event as DomEvent, File};
+
+use crate::api;
+use crate::connection::view_state::ViewState;
+use crate::dom::{Alarm, Listener, listen, now, window, write_to_clipboard};
+use crate::input::clipboard_sync::{Action, ClipboardSync, Event};
+use crate::input::{InputTarget, chords};
+use crate::stats::input_trace::InputKind;
+
+/// The formats that the browser writes as they are.
+const TEXTS: [&str; 2] = ["text/plain", "text/html"];
+
+/// What the browser tells of its clipboard, and does with it.
+pub(super) struct Clipboards {
+    target: Rc<InputTarget>,
+    sync: RefCell<ClipboardSync>,
+    alarm: Alarm,
+}
+
+impl Clipboards {
+    pub fn new(target: &Rc<InputTarget>) -> Rc<Clipboards> {
+        let clipboards = Rc::new_cyclic(|weak: &Weak<Clipboards>| Clipboards {
+            target: target.clone(),
+            sync: RefCell::default(),
+            alarm: {
+                let weak = weak.clone();
+                Alarm::new(move || {
+                    if let Some(clipboards) = weak.upgrade() {
+                        clipboards.on(Event::Deadline);
+                    }
+                })
+            },
+        });
+        let taken = SendWrapper::new(clipboards.clone());
+        Effect::new(move |_| {
+            if let Some(copied) = taken.target.view.copied.get() {
+                taken.on(Event::Copied(copied));
+            }
+        });
+        clipboards
+    }
+
+    /// These keys paste: the browser says in a moment what.
+    pub fn wait(self: &Rc<Self>, keys: Vec<Key>) {
+        self.on(Event::PasteKeys(keys));
+    }
+
+    fn on(self: &Rc<Self>, event: Event) {
+        self.on_paste(event, None);
+    }
+
+    /// `paste` is what the keys come of, with the picture that is pasted.
+    fn on_paste(self: &Rc<Self>, event: Event, paste: Option<&ClipboardEvent>) {
+        let actions = self.sync.borrow_mut().on(event, now());
+        for action in actions {
+            match action {
+                Action::Press(keys) => self.press(keys, paste),
+                Action::Send(content) => self.target.send(ClientMessage::Paste(content)),
+                Action::Put { texts, keys } => self.put(texts, paste.and_then(picture), keys),
+                Action::Fetch { number } => self.fetch(number),
+                Action::Write {
+                    number,
+                    content,
+                    in_gesture,
+                } => self.write(number, &content, in_gesture),
+                Action::TellToClick => self.tell(
+                    "What the page has copied comes into your clipboard with your next click or key."
+                        .to_owned(),
+                ),
+            }
+        }
+        match self.sync.borrow().deadline() {
+            Some(deadline) => {
+                let wait = (deadline - now()).max(0.0).ceil();
+                self.alarm.set(Duration::from_millis(wait as u64));
+            }
+            None => self.alarm.clear(),
+        }
+    }
+
+    fn tell(&self, sentence: String) {
+        self.target.view.refusal.set(Some(sentence));
+    }
+
+    fn press(&self, keys: Vec<Key>, event: Option<&ClipboardEvent>) {
+        for key in keys {
+            let is_down = key.pressed;
+            let message = ClientMessage::Key(key);
+            match event.filter(|_| is_down) {
+                Some(event) => self.target.act(InputKind::Key, event, message),
+                None => self.target.send(message),
+            }
+        }
+    }
+
+    fn put(self: &Rc<Self>, texts: ClipboardContent, picture: Option<File>, keys: Vec<Key>) {
+        let clipboards = self.clone();
+        spawn_local(async move {
+            let view = clipboards.target.view;
+            let put = async {
+                let png = match picture {
+                    Some(picture) => {
+                        let bytes = JsFuture::from(picture.array_buffer()).await;
+                        let bytes = bytes.map_err(|_| "the picture cannot be read".to_owned())?;
+                        Some(Uint8Array::new(&bytes).to_vec())
+                    }
+                    None => None,
+                };
+                let content = ClipboardContent { png, ..texts };
+                let put = api::set_clipboard(view.session(), view.viewer(), content);
+                put.await.map_err(|refused| refused.to_string())
+            };
+            match put.await {
+                Ok(()) => clipboards.press(keys, None),
+                Err(reason) => clipboards.tell(format!("It was not pasted: {reason}")),
+            }
+        });
+    }
+
+    fn fetch(self: &Rc<Self>, number: u64) {
+        let clipboards = self.clone();
+        spawn_local(async move {
+            let view = clipboards.target.view;
+            let content = api::clipboard(view.session(), view.viewer()).await.ok();
+            clipboards.on(Event::Fetched { number, content });
+        });
+    }
+
+    fn write(self: &Rc<Self>, number: u64, content: &ClipboardContent, in_gesture: bool) {
+        let writing = begin_writing(content);
+        // At once, or it would not belong to the click.
+        let by_command = writing.is_err() && in_gesture && write_by_command(content);
+        let clipboards = self.clone();
+        spawn_local(async move {
+            let done = match writing {
+                Ok(writing) => JsFuture::from(writing).await.is_ok(),
+                Err(_) => by_command,
+            };
+            clipboards.on(Event::Written { number, done });
+        });
+    }
+}
+
+pub(super) fn listeners(clipboards: &Rc<Clipboards>) -> Vec<Listener> {
+    let pasted = clipboards.clone();
+    let paste = listen(
+        &clipboards.target.field,
+        "paste",
+        move |event: ClipboardEvent| {
+            event.prevent_default();
+            let data = event.clipboard_data();
+            let told = Event::Pasted {
+                texts: data.map(|data| texts(&data)).unwrap_or_default(),
+                has_picture: picture(&event).is_some(),
+            };
+            pasted.on_paste(told, Some(&event));
+        },
+    );
+    let told = [
+        ("blur", Event::Left),
+        ("pointerdown", Event::Gesture),
+        ("pointerup", Event::Gesture),
+        ("keydown", Event::Gesture),
+    ];
+    let told = told.map(|(name, event)| {
+        let clipboards = clipboards.clone();
+        listen(&window(), name, move |_: DomEvent| {
+            clipboards.on(event.clone());
+        })
+    });
+    [paste].into_iter().chain(told).collect()
+}
+
+/// Fails at once where the browser has no such clipboard: on a page that came over HTTP.
+fn begin_writing(content: &ClipboardContent) -> Result<Promise, JsValue> {
+    let navigator = window().navigator();
+    if Reflect::get(&navigator, &"clipboard".into())?.is_undefined() {
+        return Err("there is no clipboard".into());
+    }
+    if let (Some(text), None, None) = (&content.text, &content.html, &content.png) {
+        return Ok(navigator.clipboard().write_text(text));
+    }
+    let item = Object::new();
+    for (name, text) in TEXTS.into_iter().zip([&content.text, &content.html]) {
+        if let Some(text) = text {
+            Reflect::set(&item, &name.into(), &blob(&text.into(), name)?.into())?;
+        }
+    }
+    if let Some(png) = &content.png {
+        let bytes = Uint8Array::from(png.as_slice());
+        let blob = blob(&bytes, "image/png")?;
+        Reflect::set(&item, &"image/png".into(), &blob.into())?;
+    }
+    write_to_clipboard(&item)
+}
+
+/// As browsers did it before there was a clipboard to write to: texts alone.
+fn write_by_command(content: &ClipboardContent) -> bool {
+    let Some(document) = window().document() else {
+        return false;
+    };
+    let texts = [content.text.clone(), content.html.clone()];
+    let _copying = listen(&document, "copy", move |event: ClipboardEvent| {
+        let Some(data) = event.clipboard_data() else {
+            return;
+        };
+        event.prevent_default();
+        for (name, text) in TEXTS.into_iter().zip(&texts) {
+            if let Some(text) = text {
+                // Refused is what is not copied.
+                let _ = data.set_data(name, text);
+            }
+        }
+    });
+    let command = Reflect::get(&document, &"execCommand".into());
+    let command = command
+        .ok()
+        .and_then(|command| command.dyn_into::<Function>().ok());
+    let done = command.and_then(|command| command.call1(&document, &"copy".into()).ok());
+    done.is_some_and(|done| done.is_truthy())
+}
+
+fn blob(part: &JsValue, media_type: &str) -> Result<Blob, JsValue> {
+    let options = BlobPropertyBag::new();
+    options.set_type(media_type);
+    Blob::new_with_buffer_source_sequence_and_options(&Array::of1(part), &options)
+}
+
+fn texts(data: &DataTransfer) -> ClipboardContent {
+    let text = |name: &str| data.get_data(name).ok().filter(|text| !text.is_empty());
+    ClipboardContent {
+        text: text(TEXTS[0]),
+        html: text(TEXTS[1]),
+        png: None,
+    }
+}
+
+fn picture(paste: &ClipboardEvent) -> Option<File> {
+    let files = paste.clipboard_data()?.files()?;
+    let mut files = (0..files.length()).filter_map(|place| files.item(place));
+    files.find(|file| file.type_() == "image/png")
+}
+
+/// The person wants to paste by a menu: what is in their clipboard, if the browser hands it out without a question.
+pub fn paste_by_menu(view: ViewState) {
+    spawn_local(async move {
+        let content = match may_read().await {
+            true => JsFuture::from(window().navigator().clipboard().read_text())
+                .await
+                .ok(),
+            false => None,
+        };
+        let text = content.and_then(|text| text.as_string());
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            view.refusal.set(Some(
+                "Your browser hands out your clipboard for Ctrl+V alone: this pastes what was copied here."
+                    .to_owned(),
+            ));
+            return view.send(chords::press("Ctrl+V"));
+        };
+        let content = ClipboardContent::of_text(text);
+        match api::set_clipboard(view.session(), view.viewer(), content).await {
+            Ok(()) => view.send(chords::press("Ctrl+V")),
+            Err(refused) => view
+                .refusal
+                .set(Some(format!("It was not pasted: {refused}"))),
+        }
+    });
+}
+
+/// Without a prompt, which would take the focus away.
+async fn may_read() -> bool {
+    let asked = || {
+        let navigator = window().navigator();
+        let permissions = Reflect::get(&navigator, &"permissions".into()).ok()?;
+        let query = Reflect::get(&permissions, &"query".into()).ok()?;
+        let name = Object::new();
+        Reflect::set(&name, &"name".into(), &"clipboard-read".into()).ok()?;
+        let query = query.dyn_into::<Function>().ok()?;
+        let answer = query.call1(&permissions, &name).ok()?;
+        answer.dyn_into::<Promise>().ok()
+    };
+    let Some(asked) = asked() else {
+        return false;
+    };
+    let status = JsFuture::from(asked).await;
+    let state = status.and_then(|status| Reflect::get(&status, &"state".into()));
+    state.is_ok_and(|state| state.as_string().as_deref() == Some("granted"))
+}

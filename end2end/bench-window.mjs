@@ -1,0 +1,148 @@
+// The built product and a headless Chromium viewer whose window changes → how soon the picture is sharp again, and how sharp
+// it is on a screen of twice the pixels; and what WebGL costs without a GPU. `--json` for machines. It measures and never
+// judges.
+
+import { parseArgs } from 'node:util';
+import { setTimeout as pause } from 'node:timers/promises';
+import { chromium } from '@playwright/test';
+import { LAUNCH } from './support/chromium.mjs';
+import { spread, table } from './support/figures.mjs';
+import { psnr } from './support/likeness.mjs';
+import { keptLuma, pixelsOf, watchLuma } from './support/luma.mjs';
+import { newWindow, observed, watch } from './support/measure.mjs';
+import { Server } from './support/server.mjs';
+import { Site } from './support/site.mjs';
+import { until } from './support/until.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    /** Gestures whose end is timed. */
+    gestures: { type: 'string', default: '20' },
+  },
+});
+
+/** In dB, against the picture that it becomes: no eye tells them apart. */
+const SHARP = 40;
+/** Nothing changes any more. */
+const REST_MILLIS = 1200;
+
+/** @typedef {import('@playwright/test').Page} Page */
+
+/** @param {string} text */
+const luma = (text) => Buffer.from(text, 'base64');
+
+/** @param {Page} page */
+async function rest(page) {
+  await page.waitForFunction(
+    (rest) => {
+      const newest = window.lumaWatch.frames.at(-1);
+      return newest && performance.timeOrigin + performance.now() - newest.at > rest;
+    },
+    REST_MILLIS,
+    { timeout: 20_000 },
+  );
+}
+
+/**
+ * A gesture of half a second, as a hand makes it; what its end takes to be sharp.
+ * @param {Page} page
+ * @param {number} number
+ */
+async function gesture(page, number) {
+  await page.evaluate(() => {
+    addEventListener('resize', () => Object.assign(window, { resizedAt: performance.timeOrigin + performance.now() }));
+  });
+  const last = { width: 900 + ((number * 131) % 380), height: 600 + ((number * 67) % 160) };
+  const from = page.viewportSize() ?? last;
+  for (let step = 1; step <= 12; step++) {
+    const between = (/** @type {'width' | 'height'} */ side) => Math.round(from[side] + ((last[side] - from[side]) * step) / 12);
+    await page.setViewportSize({ width: between('width'), height: between('height') });
+    await pause(40);
+  }
+  await rest(page);
+  const resizedAt = await page.evaluate(() => /** @type {any} */ (window).resizedAt);
+  const frames = await page.evaluate(keptLuma);
+  const final = frames[frames.length - 1];
+  const meant = luma(final.luma);
+  const sharp = frames.find(
+    ({ at, width, height, luma: seen }) =>
+      at >= resizedAt - 500 && width === final.width && height === final.height && psnr(luma(seen), meant) >= SHARP,
+  );
+  return Math.max(0, (sharp ?? final).at - resizedAt);
+}
+
+async function measure() {
+  const [site, server] = [await Site.start(), await Server.start({ size: null, flags: ['--max-pixels', '8000000'] })];
+  const browser = await chromium.launch({ ...LAUNCH, headless: true });
+  try {
+    const run = site.run();
+    const session = await server.open(run.url('text.html'));
+    const page = await newWindow(browser, server, { width: 1100, height: 700 });
+    await watch(page, server, session);
+    await page.evaluate(watchLuma);
+    const sharpAfter = [];
+    for (let number = 0; number < Number(options.gestures); number++) sharpAfter.push(await gesture(page, number));
+    await page.context().close();
+
+    const context = await browser.newContext({ viewport: { width: 1280, height: 798 }, deviceScaleFactor: 2 });
+    await context.request.get(server.entry.href);
+    const fine = await context.newPage();
+    const drawn = await server.open('about:blank');
+    await fine.goto(server.url(`/s/${drawn}`));
+    await fine.getByRole('status').filter({ hasText: 'Connected' }).waitFor({ timeout: 20_000 });
+    await server.call('navigate', { session: drawn, url: run.url('sharp.html') });
+    await run.saw('seen', { page: '/sharp.html' });
+    const place = await fine.getByLabel('Remote browser').boundingBox();
+    if (!place) throw new Error('the video has no box');
+    await fine.mouse.click(place.x + 300, place.y + 300);
+    const still = await until(() => run.all('still').at(-1), () => 'the page does not stop');
+    await fine.evaluate(watchLuma);
+    await rest(fine);
+    const frame = (await fine.evaluate(keptLuma)).at(-1);
+    const pixels = Buffer.from(await fine.evaluate(pixelsOf, String(still.picture)), 'base64');
+    const meant = Float64Array.from(
+      { length: pixels.length / 4 },
+      (_, at) => 0.2126 * pixels[at * 4] + 0.7152 * pixels[at * 4 + 1] + 0.0722 * pixels[at * 4 + 2],
+    );
+    const seen = Float64Array.from(luma(frame?.luma ?? ''), (level) => ((level - 16) * 255) / 219);
+    if (seen.length !== meant.length) throw new Error(`${frame?.width} × ${frame?.height} is not the page's size`);
+    await context.close();
+
+    const scene = await server.open(run.url('orbit.html', { spin: '1' }));
+    const turning = await newWindow(browser, server, { width: 1280, height: 798 });
+    await watch(turning, server, scene);
+    await pause(2000);
+    const webgl = await observed(turning, server, 8);
+    return {
+      webgl: { framesPerSecond: webgl.framesReceived / webgl.seconds, cores: webgl.cores, coresOfServerAlone: webgl.coresOfServerAlone },
+      resizeToSharpMillis: spread(sharpAfter),
+      twice: { width: frame?.width, height: frame?.height, psnr: psnr(seen, meant) },
+    };
+  } finally {
+    await browser.close();
+    await server.stop();
+    await site.stop();
+  }
+}
+
+const figures = await measure();
+if (options.json) {
+  console.log(JSON.stringify(figures, null, 2));
+} else {
+  const { resizeToSharpMillis: sharp, twice, webgl } = figures;
+  console.log(
+    table(
+      ['', 'measured', 'wanted'],
+      [
+        ['last resize → sharp picture, p50 / p95', `${sharp.p50.toFixed(0)} / ${sharp.p95.toFixed(0)} ms`, '≤ 300 / 500 ms'],
+        [
+          'a scene in WebGL that turns: frames per second, CPU of server with its Chrome (server alone)',
+          `${webgl.framesPerSecond.toFixed(0)}, ${webgl.cores.toFixed(2)} (${webgl.coresOfServerAlone.toFixed(2)}) core`,
+          '',
+        ],
+        [`still page at ratio 2 (${twice.width} × ${twice.height}), luma`, `${twice.psnr.toFixed(1)} dB`, '≥ 44 dB'],
+      ],
+    ),
+  );
+}

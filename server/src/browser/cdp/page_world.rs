@@ -1,0 +1,76 @@
+//! The isolated world of a page's frame, in which our own script runs: installed, and asked.
+
+use chromiumoxide_cdp::cdp::browser_protocol::page;
+use chromiumoxide_cdp::cdp::js_protocol::runtime;
+use serde::Serialize;
+
+use super::{CdpError, Connection, TargetSession};
+use crate::browser::page_script::{BINDING, SOURCE, WORLD};
+
+/// `Runtime.addBinding` for one execution context. The one in `chromiumoxide_cdp` names contexts, which Chrome heeds only
+/// once `Runtime.enable` has it report every message to the console.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AddBinding {
+    name: &'static str,
+    execution_context_id: runtime::ExecutionContextId,
+}
+
+impl chromiumoxide_types::Method for AddBinding {
+    fn identifier(&self) -> chromiumoxide_types::MethodId {
+        runtime::AddBindingParams::IDENTIFIER.into()
+    }
+}
+
+impl chromiumoxide_types::Command for AddBinding {
+    type Response = runtime::AddBindingReturns;
+}
+
+/// The world of a frame; made when there is none. `frame` is a `Page.FrameId`; a page's main frame has the page's own id.
+async fn world(
+    cdp: &Connection,
+    session: &TargetSession,
+    frame: &str,
+) -> Result<runtime::ExecutionContextId, CdpError> {
+    let mut create = page::CreateIsolatedWorldParams::new(frame.to_owned());
+    create.world_name = Some(WORLD.to_owned());
+    let created = cdp.call(Some(session), create).await?;
+    Ok(created.execution_context_id)
+}
+
+/// The script runs in that frame from now on, until it shows another document.
+pub async fn install(
+    cdp: &Connection,
+    session: &TargetSession,
+    frame: &str,
+) -> Result<(), CdpError> {
+    let context = world(cdp, session, frame).await?;
+    let binding = AddBinding {
+        name: BINDING,
+        execution_context_id: context,
+    };
+    cdp.call(Some(session), binding).await?;
+    let mut evaluate = runtime::EvaluateParams::new(SOURCE);
+    evaluate.context_id = Some(context);
+    cdp.call(Some(session), evaluate).await?;
+    Ok(())
+}
+
+/// Calls a function of the script in that frame, with those arguments; gives what it returned, if that was a text.
+pub async fn call(
+    cdp: &Connection,
+    session: &TargetSession,
+    frame: &str,
+    function: &str,
+    arguments: &[serde_json::Value],
+) -> Result<Option<String>, CdpError> {
+    let arguments = arguments.iter().map(ToString::to_string);
+    let arguments: Vec<_> = arguments.collect();
+    let expression = format!("farpane.{function}({})", arguments.join(","));
+    let mut evaluate = runtime::EvaluateParams::new(expression);
+    evaluate.context_id = Some(world(cdp, session, frame).await?);
+    evaluate.await_promise = Some(true);
+    let returned = cdp.call(Some(session), evaluate).await?;
+    let value = returned.result.value;
+    Ok(value.and_then(|value| Some(value.as_str()?.to_owned())))
+}

@@ -1,0 +1,15 @@
+//! Our own script in every page: what it reports, and what it is asked. CDP's events do not tell of icons, zoom, the focus
+//! or a context menu.
+
+mod report;
+
+pub use report::{FieldHint, PageReport, decode};
+
+/// Runs in an isolated world of every frame, which the page cannot see.
+pub const SOURCE: &str = include_str!("script.js");
+
+/// The isolated world.
+pub const WORLD: &str = "farpane";
+
+/// What the script calls to report.
+pub const BINDING: &str = "farpaneReport";

@@ -1,0 +1,361 @@
+// Runs in an isolated world of every frame: it sees the page's document, and the page sees nothing of it. What it reports
+// is decoded in `report.rs`; what it is asked stands at the end.
+(() => {
+  if (globalThis.farpane) return;
+
+  const isMain = self === top;
+  const report = (kind, value) => farpaneReport(JSON.stringify({ [kind]: value }));
+
+  // Calls `action` once, so many milliseconds after the first of several calls.
+  const throttled = (millis, action) => {
+    let timer = 0;
+    return () => {
+      timer ||= setTimeout(() => {
+        timer = 0;
+        action();
+      }, millis);
+    };
+  };
+
+  // The same value is reported once.
+  const reporter = (kind, initial) => {
+    let last = JSON.stringify(initial);
+    return (value) => {
+      const text = JSON.stringify(value);
+      if (text !== last) {
+        last = text;
+        report(kind, value);
+      }
+    };
+  };
+
+  const target = (event) => event.composedPath()[0];
+  const isElement = (node) => node?.nodeType === Node.ELEMENT_NODE;
+  const on = (name, handler) => addEventListener(name, handler, { capture: true, passive: true });
+
+  // Text fields.
+
+  const TYPED = ['text', 'search', 'url', 'tel', 'email', 'password', 'number'];
+  const isEditable = (element) =>
+    isElement(element) &&
+    (element.isContentEditable ||
+      (element.localName === 'textarea' && !element.readOnly && !element.disabled) ||
+      (element.localName === 'input' && TYPED.includes(element.type) && !element.readOnly && !element.disabled));
+
+  const MODES = { tel: 'tel', url: 'url', email: 'email', number: 'decimal', search: 'search' };
+  const describe = (element) =>
+    isEditable(element)
+      ? {
+          input_mode: String(element.inputMode || MODES[element.type] || ''),
+          enter_key_hint: String(element.enterKeyHint || ''),
+          multiline: element.isContentEditable || element.localName === 'textarea',
+        }
+      : null;
+  const tellField = reporter('field', null);
+  const focused = () => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    return element;
+  };
+  const fieldChanged = throttled(25, () => tellField(document.hasFocus() ? describe(focused()) : null));
+  for (const name of ['focus', 'blur']) on(name, fieldChanged);
+  fieldChanged();
+
+  // Input that would be lost with the page.
+
+  const tellUnsaved = reporter('unsaved', false);
+  on('input', (event) => {
+    const element = target(event);
+    if (event.isTrusted && isEditable(element) && element.type !== 'search' && element.type !== 'password') {
+      tellUnsaved(Boolean(element.isContentEditable ? element.textContent : element.value));
+    }
+  });
+  on('submit', (event) => setTimeout(() => event.defaultPrevented || tellUnsaved(false)));
+
+  // What can be heard.
+
+  const playing = new Set();
+  const tellAudible = reporter('audible', false);
+  // A film without sound has decoded none.
+  const isHeard = (media) =>
+    !media.paused &&
+    !media.ended &&
+    !media.muted &&
+    media.volume > 0 &&
+    (media.localName === 'audio' || media.webkitAudioDecodedByteCount !== 0);
+  const listenAgain = throttled(250, () => {
+    for (const media of playing) if (media.paused || media.ended) playing.delete(media);
+    tellAudible([...playing].some(isHeard));
+    // What has begun may not have decoded anything yet.
+    if (playing.size) listenAgain();
+  });
+  for (const name of ['playing', 'pause', 'ended', 'emptied']) {
+    on(name, (event) => {
+      if (event.target instanceof HTMLMediaElement) {
+        playing.add(event.target);
+        listenAgain();
+      }
+    });
+  }
+
+  // A context menu, where the page has none of its own. Whether it has is known when all its listeners were called.
+
+  const shown = (node, name) => (isElement(node) && node.localName === name ? node : null);
+  on('contextmenu', (event) => {
+    if (!event.isTrusted) return;
+    const path = event.composedPath();
+    const link = path.find((node) => isElement(node) && (node.localName === 'a' || node.localName === 'area') && node.href);
+    const image = path.map((node) => shown(node, 'img')).find(Boolean);
+    const element = path[0];
+    const field = isEditable(element);
+    setTimeout(() => {
+      if (event.defaultPrevented) return;
+      report('menu', {
+        link: link ? String(link.href.baseVal ?? link.href).slice(0, 4000) : null,
+        image: image ? image.currentSrc.slice(0, 60000) : null,
+        has_selection:
+          String(getSelection()) !== '' || (field && element.selectionStart !== element.selectionEnd),
+        is_editable: field,
+      });
+    });
+  });
+
+  // Find. After the page's own listeners, but for those that it adds to its window later.
+
+  addEventListener('keydown', (event) => {
+    const isFind = event.code === 'KeyF' || event.key === 'f';
+    if (event.isTrusted && isFind && event.ctrlKey && !event.shiftKey && !event.altKey && !event.metaKey) {
+      if (event.defaultPrevented) return;
+      event.preventDefault();
+      report('find', true);
+    }
+  });
+
+  if (isMain) {
+    // The full screen: an element of a frame within makes that frame's element here the one.
+
+    const tellFullscreen = reporter('fullscreen', false);
+    on('fullscreenchange', () => tellFullscreen(document.fullscreenElement !== null));
+
+    // Chrome's zoom. Only zoom tells the two widths apart, and the shadow on both sides of a window that floats.
+
+    const tellZoom = reporter('zoom', undefined);
+    const shadow = toolbar.visible ? 0 : 2 * 16;
+    const zoomed = throttled(150, () => {
+      if (innerWidth > 0) tellZoom(Math.round((100 * (outerWidth - shadow)) / innerWidth));
+    });
+    on('resize', zoomed);
+    zoomed();
+
+    // The page's icon.
+
+    const size = (link) => {
+      const sizes = [...link.sizes].map((size) => parseInt(size, 10) || 0);
+      return Math.max(0, ...sizes);
+    };
+    // 32 pixels are shown: the smallest that is not smaller, else the largest.
+    const rank = (link) => (size(link) >= 32 ? 10000 - size(link) : size(link));
+    const icon = () => {
+      const links = [...document.querySelectorAll('link[rel~="icon" i][href]')].slice(0, 50);
+      const best = links.sort((one, other) => rank(other) - rank(one))[0];
+      const url = best ? best.href : location.origin + '/favicon.ico';
+      return /^(https?|data):/.test(url) && url.length < 60000 ? url : null;
+    };
+    const tellIcon = reporter('icon', undefined);
+    const iconChanged = throttled(1000, () => tellIcon(icon()));
+    const begin = () => {
+      if (document.head) {
+        const watched = { subtree: true, childList: true, attributeFilter: ['href', 'rel'] };
+        new MutationObserver(iconChanged).observe(document.head, watched);
+      }
+      tellIcon(icon());
+    };
+    if (document.readyState === 'loading') addEventListener('DOMContentLoaded', begin, { once: true });
+    else begin();
+  }
+
+  // Where text fields are seen, in pixels of the video.
+
+  const FIELDS = 'input, textarea, [contenteditable]:not([contenteditable="false"])';
+  const MOST_FIELDS = 200;
+  let watchesTextFields = false;
+  const textFields = () => {
+    const { offsetLeft, offsetTop, scale } = visualViewport;
+    const pixels = scale * devicePixelRatio;
+    const places = [];
+    for (const element of document.querySelectorAll(FIELDS)) {
+      if (places.length >= MOST_FIELDS) break;
+      const box = element.getBoundingClientRect();
+      const isSeen = box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+      if (!isSeen || !isEditable(element) || !element.checkVisibility({ visibilityProperty: true })) continue;
+      const [left, top] = [(box.left - offsetLeft) * pixels, (box.top - offsetTop) * pixels];
+      places.push([left, top, box.width * pixels, box.height * pixels].map((length) => Math.round(length)));
+    }
+    return places;
+  };
+
+  // What it is asked.
+
+  const HIDDEN = new Set(['script', 'style', 'noscript', 'template', 'textarea', 'select', 'option']);
+  const MOST_FOUND = 10000;
+  let found = { text: '', ranges: [], current: -1 };
+  let sheet = null;
+
+  const isBlock = (element) => !getComputedStyle(element).display.startsWith('inline');
+
+  // Every visible text node, and whether it begins a line.
+  const visibleText = () => {
+    const parts = [];
+    const lines = new Map();
+    const lineOf = (element) => {
+      let around = element;
+      while (around && !lines.has(around) && !isBlock(around)) around = around.parentElement;
+      const line = lines.get(around) ?? around;
+      for (let inner = element; inner && inner !== around; inner = inner.parentElement) lines.set(inner, line);
+      return line;
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT, (node) => {
+      if (node.nodeType === Node.TEXT_NODE) return NodeFilter.FILTER_ACCEPT;
+      const hidden = HIDDEN.has(node.localName) || !node.checkVisibility({ visibilityProperty: true });
+      return hidden ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
+    });
+    let before = null;
+    while (walker.nextNode()) {
+      const node = walker.currentNode;
+      const line = lineOf(node.parentElement);
+      parts.push({ node, begins: line !== before });
+      before = line;
+    }
+    return parts;
+  };
+
+  const folded = (text) => {
+    const lower = text.toLowerCase();
+    // What grows by that has other places.
+    return lower.length === text.length ? lower : text;
+  };
+
+  const search = (text) => {
+    const starts = [];
+    const nodes = [];
+    let all = '';
+    for (const { node, begins } of visibleText()) {
+      if (begins) all += '\n';
+      starts.push(all.length);
+      nodes.push(node);
+      all += node.data;
+    }
+    all = folded(all).replace(/[\t\r\u00a0]/g, ' ');
+    const wanted = folded(text);
+    const ranges = [];
+    let first = 0;
+    const place = (at, isEnd) => {
+      let low = first;
+      let high = starts.length - 1;
+      while (low < high) {
+        const middle = (low + high + 1) >> 1;
+        if (starts[middle] < at || (!isEnd && starts[middle] === at)) low = middle;
+        else high = middle - 1;
+      }
+      first = low;
+      return [nodes[low], at - starts[low]];
+    };
+    for (let at = all.indexOf(wanted); at >= 0 && ranges.length < MOST_FOUND; at = all.indexOf(wanted, at + wanted.length)) {
+      const range = new Range();
+      range.setStart(...place(at, false));
+      range.setEnd(...place(at + wanted.length, true));
+      ranges.push(range);
+    }
+    return ranges;
+  };
+
+  const isSeen = (range) => {
+    const box = range.getBoundingClientRect();
+    return box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth;
+  };
+
+  const mark = () => {
+    if (!sheet) {
+      sheet = new CSSStyleSheet();
+      sheet.replaceSync(
+        '::highlight(farpane-found) { background: #ffe066; color: #000 } ' +
+          '::highlight(farpane-current) { background: #ff922b; color: #000 }',
+      );
+    }
+    const others = document.adoptedStyleSheets.filter((other) => other !== sheet);
+    document.adoptedStyleSheets = found.ranges.length ? [...others, sheet] : others;
+    CSS.highlights.delete('farpane-found');
+    CSS.highlights.delete('farpane-current');
+    if (!found.ranges.length) return;
+    const current = new Highlight(found.ranges[found.current]);
+    current.priority = 1;
+    CSS.highlights.set('farpane-found', new Highlight(...found.ranges));
+    CSS.highlights.set('farpane-current', current);
+  };
+
+  globalThis.farpane = {
+    // Marks `text` wherever it stands, and goes so many steps from the one that is shown. Empty text ends it.
+    find(text, step) {
+      const isNew = text !== found.text;
+      const before = found.ranges[found.current];
+      if (isNew || !found.ranges.every((range) => range.startContainer.isConnected && !range.collapsed)) {
+        found = { text, ranges: text && document.body ? search(text) : [], current: -1 };
+      }
+      const count = found.ranges.length;
+      if (count && found.current < 0) {
+        // From what was shown, or else from what is seen.
+        const after = (range) =>
+          before?.startContainer.isConnected
+            ? range.compareBoundaryPoints(Range.START_TO_START, before) >= 0
+            : range.getBoundingClientRect().bottom > 0;
+        found.current = Math.max(0, found.ranges.findIndex(after));
+      } else if (count) {
+        found.current = (found.current + step + count) % count;
+      }
+      mark();
+      const range = found.ranges[found.current];
+      if (range && !isSeen(range)) {
+        range.startContainer.parentElement.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
+      }
+      return JSON.stringify({ count, current: found.current + 1 });
+    },
+
+    // An image's bytes → a PNG of 32 × 32 pixels, in Base64; null for what is no image.
+    async icon(base64, mediaType) {
+      try {
+        const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+        const url = URL.createObjectURL(new Blob([bytes], { type: mediaType }));
+        const image = new Image();
+        image.src = url;
+        await image.decode().finally(() => URL.revokeObjectURL(url));
+        const canvas = new OffscreenCanvas(32, 32);
+        const context = canvas.getContext('2d');
+        context.imageSmoothingQuality = 'high';
+        const scale = 32 / Math.max(image.naturalWidth || 32, image.naturalHeight || 32);
+        const [width, height] = [(image.naturalWidth || 32) * scale, (image.naturalHeight || 32) * scale];
+        context.drawImage(image, (32 - width) / 2, (32 - height) / 2, width, height);
+        const png = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+        return btoa(String.fromCharCode(...png));
+      } catch {
+        return null;
+      }
+    },
+
+    // Tells where text fields are, whenever that may have changed: a few times a second at most.
+    watchTextFields() {
+      if (watchesTextFields || !isMain || !toolbar.visible) return;
+      watchesTextFields = true;
+      const tellTextFields = reporter('text_fields', []);
+      const changed = throttled(250, () => tellTextFields(textFields()));
+      for (const name of ['scroll', 'resize', 'load', 'transitionend', 'animationend', 'focus', 'blur']) on(name, changed);
+      for (const name of ['scroll', 'resize']) visualViewport.addEventListener(name, changed);
+      const watched = { subtree: true, childList: true, attributeFilter: ['style', 'class', 'hidden', 'type', 'contenteditable', 'open'] };
+      new MutationObserver(changed).observe(document, watched);
+      changed();
+    },
+
+    exitFullscreen() {
+      if (document.fullscreenElement) document.exitFullscreen();
+    },
+  };
+})();
