@@ -54,6 +54,9 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
         // Bars and bubbles would cover the page, and no viewer could use them.
         "--disable-infobars",
         "--disable-session-crashed-bubble",
+        // A window that was resized is shown when its page has its new size, and not before: so many ticks of the display
+        // are waited for it, where Chrome's own four are over at once on a busy machine.
+        "--deadline-to-synchronize-surfaces=24",
         // Half of the display's refresh rate: `display/frame_clock.rs` says why.
         "--enable-features=ThrottleMainFrameTo60Hz",
         "--disable-features=Translate,MediaRouter,GlobalMediaControls,DesktopPWAsRunOnOsLogin,AcceptCHFrame",
