@@ -42,26 +42,26 @@ export class Hand {
     }
   }
 
-  /**
-   * One finger goes that quickly from one point to the other, and is lifted while it moves. How quick it was is told by the
-   * events' times, not by when a busy machine comes to send them.
-   */
+  /** One finger goes that quickly from one point to the other, and is lifted while it moves, however busy the machine is. */
   async throws(from: Point, to: Point, pixelsPerSecond = 1200): Promise<void> {
     const [start, end] = [await this.viewer.onPage(from), await this.viewer.onPage(to)];
     const STEP_MILLIS = 16;
     const millis = (Math.hypot(end.x - start.x, end.y - start.y) / pixelsPerSecond) * 1000;
     const steps = Math.ceil(millis / STEP_MILLIS);
     const began = Date.now();
+    const sent: Promise<unknown>[] = [];
+    // A finger does not wait until it was heard.
     const send = async (type: What, step: number) => {
       const at = began + step * STEP_MILLIS;
       await new Promise((resolve) => setTimeout(resolve, at - Date.now()));
       const part = step / steps;
       const point = { id: 0, x: start.x + (end.x - start.x) * part, y: start.y + (end.y - start.y) * part };
       const touchPoints = type === 'touchEnd' ? [] : [point];
-      await this.devtools.send('Input.dispatchTouchEvent', { type, touchPoints, timestamp: at / 1000 });
+      sent.push(this.devtools.send('Input.dispatchTouchEvent', { type, touchPoints, timestamp: at / 1000 }));
     };
     await send('touchStart', 0);
     for (let step = 1; step <= steps; step++) await send('touchMove', step);
     await send('touchEnd', steps);
+    await Promise.all(sent);
   }
 }

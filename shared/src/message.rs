@@ -124,9 +124,6 @@ pub enum ClientMessage {
         phase: TouchPhase,
         /// Where it is; of one that is lifted, where it was.
         at: AimedPoint,
-        /// When, in milliseconds of some clock of the viewer's; `None`: as it arrives. Wraps.
-        #[serde(default)]
-        when: Option<u32>,
     },
     /// The pointer of this viewer, which is locked as the page wants it, moves by so much, in pixels of the video.
     /// Positive is right and down.

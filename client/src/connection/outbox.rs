@@ -42,15 +42,13 @@ impl Outbox {
                     finger,
                     phase: TouchPhase::Move,
                     at,
-                    when,
                 }),
                 ClientMessage::Touch {
                     finger: same,
                     phase: TouchPhase::Move,
                     at: newer_at,
-                    when: newer_when,
                 },
-            ) if *finger == same => (*at, *when) = (newer_at, newer_when),
+            ) if *finger == same => *at = newer_at,
             (
                 Some(ClientMessage::PointerMotion { x, y }),
                 ClientMessage::PointerMotion {
@@ -140,7 +138,6 @@ mod tests {
             finger,
             phase,
             at: PointInVideo::new(x, 0.0).into(),
-            when: None,
         };
         let mut outbox = Outbox::default();
         outbox.push(touch(1, TouchPhase::Start, 0.0));

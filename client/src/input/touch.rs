@@ -81,13 +81,7 @@ impl Hand {
             TouchPhase::Start | TouchPhase::End | TouchPhase::Cancel => InputKind::Touch,
         };
         let finger = event.pointer_id().cast_unsigned();
-        let touch = ClientMessage::Touch {
-            finger,
-            phase,
-            at,
-            // How quick a stroke is, is the finger's doing and not the network's.
-            when: Some(event.time_stamp() as u32),
-        };
+        let touch = ClientMessage::Touch { finger, phase, at };
         target.act(kind, event, touch);
     }
 

@@ -213,7 +213,6 @@ mod tests {
             finger,
             phase,
             at: PointInPage::new(x, 0.0),
-            when: None,
         };
         let inbox = Inbox::new().unwrap();
         for (finger, phase, x) in [

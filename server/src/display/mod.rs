@@ -26,7 +26,6 @@ mod seat;
 mod text_input;
 mod touch;
 // Pure: how quick a finger was.
-mod touch_clock;
 // Pure: which commit shows which input.
 mod input_attribution;
 // What Chrome shows, on its way to the picture.
@@ -121,8 +120,6 @@ pub enum SeatEvent {
         phase: TouchPhase,
         /// Where it is; without meaning for one that is lifted or called off.
         at: PointInPage,
-        /// When, by the viewer's clock, in milliseconds; `None`: now.
-        when: Option<u32>,
     },
     /// `evdev` is a key of `linux/input-event-codes.h`, whatever it makes. Pressed again while down repeats.
     Key {

@@ -135,12 +135,7 @@ pub fn apply(compositor: &mut Compositor, event: SeatEvent) {
             pointer_frame(compositor);
             scroll(compositor, delta_x.into(), delta_y.into(), notched);
         }
-        SeatEvent::Touch {
-            finger,
-            phase,
-            at,
-            when,
-        } => touch::apply(compositor, finger, phase, at, when),
+        SeatEvent::Touch { finger, phase, at } => touch::apply(compositor, finger, phase, at),
         SeatEvent::Key { evdev, pressed } => key(compositor, evdev, pressed),
         SeatEvent::Press {
             evdev,

@@ -10,7 +10,7 @@ use smithay::{
     utils::{Logical, Point, SERIAL_COUNTER},
 };
 
-use super::{compositor::Compositor, pixel_space::logical, seat, touch_clock::TouchClock};
+use super::{compositor::Compositor, pixel_space::logical, seat};
 
 /// The touch screen, and what is on it.
 pub struct TouchScreen {
@@ -18,7 +18,6 @@ pub struct TouchScreen {
     /// A finger's place here is its Wayland id, which Chrome wants to be small. Two viewers' fingers of the same name are
     /// one finger, as their mice are one mouse.
     fingers: [Option<Finger>; MOST_FINGERS],
-    clock: TouchClock,
 }
 
 #[derive(Clone, Copy)]
@@ -36,7 +35,6 @@ impl TouchScreen {
         TouchScreen {
             touch: seat.add_touch(),
             fingers: [None; MOST_FINGERS],
-            clock: TouchClock::default(),
         }
     }
 
@@ -55,21 +53,12 @@ impl TouchScreen {
     }
 }
 
-/// Tells Chrome.
-pub fn apply(
-    compositor: &mut Compositor,
-    name: u32,
-    phase: TouchPhase,
-    at: PointInPage,
-    when: Option<u32>,
-) {
+/// Tells Chrome. How quick a stroke is, Chrome on Linux tells by when it hears of it: the times that it is told here it
+/// does not use.
+pub fn apply(compositor: &mut Compositor, name: u32, phase: TouchPhase, at: PointInPage) {
     let at = logical(at);
-    let now = compositor.now_millis();
+    let time = compositor.now_millis();
     let screen = &mut compositor.seat.touch;
-    let time = match screen.fingers.iter().all(Option::is_none) {
-        true => screen.clock.begin(when, now),
-        false => screen.clock.at(when, now),
-    };
     match (phase, screen.slot(name)) {
         (TouchPhase::Start, None) => {
             if let Some(slot) = screen.free_slot() {

@@ -108,7 +108,6 @@ impl Held {
                 finger,
                 phase: TouchPhase::Cancel,
                 at,
-                when: None,
             });
         }
         events

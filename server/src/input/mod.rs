@@ -151,14 +151,9 @@ impl ViewerInput {
                 after: (*after).min(MAX_REPLACED),
                 text: text.clone(),
             }],
-            ClientMessage::Touch {
-                finger,
-                phase,
-                at,
-                when,
-            } => {
+            ClientMessage::Touch { finger, phase, at } => {
                 let at = || history.point_in_page(*at, now);
-                self.touch(*finger, *phase, at, *when)?
+                self.touch(*finger, *phase, at)?
             }
             ClientMessage::HeldKeys { codes } => {
                 self.alt_graph.take_if(|place| !codes.contains(place));
@@ -194,7 +189,6 @@ impl ViewerInput {
         finger: u32,
         phase: TouchPhase,
         at: impl Fn() -> Result<PointInPage, RefusedInput>,
-        when: Option<u32>,
     ) -> Result<Vec<SeatEvent>, RefusedInput> {
         let at = match phase {
             TouchPhase::Start if self.held.has_all_fingers(finger) => {
@@ -209,12 +203,7 @@ impl ViewerInput {
             TouchPhase::End | TouchPhase::Cancel => PointInPage::default(),
         };
         let changes = self.held.touch(finger, phase);
-        let event = SeatEvent::Touch {
-            finger,
-            phase,
-            at,
-            when,
-        };
+        let event = SeatEvent::Touch { finger, phase, at };
         Ok(changes.then_some(event).into_iter().collect())
     }
 

@@ -339,7 +339,6 @@ fn touch(finger: u32, phase: TouchPhase, x: f32) -> ClientMessage {
         finger,
         phase,
         at: PointInVideo::new(x, 0.0).into(),
-        when: Some(17),
     }
 }
 
@@ -360,7 +359,6 @@ fn only_a_finger_that_is_down_moves_and_is_lifted() {
                 finger: 7,
                 phase,
                 at,
-                when: Some(17),
             }]
         );
         let again = translated(&mut viewer, touch(7, phase, x)).len();
