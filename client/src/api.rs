@@ -11,7 +11,7 @@ use shared::error::ApiError;
 use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
-use shared::session::{SessionId, SessionState, TabId, ViewerId};
+use shared::session::{DownloadId, SessionId, SessionState, TabId, UploadId, ViewerId};
 
 /// The implementation of the server functions.
 #[cfg(feature = "ssr")]
@@ -106,6 +106,23 @@ mod backend {
             viewer: Option<ViewerId>,
             content: ClipboardContent,
         ) -> Reply<()>;
+        /// See [`remove_download`](super::remove_download()).
+        fn remove_download(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            download: DownloadId,
+        ) -> Reply<()>;
+        /// See [`choose_files`](super::choose_files()).
+        fn choose_files(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            chooser: u32,
+            uploads: Vec<UploadId>,
+        ) -> Reply<()>;
         /// Answered when nothing of the session is left.
         fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()>;
     }
@@ -117,16 +134,31 @@ mod backend {
         reason = "the server functions of the same names are documented"
     )]
     pub enum Control {
-        Navigate { url: String },
+        Navigate {
+            url: String,
+        },
         Back,
         Forward,
         Reload,
         Stop,
-        NewTab { url: Option<String> },
-        ActivateTab { tab: TabId },
-        CloseTab { tab: TabId },
-        MoveTab { tab: TabId, to: u32 },
-        AnswerDialog { accept: bool, text: Option<String> },
+        NewTab {
+            url: Option<String>,
+        },
+        ActivateTab {
+            tab: TabId,
+        },
+        CloseTab {
+            tab: TabId,
+        },
+        MoveTab {
+            tab: TabId,
+            to: u32,
+        },
+        AnswerDialog {
+            accept: bool,
+            text: Option<String>,
+            silence: bool,
+        },
         ExitFullscreen,
         Restart,
     }
@@ -299,15 +331,22 @@ pub async fn move_tab(
     control(session, viewer, Control::MoveTab { tab, to }).await
 }
 
-/// Closes the open `alert`, `confirm`, `prompt` or `beforeunload` dialog; `text` is what a `prompt` returns.
+/// Closes the open `alert`, `confirm`, `prompt` or `beforeunload` dialog; `text` is what a `prompt` returns. With `silence`
+/// the page's document shows no more of the first three: they are answered with no.
 #[server(prefix = "/api", endpoint = "answer_dialog", input = Json, output = Json)]
 pub async fn answer_dialog(
     session: SessionId,
     #[server(default)] viewer: Option<ViewerId>,
     accept: bool,
     #[server(default)] text: Option<String>,
+    #[server(default)] silence: bool,
 ) -> Result<(), ApiError> {
-    control(session, viewer, Control::AnswerDialog { accept, text }).await
+    let answer = Control::AnswerDialog {
+        accept,
+        text,
+        silence,
+    };
+    control(session, viewer, answer).await
 }
 
 /// Ends the full screen that the active tab's page asked for.
@@ -359,6 +398,31 @@ pub async fn set_clipboard(
 ) -> Result<(), ApiError> {
     backend()
         .set_clipboard(caller(), session, viewer, content)
+        .await
+}
+
+/// Breaks a download off, or removes its file from the server.
+#[server(prefix = "/api", endpoint = "remove_download", input = Json, output = Json)]
+pub async fn remove_download(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    download: DownloadId,
+) -> Result<(), ApiError> {
+    backend()
+        .remove_download(caller(), session, viewer, download)
+        .await
+}
+
+/// Gives the page's file chooser the files that were uploaded for it.
+#[server(prefix = "/api", endpoint = "choose_files", input = Json, output = Json)]
+pub async fn choose_files(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    chooser: u32,
+    uploads: Vec<UploadId>,
+) -> Result<(), ApiError> {
+    backend()
+        .choose_files(caller(), session, viewer, chooser, uploads)
         .await
 }
 

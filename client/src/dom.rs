@@ -9,7 +9,9 @@ use wasm_bindgen::convert::FromWasmAbi;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AddEventListenerOptions, Element, EventTarget, ResizeObserver, Window};
+use web_sys::{
+    AddEventListenerOptions, Element, EventTarget, HtmlAnchorElement, ResizeObserver, Window,
+};
 
 #[wasm_bindgen]
 extern "C" {
@@ -179,6 +181,24 @@ pub fn has_touch_screen() -> bool {
 pub fn has_fingers_alone() -> bool {
     let coarse = window().match_media("(pointer: coarse) and (not (any-pointer: fine))");
     coarse.ok().flatten().is_some_and(|query| query.matches())
+}
+
+/// The person does something now, so that a picker may be opened; where a browser does not say, they are believed to.
+pub fn is_person_acting() -> bool {
+    let get = |of: &JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).ok();
+    let activation = get(&window().navigator(), "userActivation");
+    let active = activation.and_then(|activation| get(&activation, "isActive"));
+    active.and_then(|active| active.as_bool()).unwrap_or(true)
+}
+
+/// The browser saves what is at that address; empty, the name is what the server says.
+pub fn save(address: &str, name: &str) -> Result<(), JsValue> {
+    let document = window().document().ok_or("there is no document")?;
+    let link: HtmlAnchorElement = document.create_element("a")?.unchecked_into();
+    link.set_href(address);
+    link.set_download(name);
+    link.click();
+    Ok(())
 }
 
 pub fn base64(bytes: &[u8]) -> String {

@@ -12,6 +12,8 @@ pub mod viewer;
 pub mod connection;
 // What a person does, as messages.
 pub mod input;
+// A file of theirs, for a page.
+mod upload;
 // What their browser tells pages of them.
 mod preferences;
 // What the stream looks like from here, each second.

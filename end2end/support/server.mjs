@@ -32,6 +32,12 @@ export async function freePort() {
   return address.port;
 }
 
+/**
+ * Where a server has its sessions' downloads and uploads.
+ * @param {string} runtimeDir
+ */
+const filesDir = (runtimeDir) => `${runtimeDir}-files`;
+
 /** A directory that the users of the Chromes can pass through. */
 function newRuntimeDir() {
   const path = mkdtempSync(join(tmpdir(), 'farpane-end2end-'));
@@ -67,7 +73,8 @@ export class Server {
       throw new Error(`no server at ${BINARY}: build it with \`cargo xtask build\`, or set FARPANE_BIN`);
     }
     const listen = `${host}:${port ?? (await freePort())}`;
-    const settings = ['--listen', listen, '--media-port', String(mediaPort), '--runtime-dir', runtimeDir];
+    const dirs = ['--runtime-dir', runtimeDir, '--files-dir', filesDir(runtimeDir)];
+    const settings = ['--listen', listen, '--media-port', String(mediaPort), ...dirs];
     const fixed = size === null || flags.includes('--size') ? [] : ['--size', size];
     const child = spawn(BINARY, ['serve', ...settings, ...fixed, ...flags], {
       cwd: ROOT,
@@ -204,9 +211,18 @@ export class Server {
     return [...this.everStarted.values()].filter(isAlive).map((left) => `${left.pid} ${left.command.join(' ')}`);
   }
 
-  /** What is in the directory of its Chromes' private files. */
+  /** What is in the directories of its Chromes' private files, and of its sessions' files. */
   files() {
-    return existsSync(this.runtimeDir) ? readdirSync(this.runtimeDir) : [];
+    const dirs = [this.runtimeDir, filesDir(this.runtimeDir)].filter((dir) => existsSync(dir));
+    return dirs.flatMap((dir) => readdirSync(dir));
+  }
+
+  /** Paths of what sessions have downloaded and been sent, from where sessions' own folders begin. */
+  transferred() {
+    const dir = filesDir(this.runtimeDir);
+    const entries = existsSync(dir) ? readdirSync(dir, { recursive: true, withFileTypes: true }) : [];
+    const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.lock'));
+    return files.map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(dir.length + 1));
   }
 
   /** Processes and files that this server has left behind. */
@@ -222,7 +238,7 @@ export class Server {
       await this.ended();
     }
     const leftovers = this.leftovers();
-    rmSync(this.runtimeDir, { recursive: true, force: true });
+    for (const dir of [this.runtimeDir, filesDir(this.runtimeDir)]) rmSync(dir, { recursive: true, force: true });
     return leftovers;
   }
 

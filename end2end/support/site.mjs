@@ -101,6 +101,31 @@ export class Run {
   }
 }
 
+/**
+ * So many bytes, always the same.
+ * @param {number} bytes
+ */
+export function fileOf(bytes) {
+  return Buffer.alloc(bytes, Uint8Array.from({ length: 65_521 }, (_, place) => (place * place) % 251));
+}
+
+/**
+ * A file to be saved: `name`, `bytes`; with `begins`, no more than so many of them come.
+ * @param {URLSearchParams} wanted
+ * @param {import('node:http').ServerResponse} response
+ */
+async function giveFile(wanted, response) {
+  const bytes = Number(wanted.get('bytes'));
+  const begins = wanted.get('begins');
+  response.writeHead(200, {
+    'content-type': wanted.get('type') ?? 'application/octet-stream',
+    'content-length': bytes,
+    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(wanted.get('name') ?? 'file')}`,
+  });
+  if (begins === null) response.end(fileOf(bytes));
+  else response.write(fileOf(Number(begins)));
+}
+
 export class Site {
   constructor() {
     /** @type {Map<string, Run>} */
@@ -152,6 +177,8 @@ export class Site {
       response.writeHead(302, { location: next }).end();
     } else if (url.pathname === '/accept-language') {
       response.writeHead(200, { 'content-type': 'text/plain' }).end(request.headers['accept-language'] ?? '');
+    } else if (url.pathname === '/file') {
+      await giveFile(url.searchParams, response);
     } else if (url.pathname === '/never') {
       // A page that goes on loading until somebody stops it.
       response.writeHead(200, { 'content-type': TYPES['.html'] });

@@ -50,6 +50,19 @@ test('axe objects to nothing, in the light scheme and in the dark one', async ({
     await run.saw('answer', { to: kind });
   }
 
+  await viewer.visit(run.url('files.html'));
+  await run.saw('seen', { page: '/files.html' });
+  await viewer.click(await run.center('data'));
+  await page.getByRole('button', { name: 'Downloads' }).click();
+  await expect(page.getByRole('region', { name: 'Downloads' })).toContainText('data.txt');
+  await isFine('the list of downloads');
+  await viewer.button('Close downloads').click();
+  const chooser = page.waitForEvent('filechooser');
+  await viewer.click(await run.center('one'));
+  await chooser;
+  await isFine('a page that asks for a file');
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+
   await viewer.button('New tab').click();
   const field = viewer.startPage.getByRole('textbox');
   await field.fill('file:///etc/hostname');

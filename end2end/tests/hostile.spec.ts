@@ -67,5 +67,7 @@ test('a page that asks to stay is left all the same', async ({ open, run }) => {
   const viewer = await open('hostile.html', { what: 'leave' });
   await provoke(viewer, run);
   await run.saw('holding');
+  await viewer.visit(run.url('recorder.html'));
+  await expect(viewer.dialog).toContainText('Leave this page?');
   await leave(viewer, run);
 });

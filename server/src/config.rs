@@ -13,6 +13,7 @@ use shared::geometry::VideoSize;
 pub use settings::{Cli, Command, Settings};
 
 use crate::bitrate::Bitrate;
+use crate::files::FileLimits;
 
 /// What `farpane serve` runs with, validated.
 #[derive(Clone, Debug)]
@@ -39,6 +40,12 @@ pub struct Config {
     pub max_pixels: u32,
     /// What passes between a person's clipboard and a page's.
     pub clipboard: ClipboardPolicy,
+    /// Which files pass between a person's computer and a page, and how large they may be.
+    pub files: FileLimits,
+    /// Whether a page can be had as PDF.
+    pub printing: bool,
+    /// Parent of each session's downloads and uploads; `None` takes a folder below `/var/tmp`.
+    pub files_dir: Option<PathBuf>,
     /// The highest bitrate of a session's stream.
     pub bitrate: Bitrate,
     /// Whether bitrate, frame rate and resolution follow the estimated bandwidth.
@@ -157,8 +164,16 @@ impl Settings {
                 self.max_clipboard_text,
                 self.max_clipboard_image,
             )?,
+            files: FileLimits {
+                downloads: self.downloads != Some(settings::Switch::Off),
+                uploads: self.uploads != Some(settings::Switch::Off),
+                file: mebibytes("max-file", self.max_file, 10 * 1024)?,
+                session: mebibytes("max-files", self.max_files, 20 * 1024)?,
+            },
+            printing: self.printing != Some(settings::Switch::Off),
+            files_dir: self.files_dir,
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),
-            adapt: self.adapt != Some(settings::Adapt::Off),
+            adapt: self.adapt != Some(settings::Switch::Off),
             frame_rate: within("frame-rate", self.frame_rate.unwrap_or(60), 1, 60)? as u32,
             grace: Duration::from_secs(within(
                 "grace",
@@ -209,6 +224,12 @@ fn clipboard(
             png: image as usize * 1024,
         },
     })
+}
+
+/// As bytes; up to 16 TiB.
+fn mebibytes(flag: &'static str, given: Option<u64>, default: u64) -> Result<u64, ConfigError> {
+    let mebibytes = within(flag, given.unwrap_or(default), 1, 16 * 1024 * 1024)?;
+    Ok(mebibytes * 1024 * 1024)
 }
 
 fn strong_token(token: String) -> Result<String, ConfigError> {
@@ -293,6 +314,16 @@ mod tests {
             let refused = check(&["--max-pixels", pixels]).unwrap_err().to_string();
             assert!(refused.contains("max-pixels"), "{refused}");
         }
+    }
+
+    #[test]
+    fn files_are_switched_and_bounded() {
+        let files = check(&["--downloads", "off", "--max-file", "5"])
+            .unwrap()
+            .files;
+        assert!(!files.downloads && files.uploads);
+        assert_eq!(files.file, 5 * 1024 * 1024);
+        assert!(check(&["--max-files", "0"]).is_err());
     }
 
     #[test]

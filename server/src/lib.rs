@@ -5,6 +5,7 @@
 // Settings, startup and shutdown.
 pub mod config;
 pub mod ids;
+mod locked_dir;
 pub mod metrics;
 pub mod serve;
 mod sync;
@@ -17,6 +18,7 @@ pub mod web;
 
 // What a session owns: Chrome under control, and its viewers' input.
 pub mod browser;
+pub mod files;
 pub mod input;
 
 // What goes with an input, and then with the frame that shows it; and what its times count from.

@@ -9,8 +9,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::Access;
 use crate::browser::launch::{LaunchError, find_chrome};
-use crate::browser::profile_dir::{self, ProfileDirError};
+use crate::browser::profile_dir;
 use crate::config::Config;
+use crate::files::files_dir;
+use crate::locked_dir::{self, DirError, LockedDir};
 use crate::session::Services;
 use crate::sessions::Sessions;
 use crate::transport::{Hub, HubError, HubOptions};
@@ -26,9 +28,9 @@ pub enum ServeError {
     /// There is no Chrome to start.
     #[error(transparent)]
     Chrome(#[from] LaunchError),
-    /// The runtime directory cannot be used.
+    /// The runtime directory, or that of files, cannot be used.
     #[error(transparent)]
-    ProfileDir(#[from] ProfileDirError),
+    Dir(#[from] DirError),
     /// Another program listens there.
     #[error("{0} is in use: stop the program that listens there, or choose another port with --listen {ip}:PORT", ip = .0.ip())]
     PortTaken(SocketAddr),
@@ -65,7 +67,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
         return Err(ServeError::NoClient(script));
     }
     let runtime_dir = profile_dir::runtime_dir(config.runtime_dir.as_deref());
-    profile_dir::prepare(&runtime_dir)?;
+    locked_dir::prepare(&runtime_dir, "runtime-dir")?;
     let removed = profile_dir::remove_stale(&runtime_dir)?;
     if removed > 0 {
         tracing::info!(
@@ -73,6 +75,10 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
             "removed the profile directories of a killed server"
         );
     }
+    let files_dir = files_dir(config.files_dir.as_deref());
+    locked_dir::prepare(&files_dir, "files-dir")?;
+    // Whoever wrote there was killed just now.
+    drop(LockedDir::stale(&files_dir)?);
     if !config.chrome_sandbox {
         tracing::warn!(
             "Chrome runs without its sandbox: a malicious page can do whatever Chrome's user can"
@@ -105,6 +111,7 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
         hub,
         chrome,
         runtime_dir,
+        files_dir,
     });
     let listener = listener.tap_io(|connection| {
         // A web socket's frames are sent at once. Fails only for a connection that is closed.

@@ -12,7 +12,7 @@ use shared::error::ApiError;
 use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
-use shared::session::{Phase, SessionId, SessionState, ViewerId};
+use shared::session::{DownloadId, Phase, SessionId, SessionState, UploadId, ViewerId};
 use tokio::task::JoinHandle;
 
 use crate::browser::address::{AllowedUrl, allowed};
@@ -152,7 +152,7 @@ fn has_ended(session: &Session) -> bool {
 }
 
 /// Who acts: a viewer if it says so, or else whoever has the credential of the request.
-fn actor(caller: Caller, viewer: Option<ViewerId>) -> Actor {
+pub fn actor(caller: Caller, viewer: Option<ViewerId>) -> Actor {
     match (viewer, caller) {
         (Some(viewer), _) => Actor::Viewer(viewer),
         (None, Caller::Page) => Actor::Page,
@@ -319,6 +319,33 @@ impl Backend for Sessions {
         })
     }
 
+    fn remove_download(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        download: DownloadId,
+    ) -> Reply<()> {
+        let actor = actor(caller, viewer);
+        self.with(session, |session| async move {
+            session.remove_download(actor, download).await
+        })
+    }
+
+    fn choose_files(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        chooser: u32,
+        uploads: Vec<UploadId>,
+    ) -> Reply<()> {
+        let actor = actor(caller, viewer);
+        self.with(session, move |session| async move {
+            session.choose_files(actor, chooser, uploads).await
+        })
+    }
+
     fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()> {
         let actor = actor(caller, viewer);
         self.with(session, |session| async move { session.end(actor).await })
@@ -369,6 +396,7 @@ mod tests {
             hub: hub.await.unwrap(),
             chrome,
             runtime_dir: dir.to_owned(),
+            files_dir: dir.to_owned(),
             config,
         })
     }

@@ -23,3 +23,4 @@ pub mod latency;
 pub mod api;
 pub mod clipboard;
 pub mod error;
+pub mod file;

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clipboard::ClipboardContent;
+use crate::file::FileChooser;
 use crate::geometry::{AimedPoint, Viewport};
 use crate::input::{Key, PointerButton, TouchPhase};
 use crate::latency::{InputId, InputPresented, Measurement};
-use crate::session::{ContextMenu, Cursor, SessionState, TextField};
+use crate::session::{ContextMenu, Cursor, DownloadId, SessionState, TextField};
 
 /// Labels of the two data channels, both opened by the viewer.
 pub mod channel {
@@ -215,6 +216,8 @@ pub enum ServerMessage {
     ContextMenu(ContextMenu),
     /// This viewer pressed Ctrl+F, and the page did not take it.
     Find,
+    /// This viewer pressed Ctrl+P, and the page did not take it: it is to be handed the page as PDF.
+    Print,
     /// The page locks the pointer, or has let it go: `Element.requestPointerLock()`.
     PointerLock {
         /// It wants its motion alone, without an edge.
@@ -226,6 +229,10 @@ pub enum ServerMessage {
     /// The page has put this into the clipboard while this viewer acted. `None` is more than
     /// [`MOST_INLINE`](crate::clipboard::MOST_INLINE) bytes, which a server function gives.
     Copied(Option<ClipboardContent>),
+    /// A download has finished that began while this viewer acted: it is to be handed to the person.
+    Deliver(DownloadId),
+    /// The page asks for files while this viewer acts.
+    ChooseFiles(FileChooser),
 }
 
 /// What the server knows about the last second of this session's stream; once a second while a viewer watches.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::file::Download;
 use crate::geometry::Geometry;
 
 /// Id of a session; cannot be guessed, because it stands in a URL. 1 to 40 characters of `[A-Za-z0-9]`.
@@ -23,6 +24,16 @@ pub struct TabId(String);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id has 1 to 40 letters and digits, nothing else")]
 pub struct BadId;
+
+/// Id of a download of a session. Same alphabet as [`SessionId`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DownloadId(String);
+
+/// Id of a file that was uploaded to a session. Same alphabet as [`SessionId`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct UploadId(String);
 
 macro_rules! id {
     ($name:ident) => {
@@ -66,6 +77,8 @@ macro_rules! id {
 id!(SessionId);
 id!(ViewerId);
 id!(TabId);
+id!(DownloadId);
+id!(UploadId);
 
 /// State of a session's Chrome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +193,8 @@ pub struct Dialog {
     pub message: String,
     /// What a `prompt` suggests.
     pub default_text: String,
+    /// The page's document has shown one before: the person may want no more of them.
+    pub is_repeated: bool,
 }
 
 /// CDP `Page.DialogType`.
@@ -220,6 +235,8 @@ pub struct SessionState {
     pub viewers: u32,
     /// Pages that were shown, the latest first, each once.
     pub recent: Vec<RecentPage>,
+    /// Files that pages gave to the person, the latest last.
+    pub downloads: Vec<Download>,
 }
 
 impl SessionState {
@@ -237,6 +254,7 @@ impl SessionState {
             cursor: Cursor::default(),
             viewers: 0,
             recent: Vec::new(),
+            downloads: Vec::new(),
         }
     }
 

@@ -6,10 +6,13 @@ use std::pin::Pin;
 use leptos::prelude::*;
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
+use shared::file::{DOWNLOAD, FileChooser, PRINT};
 use shared::fit::Fit;
 use shared::geometry::{Geometry, VideoSize};
 use shared::message::{ClientMessage, ServerMessage, ServerStatistics};
-use shared::session::{ContextMenu, Cursor, SessionId, SessionState, Tab, TextField, ViewerId};
+use shared::session::{
+    ContextMenu, Cursor, DownloadId, SessionId, SessionState, Tab, TextField, ViewerId,
+};
 
 use super::machine::View;
 use crate::dom::{self, window};
@@ -63,6 +66,8 @@ pub struct ViewState {
     pub copied: RwSignal<Option<Copied>>,
     /// Of tabs, by name, as `data:` URLs.
     pub icons: RwSignal<BTreeMap<String, String>>,
+    /// The page asks for files.
+    pub file_chooser: RwSignal<Option<FileChooser>>,
     /// What the person wants a menu of.
     pub context_menu: RwSignal<Option<ContextMenu>>,
     /// Where the pointer was last, in CSS pixels of the window.
@@ -105,6 +110,7 @@ impl ViewState {
             text_fields: StoredValue::new(Vec::new()),
             copied: RwSignal::new(None),
             icons: RwSignal::new(BTreeMap::new()),
+            file_chooser: RwSignal::new(None),
             context_menu: RwSignal::new(None),
             pointer: StoredValue::new((0.0, 0.0)),
             find_shown: RwSignal::new(false),
@@ -193,10 +199,33 @@ impl ViewState {
             }
             ServerMessage::ContextMenu(menu) => self.context_menu.set(Some(menu)),
             ServerMessage::Find => self.show_find(),
+            ServerMessage::Print => self.print(),
+            ServerMessage::ChooseFiles(asks) => self.file_chooser.set(Some(asks)),
+            ServerMessage::Deliver(download) => self.save_download(&download),
             // The connection's own.
             ServerMessage::State(_)
             | ServerMessage::Pong { .. }
             | ServerMessage::InputPresented(_) => {}
+        }
+    }
+
+    /// The person's browser takes the file of that download.
+    pub fn save_download(&self, download: &DownloadId) {
+        self.save(DOWNLOAD, &format!("&download={download}"));
+    }
+
+    /// The person's browser takes the page as PDF, to be printed there.
+    pub fn print(&self) {
+        self.save(PRINT, "");
+    }
+
+    /// What the server has at that path for this viewer; the server says how it is called.
+    fn save(&self, path: &str, more: &str) {
+        let (session, viewer) = (self.session(), self.viewer());
+        let viewer = viewer.map(|viewer| format!("&viewer={viewer}"));
+        let viewer = viewer.unwrap_or_default();
+        if let Err(thrown) = dom::save(&format!("{path}?session={session}{viewer}{more}"), "") {
+            self.refusal.set(Some(dom::said(&thrown)));
         }
     }
 

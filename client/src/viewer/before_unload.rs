@@ -22,13 +22,7 @@ impl AskBeforeLeaving {
         Effect::new(move |_| {
             is_on.set(dom::kept(NAME).as_deref() != Some("no"));
             let ask = move |event: BeforeUnloadEvent| {
-                let has_unsaved = view.state.with_untracked(|state| {
-                    let tabs = state.as_ref().map(|state| state.tabs.as_slice());
-                    tabs.unwrap_or_default()
-                        .iter()
-                        .any(|tab| tab.has_unsaved_input)
-                });
-                if has_unsaved && is_on.get_untracked() {
+                if has_unsaved(view) && is_on.get_untracked() {
                     event.prevent_default();
                     // Browsers of before 2023 look at this; all show a text of their own.
                     event.set_return_value("unsaved");
@@ -38,6 +32,14 @@ impl AskBeforeLeaving {
             on_cleanup(move || drop(listener));
         });
         AskBeforeLeaving { is_on }
+    }
+
+    /// Asks the person before the session ends, if there is something to lose.
+    pub fn may_end(&self, view: ViewState) -> bool {
+        let sentence = "Something was entered that would be lost. End the session all the same?";
+        let asked = || window().confirm_with_message(sentence);
+        // A browser that does not ask does not keep.
+        !(has_unsaved(view) && self.is_on.get_untracked()) || asked().unwrap_or(true)
     }
 
     pub fn turn(&self) {
@@ -51,4 +53,13 @@ impl AskBeforeLeaving {
             },
         );
     }
+}
+
+fn has_unsaved(view: ViewState) -> bool {
+    view.state.with_untracked(|state| {
+        let tabs = state.as_ref().map(|state| state.tabs.as_slice());
+        tabs.unwrap_or_default()
+            .iter()
+            .any(|tab| tab.has_unsaved_input)
+    })
 }

@@ -89,5 +89,6 @@ fn items(view: ViewState, target: Target) -> Vec<Item> {
     items.push(Item::act("Reload", move || {
         view.ask(api::reload(view.session(), view.viewer()));
     }));
+    items.push(Item::act("Print", move || view.print()));
     items
 }

@@ -6,11 +6,11 @@ use leptos::task::spawn_local;
 use shared::api::LoadedImage;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{Blob, HtmlAnchorElement, HtmlCanvasElement, HtmlImageElement};
+use web_sys::{Blob, HtmlCanvasElement, HtmlImageElement};
 
 use crate::api;
 use crate::connection::view_state::ViewState;
-use crate::dom::{said, window, write_to_clipboard};
+use crate::dom::{self, said, window, write_to_clipboard};
 
 /// To the person's own clipboard.
 pub fn copy_text(view: ViewState, text: &str) {
@@ -27,12 +27,7 @@ pub fn save(view: ViewState, url: String) {
     spawn_local(async move {
         let saved = async {
             let address = data_url(view, &url).await?;
-            let document = window().document().ok_or("there is no document")?;
-            let link: HtmlAnchorElement = document.create_element("a")?.unchecked_into();
-            link.set_href(&address);
-            link.set_download(&file_name(&url, &address));
-            link.click();
-            Ok::<_, JsValue>(())
+            dom::save(&address, &file_name(&url, &address))
         };
         if let Err(thrown) = saved.await {
             refuse(view, "saved", &thrown);

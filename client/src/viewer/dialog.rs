@@ -32,13 +32,18 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
         NodeRef::<html::Input>::new(),
         NodeRef::<html::Button>::new(),
     );
+    let silence = NodeRef::<html::Input>::new();
     let answer = move |accept: bool| {
         let text = field.get_untracked().map(|field| field.value());
+        let silence = silence
+            .get_untracked()
+            .is_some_and(|silence| silence.checked());
         view.ask(api::answer_dialog(
             view.session(),
             view.viewer(),
             accept,
             text.filter(|_| accept),
+            silence,
         ));
         places.focus_picture();
     };
@@ -63,8 +68,15 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
         kind,
         message,
         default_text,
+        is_repeated,
         ..
     } = dialog;
+    let asks_to_leave = kind == DialogKind::BeforeUnload;
+    // Browsers do not show what a page says here.
+    let message = match asks_to_leave {
+        true => "What you have entered there may be lost.".to_owned(),
+        false => message,
+    };
     view! {
         <div class="veil" role="alertdialog" aria-labelledby="dialog-heading" aria-describedby="dialog-message">
             <form class="dialog" on:submit=submit on:keydown=escape>
@@ -82,17 +94,26 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
                             />
                         }
                     })}
+                {(is_repeated && !asks_to_leave)
+                    .then(|| {
+                        view! {
+                            <label class="silence">
+                                <input node_ref=silence type="checkbox" />
+                                "Don’t let this page ask again"
+                            </label>
+                        }
+                    })}
                 <p class="choices">
                     {(kind != DialogKind::Alert)
                         .then(|| {
                             view! {
                                 <button type="button" on:click=move |_| answer(false)>
-                                    "Cancel"
+                                    {if asks_to_leave { "Stay" } else { "Cancel" }}
                                 </button>
                             }
                         })}
                     <button node_ref=ok type="submit" class="primary">
-                        "OK"
+                        {if asks_to_leave { "Leave" } else { "OK" }}
                     </button>
                 </p>
             </form>

@@ -8,6 +8,7 @@ pub const RELOAD: &str = "M13 8a5 5 0 1 1-1.6-3.7M13 2v3h-3";
 pub const STOP: &str = "m4 4 8 8M12 4l-8 8";
 pub const NEW: &str = "M8 3v10M3 8h10";
 pub const STATISTICS: &str = "M3 13V9M6.5 13V5M10 13V7M13.5 13V3";
+pub const DOWNLOAD: &str = "M8 2.5v8M4.5 7 8 10.5 11.5 7M3 13.5h10";
 pub const DOCK: &str = "M2.5 3h11v10h-11zM10 3v10";
 pub const MORE: &str = "M8 3.2v.1M8 8v.1M8 12.8v.1";
 pub const UP: &str = "m3 10.5 5-5 5 5";

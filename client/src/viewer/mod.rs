@@ -18,6 +18,8 @@ mod seen_geometry;
 mod context_menu;
 mod copy_and_save;
 mod dialog;
+mod downloads;
+mod file_chooser;
 mod find_bar;
 mod latency;
 mod menu;
@@ -30,6 +32,7 @@ mod plot;
 mod start_page;
 mod statistics;
 mod status;
+mod transfer;
 // The person's own window around it.
 mod before_unload;
 mod fullscreen;
@@ -47,6 +50,7 @@ use crate::connection::view_state::ViewState;
 use before_unload::AskBeforeLeaving;
 use context_menu::ContextMenu;
 use dialog::DialogBox;
+use file_chooser::FileChooser;
 use find_bar::FindBar;
 use fullscreen::Fullscreen;
 use notice::Notices;
@@ -114,6 +118,7 @@ fn Session(session: SessionId) -> impl IntoView {
             <Notices />
             <FindBar />
             <DialogBox />
+            <FileChooser />
             <StatusLine />
             <Picture />
             <ContextMenu />

@@ -8,6 +8,7 @@ use crate::connection::view_state::ViewState;
 use crate::viewer::address_bar::AddressBar;
 use crate::viewer::before_unload::AskBeforeLeaving;
 use crate::viewer::command_key::CommandKey;
+use crate::viewer::downloads::Downloads;
 use crate::viewer::fullscreen::Fullscreen;
 use crate::viewer::icon::{self, Icon};
 use crate::viewer::main_menu::{MainMenu, ZoomFigure};
@@ -80,6 +81,7 @@ pub fn Toolbar(
             <ZoomFigure />
             <CommandKey />
             <TouchTools />
+            <Downloads />
             <button
                 class="tool"
                 aria-label="Statistics"
@@ -96,7 +98,11 @@ pub fn Toolbar(
                 title="End this session for all its viewers"
                 disabled=no_session
                 on:mousedown=keep_focus
-                on:click=move |_| view.ask(api::end(view.session(), view.viewer()))
+                on:click=move |_| {
+                    if ask.may_end(view) {
+                        view.ask(api::end(view.session(), view.viewer()));
+                    }
+                }
             >
                 <Icon path=icon::END />
             </button>

@@ -2,6 +2,9 @@
 
 mod active_tab;
 mod backpressure;
+mod downloads;
+mod file_choosers;
+mod frames;
 mod machine;
 mod page_reports;
 mod pending_navigation;
@@ -26,6 +29,7 @@ use super::cdp::{self, Answer, Connection, Query, Question, Reply};
 use super::launch::Chrome;
 use super::processes::Processes;
 use super::{BrowserCommand, BrowserExit, BrowserState, InitialTabs};
+use crate::files::SessionFiles;
 
 /// Chrome closes its debugging pipe a moment before it exits.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +46,7 @@ pub struct Control {
     /// Of Chrome's main process, asked for and not there yet: one at a time.
     sign_of_life: Option<BoxFuture<'static, ()>>,
     publish: watch::Sender<BrowserState>,
+    files: Arc<SessionFiles>,
 }
 
 impl Control {
@@ -49,10 +54,12 @@ impl Control {
     pub fn new(
         cdp: Connection,
         initial_tabs: InitialTabs,
+        files: Arc<SessionFiles>,
         publish: watch::Sender<BrowserState>,
     ) -> Control {
         Control {
-            machine: Machine::new(initial_tabs),
+            machine: Machine::new(initial_tabs, files.limits()),
+            files,
             cdp: Arc::new(cdp),
             queries: FuturesUnordered::new(),
             answers: FuturesUnordered::new(),
@@ -70,7 +77,12 @@ impl Control {
         mut commands: mpsc::Receiver<BrowserCommand>,
         mut questions: mpsc::Receiver<(Question, oneshot::Sender<Answer>)>,
     ) {
-        if let Err(error) = cdp::configure(&self.cdp) {
+        let downloads = self
+            .files
+            .limits()
+            .downloads
+            .then(|| self.files.downloads());
+        if let Err(error) = cdp::configure(&self.cdp, downloads.as_deref()) {
             tracing::warn!(%error, "Chrome cannot be controlled");
         }
         tokio::pin!(connection);
@@ -116,6 +128,9 @@ impl Control {
                 },
             };
             let now = Instant::now();
+            if let Event::Cdp(cdp::Event::DownloadProgress { .. }) = &event {
+                self.machine.on(Event::FreeSpace(self.files.free()), now);
+            }
             for action in self.machine.on(event, now) {
                 let first = match &action {
                     Action::Ask(Query::PrepareNavigation { tab, .. }) => {
@@ -156,6 +171,12 @@ impl Control {
                 let cdp = Arc::clone(&self.cdp);
                 self.queries
                     .push(async move { cdp::ask(&cdp, query).await }.boxed());
+            }
+            Action::RemoveDownload(id) => self.files.remove_download(&id),
+            Action::ForgetUploads(chooser) => {
+                let files = Arc::clone(&self.files);
+                // A folder may be large. Whatever becomes of it, the session's end removes all.
+                tokio::task::spawn_blocking(move || files.forget_uploads(chooser));
             }
         }
     }

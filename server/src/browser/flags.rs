@@ -106,7 +106,7 @@ pub fn profile_preferences(preferences: &Preferences) -> serde_json::Value {
         "profile": {
             "password_manager_enabled": false,
             // What a person pastes is there for pages that ask; Chrome's own question would have no answer.
-            "default_content_setting_values": { "clipboard": 1 },
+            "default_content_setting_values": { "clipboard": 1, "automatic_downloads": 1 },
         },
         "autofill": { "credit_card_enabled": false, "profile_enabled": false },
         // There is no printer, and the dialog would save to the server's disk.

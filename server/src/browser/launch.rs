@@ -14,7 +14,8 @@ use tokio::process::{Child, ChildStderr, Command};
 use super::cdp::Pipe;
 use super::flags::{FlagOptions, flags, local_state, profile_preferences};
 use super::processes::Processes;
-use super::profile_dir::{ProfileDir, ProfileDirError};
+use super::profile_dir::ProfileDir;
+use crate::locked_dir::DirError;
 
 /// Chrome responds after half a second; a machine that swaps may take long.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -51,7 +52,7 @@ pub enum LaunchError {
     NotExecutable(PathBuf),
     /// Its files cannot be written.
     #[error(transparent)]
-    ProfileDir(#[from] ProfileDirError),
+    ProfileDir(#[from] DirError),
     /// `fork`, `exec` or the pipes failed.
     #[error("{path} cannot be started: {source}")]
     Spawn {

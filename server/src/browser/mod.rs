@@ -13,14 +13,20 @@ mod cdp;
 mod control;
 mod page_script;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use futures::FutureExt;
-use shared::session::{ContextMenu, Dialog, Tab, TabId};
+use shared::file::{Download, FileChooser};
+use shared::session::{ContextMenu, Dialog, DownloadId, Tab, TabId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use address::AllowedUrl;
 use cdp::Connection;
 use launch::{Chrome, LaunchError};
+
+use crate::files::SessionFiles;
 
 pub use cdp::{Answer, Pipe, Question};
 pub use control::Icon;
@@ -64,6 +70,8 @@ pub enum BrowserCommand {
         accept: bool,
         /// Of a `prompt` only.
         text: Option<String>,
+        /// The page's document shows no more of them, but for `beforeunload`.
+        silence: bool,
     },
     /// The active page has the full screen no longer.
     ExitFullscreen,
@@ -73,6 +81,17 @@ pub enum BrowserCommand {
     RefreshTabs,
     /// From now on it is known where pages show text fields.
     WatchTextFields,
+    /// That download is broken off, or its file removed.
+    RemoveDownload(DownloadId),
+    /// The person has all of that download.
+    DownloadDelivered(DownloadId),
+    /// The page of that file chooser gets these files.
+    SetFiles {
+        /// [`FileChooser::number`]; nothing happens unless it is open.
+        chooser: u32,
+        /// As Chrome finds them.
+        files: Vec<PathBuf>,
+    },
 }
 
 /// What is known of Chrome now.
@@ -92,6 +111,10 @@ pub struct BrowserState {
     pub field: Option<FieldHint>,
     /// Where the page in front shows text fields, in pixels of the video: left, top, width, height.
     pub text_fields: Vec<[i32; 4]>,
+    /// The latest last.
+    pub downloads: Vec<Download>,
+    /// A page waits for files.
+    pub file_chooser: Option<FileChooser>,
     /// The latest, and a number that tells two equal ones apart.
     pub ui_request: Option<(u64, UiRequest)>,
     /// Chrome has exited, and nothing of it is left.
@@ -105,6 +128,10 @@ pub enum UiRequest {
     ContextMenu(ContextMenu),
     /// The find bar.
     Find,
+    /// The page as PDF.
+    Print,
+    /// The person's own files.
+    ChooseFiles(FileChooser),
 }
 
 /// Why Chrome exited, with a sentence for the viewer.
@@ -157,6 +184,7 @@ impl Browser {
         mut chrome: Chrome,
         pipe: Pipe,
         initial_tabs: InitialTabs,
+        files: Arc<SessionFiles>,
     ) -> Result<Browser, LaunchError> {
         let (cdp, events, connection) = Connection::open(pipe);
         let mut connection = connection.boxed();
@@ -173,7 +201,7 @@ impl Browser {
         let (commands, received) = mpsc::channel(COMMAND_QUEUE);
         let (questions, asked) = mpsc::channel(QUESTION_QUEUE);
         let (publish, state) = watch::channel(BrowserState::default());
-        let control = control::Control::new(cdp, initial_tabs, publish);
+        let control = control::Control::new(cdp, initial_tabs, files, publish);
         let task = tokio::spawn(control.run(chrome, connection, events, received, asked));
         Ok(Browser {
             commands,

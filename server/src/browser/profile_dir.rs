@@ -3,50 +3,25 @@
 //! The server holds a lock file for each directory in use. A directory whose lock is free was left behind by a killed
 //! server, and [`remove_stale`] removes it at the next start.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use crate::locked_dir::{DirError, LockedDir, at};
 
 /// systemd's range for dynamic users: no distribution assigns these.
 const FIRST_UID: u32 = 61184;
 const LAST_UID: u32 = 65519;
 
-/// Why there is no profile directory.
-#[derive(Debug, thiserror::Error)]
-#[allow(
-    missing_docs,
-    reason = "the sentence of each variant says what its fields are"
-)]
-pub enum ProfileDirError {
-    /// A directory or file there cannot be created, read or given to Chrome's user.
-    #[error("{path} cannot be used for Chrome's profile: {source}")]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    /// Another user could read or replace the profiles.
-    #[error(
-        "{0} is owned or writable by another user: remove it, or choose another directory with --runtime-dir DIR"
-    )]
-    NotOurs(PathBuf),
-    /// No user id is left.
-    #[error("all of the profile directories in {0} are in use")]
-    Full(PathBuf),
-}
-
 /// One Chrome's directory. Dropping it kills every process that uses it, and removes it.
 #[derive(Debug)]
 pub struct ProfileDir {
-    path: PathBuf,
+    dir: LockedDir,
     /// The user Chrome runs as, when that is not the server's own.
     uid: Option<u32>,
-    /// Locked for as long as it is open.
-    _lock: File,
 }
 
 /// The parent of all profile directories: the configured one, else `/run/farpane` for root, else the user's runtime directory.
@@ -63,68 +38,32 @@ pub fn runtime_dir(configured: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Creates the parent of all profile directories; refuses one that another user owns or can write to.
-pub fn prepare(parent: &Path) -> Result<(), ProfileDirError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o711)
-        .create(parent)
-        .map_err(at(parent))?;
-    let found = fs::symlink_metadata(parent).map_err(at(parent))?;
-    let writable_by_others = found.mode() & 0o022 != 0;
-    if !found.is_dir() || found.uid() != geteuid().as_raw() || writable_by_others {
-        return Err(ProfileDirError::NotOurs(parent.to_owned()));
-    }
-    Ok(())
-}
-
 /// Removes the profile directories that killed servers left behind, and kills what runs there; gives how many.
-pub fn remove_stale(parent: &Path) -> Result<usize, ProfileDirError> {
-    let mut removed = 0;
-    for entry in fs::read_dir(parent).map_err(at(parent))? {
-        let lock_path = entry.map_err(at(parent))?.path();
-        let (Some("lock"), Some(name)) = (
-            lock_path.extension().and_then(|name| name.to_str()),
-            lock_path.file_stem().and_then(|name| name.to_str()),
-        ) else {
-            continue;
-        };
-        let Some(lock) = take_lock(&lock_path)? else {
-            continue;
-        };
-        let stale = ProfileDir {
-            path: parent.join(name),
-            uid: name.parse().ok().filter(|_| geteuid().is_root()),
-            _lock: lock,
-        };
-        drop(stale);
-        removed += 1;
-    }
-    Ok(removed)
+pub fn remove_stale(parent: &Path) -> Result<usize, DirError> {
+    let stale = LockedDir::stale(parent)?.into_iter();
+    let stale = stale.map(|dir| ProfileDir {
+        uid: dir.name().parse().ok().filter(|_| geteuid().is_root()),
+        dir,
+    });
+    Ok(stale.count())
 }
 
 impl ProfileDir {
     /// A new directory, and as root a user that nobody else has.
-    pub fn create(parent: &Path) -> Result<ProfileDir, ProfileDirError> {
+    pub fn create(parent: &Path) -> Result<ProfileDir, DirError> {
         let root = geteuid().is_root();
         for number in FIRST_UID..=LAST_UID {
-            let lock_path = parent.join(format!("{number}.lock"));
-            let Some(lock) = take_lock(&lock_path)? else {
+            let Some(dir) = LockedDir::take(parent, &number.to_string())? else {
                 continue;
             };
             let uid = root.then_some(number);
             if uid.is_some_and(|uid| !processes(|process| process.uid == Some(uid)).is_empty()) {
-                // Another program runs as that user, so the lock is not needed: a failure only leaves an empty file.
-                let _ = fs::remove_file(&lock_path);
+                // Another program runs as that user.
                 continue;
             }
-            let dir = ProfileDir {
-                path: parent.join(number.to_string()),
-                uid,
-                _lock: lock,
-            };
+            let dir = ProfileDir { dir, uid };
             for path in [
-                dir.path.clone(),
+                dir.path().to_owned(),
                 dir.profile(),
                 dir.default_profile(),
                 dir.run(),
@@ -138,7 +77,7 @@ impl ProfileDir {
             }
             return Ok(dir);
         }
-        Err(ProfileDirError::Full(parent.to_owned()))
+        Err(DirError::Full(parent.to_owned()))
     }
 
     /// User and group Chrome runs as, when that is not the server's own.
@@ -148,12 +87,12 @@ impl ProfileDir {
 
     /// `HOME`.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.dir.path()
     }
 
     /// `--user-data-dir`.
     pub fn profile(&self) -> PathBuf {
-        self.path.join("profile")
+        self.path().join("profile")
     }
 
     fn default_profile(&self) -> PathBuf {
@@ -162,23 +101,23 @@ impl ProfileDir {
 
     /// `XDG_RUNTIME_DIR`.
     pub fn run(&self) -> PathBuf {
-        self.path.join("run")
+        self.path().join("run")
     }
 
     /// `TMPDIR`.
     pub fn tmp(&self) -> PathBuf {
-        self.path.join("tmp")
+        self.path().join("tmp")
     }
 
     /// Writes a file that Chrome owns; `name` is relative to the profile.
-    pub fn write_to_profile(&self, name: &str, content: &[u8]) -> Result<(), ProfileDirError> {
+    pub fn write_to_profile(&self, name: &str, content: &[u8]) -> Result<(), DirError> {
         let path = self.profile().join(name);
         fs::write(&path, content).map_err(at(&path))?;
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(at(&path))?;
         self.chown(&path)
     }
 
-    fn chown(&self, path: &Path) -> Result<(), ProfileDirError> {
+    fn chown(&self, path: &Path) -> Result<(), DirError> {
         match self.uid {
             None => Ok(()),
             Some(uid) => chown(path, Some(uid), Some(uid)).map_err(at(path)),
@@ -210,34 +149,6 @@ impl ProfileDir {
 impl Drop for ProfileDir {
     fn drop(&mut self) {
         self.kill_processes();
-        let lock_path = self.path.with_extension("lock");
-        if let Err(error) = fs::remove_dir_all(&self.path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.path.display(), %error, "a profile directory could not be removed");
-            // The lock file stays, so that the next start tries again.
-            return;
-        }
-        let _ = fs::remove_file(lock_path);
-    }
-}
-
-/// `None` when another process, or another session of this server, holds it.
-fn take_lock(path: &Path) -> Result<Option<File>, ProfileDirError> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(at(path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        // Its former owner may have unlinked it between the open and the lock.
-        Ok(()) => match fs::symlink_metadata(path) {
-            Ok(now) if file.metadata().is_ok_and(|ours| ours.ino() == now.ino()) => Ok(Some(file)),
-            _ => Ok(None),
-        },
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(at(path)(error.into())),
     }
 }
 
@@ -271,11 +182,6 @@ fn processes(fits: impl Fn(&Process) -> bool) -> Vec<Pid> {
     entries.filter_map(number).filter_map(living).collect()
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> ProfileDirError {
-    let path = path.to_owned();
-    move |source| ProfileDirError::Io { path, source }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,13 +189,15 @@ mod tests {
     #[test]
     fn directories_are_private_and_removed() {
         let parent = tempfile::tempdir().unwrap();
-        prepare(parent.path()).unwrap();
         let (one, two) = (
             ProfileDir::create(parent.path()).unwrap(),
             ProfileDir::create(parent.path()).unwrap(),
         );
         assert_ne!(one.path(), two.path());
-        assert_eq!(fs::metadata(one.path()).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(one.path()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         let kept = two.path().to_owned();
         drop(one);
         assert_eq!(
@@ -309,15 +217,5 @@ mod tests {
         fs::write(parent.path().join("61190.lock"), "").unwrap();
         assert_eq!(remove_stale(parent.path()).unwrap(), 1);
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_directory_that_others_can_write_is_refused() {
-        let parent = tempfile::tempdir().unwrap();
-        fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(
-            prepare(parent.path()),
-            Err(ProfileDirError::NotOurs(_))
-        ));
     }
 }

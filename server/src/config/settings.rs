@@ -25,13 +25,13 @@ pub enum Command {
     Serve(Box<Settings>),
 }
 
-/// Whether the stream adapts to the network.
+/// Whether there is something that can be done without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Adapt {
-    /// Bitrate, frame rate and resolution follow the estimated bandwidth.
+pub enum Switch {
+    /// There is.
     On,
-    /// All three are fixed.
+    /// There is not.
     Off,
 }
 
@@ -132,6 +132,30 @@ pub struct Settings {
     #[arg(long, env = "FARPANE_MAX_CLIPBOARD_IMAGE", value_name = "KIB")]
     pub max_clipboard_image: Option<u64>,
 
+    /// Whether pages may give files to the person [default: on]
+    #[arg(long, env = "FARPANE_DOWNLOADS", value_name = "on|off")]
+    pub downloads: Option<Switch>,
+
+    /// Whether the person may give files to pages [default: on]
+    #[arg(long, env = "FARPANE_UPLOADS", value_name = "on|off")]
+    pub uploads: Option<Switch>,
+
+    /// Whether a page can be had as PDF [default: on]
+    #[arg(long, env = "FARPANE_PRINTING", value_name = "on|off")]
+    pub printing: Option<Switch>,
+
+    /// Largest file that is downloaded or uploaded, in MiB [default: 10240]
+    #[arg(long, env = "FARPANE_MAX_FILE", value_name = "MIB")]
+    pub max_file: Option<u64>,
+
+    /// How much a session's downloads may take on the server's disk, and its uploads likewise, in MiB [default: 20480]
+    #[arg(long, env = "FARPANE_MAX_FILES", value_name = "MIB")]
+    pub max_files: Option<u64>,
+
+    /// Parent directory of downloads and uploads, until they are handed over [default: a folder below /var/tmp]
+    #[arg(long, env = "FARPANE_FILES_DIR", value_name = "DIR")]
+    pub files_dir: Option<PathBuf>,
+
     /// Highest bitrate of a session's stream in bits per second, such as 6M or 2500k [default: 6M]
     #[arg(long, env = "FARPANE_BITRATE", value_name = "RATE")]
     #[serde(deserialize_with = "from_text")]
@@ -139,7 +163,7 @@ pub struct Settings {
 
     /// Whether bitrate, frame rate and resolution follow the estimated bandwidth; off is for measurements [default: on]
     #[arg(long, env = "FARPANE_ADAPT", value_name = "on|off")]
-    pub adapt: Option<Adapt>,
+    pub adapt: Option<Switch>,
 
     /// Highest frame rate in frames per second, 1 to 60 [default: 60]
     #[arg(long, env = "FARPANE_FRAME_RATE", value_name = "FPS")]
@@ -210,6 +234,12 @@ impl Settings {
             clipboard: self.clipboard.or(file.clipboard),
             max_clipboard_text: self.max_clipboard_text.or(file.max_clipboard_text),
             max_clipboard_image: self.max_clipboard_image.or(file.max_clipboard_image),
+            downloads: self.downloads.or(file.downloads),
+            uploads: self.uploads.or(file.uploads),
+            printing: self.printing.or(file.printing),
+            max_file: self.max_file.or(file.max_file),
+            max_files: self.max_files.or(file.max_files),
+            files_dir: self.files_dir.or(file.files_dir),
             bitrate: self.bitrate.or(file.bitrate),
             adapt: self.adapt.or(file.adapt),
             frame_rate: self.frame_rate.or(file.frame_rate),

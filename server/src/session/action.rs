@@ -9,7 +9,7 @@ use shared::error::ApiError;
 use shared::geometry::{Geometry, LogicalSize};
 use shared::latency::Measurement;
 use shared::message::ServerMessage;
-use shared::session::{SessionState, ViewerId};
+use shared::session::{DownloadId, SessionState, UploadId, ViewerId};
 
 use super::event::{EngineId, ReplyToken};
 use crate::browser::{Answer, BrowserCommand, InitialTabs, Question};
@@ -54,6 +54,24 @@ pub enum Action {
     /// A question to the page in front.
     Ask {
         question: Question,
+        reply: ReplyToken,
+    },
+    /// The file of a download.
+    OpenDownload {
+        download: DownloadId,
+        reply: ReplyToken,
+    },
+    /// Room for a file of so many bytes, for that file chooser.
+    BeginUpload {
+        chooser: u32,
+        path: String,
+        bytes: u64,
+        reply: ReplyToken,
+    },
+    /// The page of that file chooser gets those files.
+    ChooseFiles {
+        chooser: u32,
+        uploads: Vec<UploadId>,
         reply: ReplyToken,
     },
     /// A small copy of the picture.

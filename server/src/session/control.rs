@@ -41,7 +41,15 @@ pub fn order(control: Control, state: &SessionState, search_url: &str) -> Result
                 "No dialog is open: it was answered already.".to_owned(),
             ));
         }
-        Control::AnswerDialog { accept, text } => BrowserCommand::AnswerDialog { accept, text },
+        Control::AnswerDialog {
+            accept,
+            text,
+            silence,
+        } => BrowserCommand::AnswerDialog {
+            accept,
+            text,
+            silence,
+        },
         Control::ExitFullscreen => BrowserCommand::ExitFullscreen,
         Control::Restart => return Ok(Order::Restart),
     }))

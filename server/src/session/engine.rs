@@ -8,9 +8,11 @@ use shared::session::SessionId;
 use tokio::sync::watch;
 
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
-use crate::browser::profile_dir::{ProfileDir, ProfileDirError};
+use crate::browser::profile_dir::ProfileDir;
 use crate::browser::{Browser, BrowserState, InitialTabs};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
+use crate::files::SessionFiles;
+use crate::locked_dir::DirError;
 use crate::picture::mailbox::Mailbox;
 use crate::stream::{Downlink, Sample};
 use crate::transport::PeerError;
@@ -23,6 +25,7 @@ pub struct Engine {
     pub encoder: Encoder,
     pub browser: Browser,
     pub display: Display,
+    pub files: Arc<SessionFiles>,
     pub downlink: Arc<Downlink>,
     pub mailbox: Arc<Mailbox>,
     pub browser_state: watch::Receiver<BrowserState>,
@@ -32,7 +35,7 @@ pub struct Engine {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(transparent)]
-    ProfileDir(#[from] ProfileDirError),
+    Dir(#[from] DirError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -82,6 +85,8 @@ impl Engine {
         let hub = &services.hub;
         hub.open_stream(id, Arc::clone(&downlink)).await?;
         let home = ProfileDir::create(&services.runtime_dir)?;
+        let files = SessionFiles::create(&services.files_dir, home.uid(), config.files)?;
+        let files = Arc::new(files);
         let options = LaunchOptions {
             chrome: services.chrome.clone(),
             page: geometry.page,
@@ -89,7 +94,7 @@ impl Engine {
             preferences,
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
-        let browser = Browser::control(chrome, pipe, opening).await?;
+        let browser = Browser::control(chrome, pipe, opening, Arc::clone(&files)).await?;
         if browser.throttles_pages() {
             display.quicken();
         }
@@ -103,6 +108,7 @@ impl Engine {
             encoder,
             browser,
             display,
+            files,
             downlink,
             mailbox,
         })
@@ -113,7 +119,8 @@ impl Engine {
         self.browser.end().await;
         let (encoder, display) = (self.encoder, self.display);
         // Both join their threads.
-        let ended = tokio::task::spawn_blocking(move || drop((encoder, display))).await;
+        let files = self.files;
+        let ended = tokio::task::spawn_blocking(move || drop((encoder, display, files))).await;
         if let Err(error) = ended {
             tracing::error!(%error, "a display's end failed");
         }

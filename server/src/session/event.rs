@@ -4,7 +4,7 @@ use client::api::Control;
 use shared::clipboard::ClipboardContent;
 use shared::geometry::Viewport;
 use shared::message::ClientMessage;
-use shared::session::ViewerId;
+use shared::session::{DownloadId, UploadId, ViewerId};
 
 use super::lease::Actor;
 use crate::browser::{BrowserState, Question};
@@ -69,6 +69,35 @@ pub enum Request {
     SetClipboard {
         actor: Actor,
         content: ClipboardContent,
+    },
+    /// A finished download's file. Answered by the performer.
+    OpenDownload {
+        actor: Actor,
+        download: DownloadId,
+    },
+    /// All of it was handed over.
+    DownloadDelivered {
+        download: DownloadId,
+    },
+    /// It is broken off, or its file removed.
+    RemoveDownload {
+        actor: Actor,
+        download: DownloadId,
+    },
+    /// A file for a page's file chooser begins to come. Answered by the performer.
+    BeginUpload {
+        actor: Actor,
+        /// [`FileChooser::number`](shared::file::FileChooser::number)
+        chooser: u32,
+        /// Its place in a folder, or its name alone.
+        path: String,
+        bytes: u64,
+    },
+    /// The page of that file chooser gets those files.
+    ChooseFiles {
+        actor: Actor,
+        chooser: u32,
+        uploads: Vec<UploadId>,
     },
     /// A JPEG of what is shown, answered with [`super::action::Response::Thumbnail`].
     Thumbnail,

@@ -10,15 +10,17 @@ use client::api::Control;
 use shared::api::{IceServer, Joined};
 use shared::clipboard::{ClipboardContent, ClipboardPolicy};
 use shared::error::ApiError;
+use shared::file::{Download, FileChooser};
 use shared::geometry::Viewport;
 use shared::message::{ClientMessage, ServerMessage, Stamped};
-use shared::session::{Phase, SessionId, SessionState, ViewerId};
+use shared::session::{DownloadId, Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
 
 use super::action::{Action, Response};
 use super::browser_lifecycle::{BrowserLifecycle, Routed};
 use super::clipboard::SessionClipboard;
 use super::control::{Order, order};
+use super::deliveries::Deliveries;
 use super::event::{EngineId, Event, ReplyToken, Request};
 use super::focused_field::FocusedField;
 use super::gone;
@@ -86,6 +88,9 @@ pub struct Machine {
     /// Where the page in front shows text fields; empty before a viewer has to know.
     text_fields: Vec<[i32; 4]>,
     clipboard: SessionClipboard,
+    deliveries: Deliveries,
+    /// The one that is open.
+    file_chooser: Option<FileChooser>,
     idle: IdleTimeout,
     geometries: GeometryHistory,
     page_size: PageSize,
@@ -116,6 +121,8 @@ impl Machine {
             pointer_locked: false,
             text_fields: Vec::new(),
             clipboard: SessionClipboard::new(settings.clipboard),
+            deliveries: Deliveries::default(),
+            file_chooser: None,
             idle: IdleTimeout::new(settings.idle_limits, now),
             next_statistics: now,
             settings,
@@ -316,6 +323,77 @@ impl Machine {
                     Err(refused) => Err(refused.into()),
                 }
             }
+            Request::OpenDownload { actor, download } => {
+                self.note(&actor);
+                match self.check_download(&actor, &download) {
+                    Ok(()) => return actions.push(Action::OpenDownload { download, reply }),
+                    Err(error) => Err(error),
+                }
+            }
+            Request::DownloadDelivered { download } => {
+                if self.browser.is_running() {
+                    let delivered = BrowserCommand::DownloadDelivered(download);
+                    actions.push(Action::Hint(delivered));
+                }
+                Ok(Response::Done)
+            }
+            Request::RemoveDownload { actor, download } => {
+                self.note(&actor);
+                let checked = lease::check(&actor, &self.viewers).map_err(ApiError::from);
+                match checked.and_then(|()| self.known_download(&download).map(|_| ())) {
+                    Ok(()) => {
+                        let command = BrowserCommand::RemoveDownload(download);
+                        return actions.push(Action::Command { command, reply });
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Request::BeginUpload {
+                actor,
+                chooser,
+                path,
+                bytes,
+            } => {
+                self.note(&actor);
+                match self.asked_for(&actor, chooser) {
+                    Ok(asks) => {
+                        let within = if asks.directory {
+                            0
+                        } else {
+                            path.rfind('/').map_or(0, |slash| slash + 1)
+                        };
+                        let path = path[within..].to_owned();
+                        return actions.push(Action::BeginUpload {
+                            chooser,
+                            path,
+                            bytes,
+                            reply,
+                        });
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Request::ChooseFiles {
+                actor,
+                chooser,
+                uploads,
+            } => {
+                self.note(&actor);
+                match self.asked_for(&actor, chooser) {
+                    Ok(asks) if uploads.len() > 1 && !asks.multiple && !asks.directory => {
+                        let sentence = "The page asks for a single file.".to_owned();
+                        Err(ApiError::Conflict(sentence))
+                    }
+                    Ok(_) => {
+                        return actions.push(Action::ChooseFiles {
+                            chooser,
+                            uploads,
+                            reply,
+                        });
+                    }
+                    Err(error) => Err(error),
+                }
+            }
             Request::Thumbnail if self.browser.is_running() => {
                 return actions.push(Action::Thumbnail { reply });
             }
@@ -329,6 +407,36 @@ impl Machine {
             },
         };
         answer(reply, response, actions);
+    }
+
+    /// 404 for one that is not in the list.
+    fn known_download(&self, download: &DownloadId) -> Result<&Download, ApiError> {
+        let mut downloads = self.state.downloads.iter();
+        let known = downloads.find(|known| known.id == *download);
+        known.ok_or_else(|| {
+            ApiError::NotFound(
+                "There is no such download: it was removed, or never was.".to_owned(),
+            )
+        })
+    }
+
+    fn check_download(&self, actor: &Actor, download: &DownloadId) -> Result<(), ApiError> {
+        lease::check(actor, &self.viewers)?;
+        match self.known_download(download)?.state.is_there() {
+            true => Ok(()),
+            false => Err(ApiError::Conflict(
+                "That download is not finished.".to_owned(),
+            )),
+        }
+    }
+
+    /// 404 unless that file chooser is open.
+    fn asked_for(&self, actor: &Actor, chooser: u32) -> Result<&FileChooser, ApiError> {
+        lease::check(actor, &self.viewers)?;
+        let open = self.file_chooser.as_ref();
+        open.filter(|open| open.number == chooser).ok_or_else(|| {
+            ApiError::NotFound("The page does not ask for these files any more.".to_owned())
+        })
     }
 
     /// A script that names the session may come back to it.
@@ -608,8 +716,18 @@ impl Machine {
             let message = match request {
                 UiRequest::ContextMenu(menu) => ServerMessage::ContextMenu(menu),
                 UiRequest::Find => ServerMessage::Find,
+                UiRequest::Print => ServerMessage::Print,
+                UiRequest::ChooseFiles(asks) => ServerMessage::ChooseFiles(asks),
             };
             actions.push(Action::Send { to, message });
+        }
+        self.file_chooser = browser.file_chooser;
+        let deliver = self.deliveries.on_downloads(&browser.downloads, now);
+        if let Some(to) = &self.acts {
+            actions.extend(deliver.into_iter().map(|download| Action::Send {
+                to: to.clone(),
+                message: ServerMessage::Deliver(download),
+            }));
         }
         self.browser.on_tabs(!browser.tabs.is_empty(), actions);
         let notice = browser.notice.map(|(_, sentence)| sentence);
@@ -620,6 +738,7 @@ impl Machine {
             recent_pages::note(state);
             state.dialog = browser.dialog;
             state.notice = notice;
+            state.downloads = browser.downloads;
         });
     }
 
@@ -629,6 +748,8 @@ impl Machine {
         self.last_ui_request = None;
         self.pointer_locked = false;
         self.clipboard.forget();
+        self.deliveries = Deliveries::default();
+        self.file_chooser = None;
         let search_url = &self.settings.search_url;
         let phase = self
             .browser
@@ -640,6 +761,7 @@ impl Machine {
             state.active = None;
             state.dialog = None;
             state.notice = notice;
+            state.downloads.clear();
         });
     }
 

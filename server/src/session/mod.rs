@@ -29,11 +29,14 @@ mod replies;
 // Chrome, its display and its encoder, started and ended together.
 mod engine;
 mod engine_slot;
+// Pure: which downloads are handed over by themselves.
+mod deliveries;
 // What the stream did, for the statistics panel and the metrics.
 mod stream_counters;
 // What viewers' inputs took to be seen, for the metrics.
 mod latency;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -45,13 +48,14 @@ use shared::error::ApiError;
 use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
-use shared::session::{SessionId, SessionState, ViewerId};
+use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::browser::address::AllowedUrl;
 use crate::browser::{Answer, Question};
 use crate::config::Config;
+use crate::files::Upload;
 use crate::ids::random_id;
 use crate::transport::{Hub, SocketEnd};
 use event::Request;
@@ -72,6 +76,8 @@ pub struct Services {
     pub chrome: PathBuf,
     /// Holds each session's private directory.
     pub runtime_dir: PathBuf,
+    /// Holds each session's downloads and uploads.
+    pub files_dir: PathBuf,
 }
 
 /// A web socket's other end, and what to send on it.
@@ -174,7 +180,7 @@ impl Session {
             .await?
         {
             Answer::Found(found) => Ok(found),
-            Answer::Image(_) => Err(answered_otherwise()),
+            Answer::Image(_) | Answer::Pdf(_) => Err(answered_otherwise()),
         }
     }
 
@@ -186,7 +192,19 @@ impl Session {
             .await?
         {
             Answer::Image(image) => Ok(image),
-            Answer::Found(_) => Err(answered_otherwise()),
+            Answer::Found(_) | Answer::Pdf(_) => Err(answered_otherwise()),
+        }
+    }
+
+    /// The active page as PDF. 409 for a page that does not respond, or a document that is too long.
+    pub async fn pdf(&self, actor: Actor) -> Result<Bytes, ApiError> {
+        let question = Question::Pdf;
+        match self
+            .ask(Request::Ask { actor, question }, Caller::Answer)
+            .await?
+        {
+            Answer::Pdf(pdf) => Ok(pdf),
+            Answer::Found(_) | Answer::Image(_) => Err(answered_otherwise()),
         }
     }
 
@@ -204,6 +222,65 @@ impl Session {
     ) -> Result<(), ApiError> {
         self.ask(Request::SetClipboard { actor, content }, Caller::Done)
             .await
+    }
+
+    /// A finished download's file, and its size in bytes. 404 if there is none.
+    pub async fn open_download(
+        &self,
+        actor: Actor,
+        download: DownloadId,
+    ) -> Result<(File, u64), ApiError> {
+        self.ask(Request::OpenDownload { actor, download }, Caller::Download)
+            .await
+    }
+
+    /// All of it was handed over.
+    pub async fn download_delivered(&self, download: DownloadId) -> Result<(), ApiError> {
+        self.ask(Request::DownloadDelivered { download }, Caller::Done)
+            .await
+    }
+
+    /// See [`client::api::remove_download`].
+    pub async fn remove_download(
+        &self,
+        actor: Actor,
+        download: DownloadId,
+    ) -> Result<(), ApiError> {
+        self.ask(Request::RemoveDownload { actor, download }, Caller::Done)
+            .await
+    }
+
+    /// Room for a file of so many bytes that a page's file chooser is to be given. 404 for one that is not open, 409 for
+    /// what is too large.
+    pub async fn begin_upload(
+        &self,
+        actor: Actor,
+        chooser: u32,
+        path: String,
+        bytes: u64,
+    ) -> Result<(Upload, File), ApiError> {
+        let request = Request::BeginUpload {
+            actor,
+            chooser,
+            path,
+            bytes,
+        };
+        self.ask(request, Caller::Upload).await
+    }
+
+    /// See [`client::api::choose_files`].
+    pub async fn choose_files(
+        &self,
+        actor: Actor,
+        chooser: u32,
+        uploads: Vec<UploadId>,
+    ) -> Result<(), ApiError> {
+        let request = Request::ChooseFiles {
+            actor,
+            chooser,
+            uploads,
+        };
+        self.ask(request, Caller::Done).await
     }
 
     /// A small JPEG of what is shown. 409 before there is a picture.

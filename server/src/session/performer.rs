@@ -10,7 +10,7 @@ use shared::error::ApiError;
 use shared::geometry::Geometry;
 use shared::message::{ServerMessage, ServerStatistics};
 use shared::preferences::Preferences;
-use shared::session::{SessionId, SessionState, ViewerId};
+use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};
 use shared::wire;
 use tokio::sync::{Semaphore, mpsc, watch};
 
@@ -23,6 +23,7 @@ use super::latency::LatencyMetrics;
 use super::replies::{Caller, Replies};
 use super::stream_counters::{Reading, StreamCounters};
 use crate::browser::{BrowserCommand, BrowserUnavailable, InitialTabs, Question};
+use crate::files::Upload;
 use crate::picture::thumbnail;
 use crate::stream::Estimate;
 use crate::transport::{PeerEvent, PeerRequest, SocketRequest};
@@ -114,6 +115,18 @@ impl Performer {
             }
             Action::Command { command, reply } => self.command(command, reply),
             Action::Ask { question, reply } => self.ask(question, reply),
+            Action::OpenDownload { download, reply } => self.open_download(download, reply),
+            Action::BeginUpload {
+                chooser,
+                path,
+                bytes,
+                reply,
+            } => self.begin_upload(chooser, path, bytes, reply),
+            Action::ChooseFiles {
+                chooser,
+                uploads,
+                reply,
+            } => self.choose_files(chooser, &uploads, reply),
             Action::Thumbnail { reply } => self.thumbnail(reply),
             Action::DelayDrawing { viewer, micros } => {
                 if let Some(engine) = self.engine.running()
@@ -207,6 +220,65 @@ impl Performer {
             None
         };
         self.pending.push(answering.boxed());
+    }
+
+    fn open_download(&mut self, download: DownloadId, reply: ReplyToken) {
+        let Some(Caller::Download(caller)) = self.replies.take(reply) else {
+            return;
+        };
+        let files = self
+            .engine
+            .running()
+            .map(|engine| Arc::clone(&engine.files));
+        let opening = async move {
+            let opened = match files {
+                Some(files) => blocking(move || files.open_download(&download)).await,
+                None => None,
+            };
+            let gone = || ApiError::NotFound("The file of that download is gone.".to_owned());
+            // A caller that waits no more is no failure.
+            let _ = caller.send(opened.and_then(Result::ok).ok_or_else(gone));
+            None
+        };
+        self.pending.push(opening.boxed());
+    }
+
+    fn begin_upload(&mut self, chooser: u32, path: String, bytes: u64, reply: ReplyToken) {
+        let Some(Caller::Upload(caller)) = self.replies.take(reply) else {
+            return;
+        };
+        let files = self
+            .engine
+            .running()
+            .map(|engine| Arc::clone(&engine.files));
+        let beginning = async move {
+            let begun = match files {
+                Some(files) => blocking(move || Upload::begin(&files, chooser, &path, bytes)).await,
+                None => None,
+            };
+            let begun = match begun {
+                Some(Ok(begun)) => Ok(begun),
+                Some(Err(refused)) => Err(ApiError::Conflict(refused.to_string())),
+                None => Err(ApiError::Conflict("Chrome is not running.".to_owned())),
+            };
+            // A caller that waits no more is no failure.
+            let _ = caller.send(begun);
+            None
+        };
+        self.pending.push(beginning.boxed());
+    }
+
+    fn choose_files(&mut self, chooser: u32, uploads: &[UploadId], reply: ReplyToken) {
+        let engine = self.engine.running();
+        let files = engine.and_then(|engine| engine.files.uploaded(chooser, uploads));
+        match files {
+            Some(files) => self.command(BrowserCommand::SetFiles { chooser, files }, reply),
+            None => {
+                let sentence = "One of these files did not arrive for this page.".to_owned();
+                self.replies
+                    .answer(reply, Err(ApiError::NotFound(sentence)));
+            }
+        }
     }
 
     fn thumbnail(&mut self, reply: ReplyToken) {
@@ -314,4 +386,9 @@ impl Performer {
         let downlink = &self.engine.running()?.downlink;
         downlink.pacesetter()?.feedback.estimate
     }
+}
+
+/// Where it may wait for the disk; `None` if it panicked.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
 }

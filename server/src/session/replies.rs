@@ -1,6 +1,7 @@
 //! Who waits for a session's answers: token → sender.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use super::Attached;
 use super::action::Response;
 use super::event::ReplyToken;
 use crate::browser::Answer;
+use crate::files::Upload;
 
 /// One caller, by the type of what it is given. A caller that waits no more is no failure.
 pub enum Caller {
@@ -24,6 +26,9 @@ pub enum Caller {
     Answer(Sender<Result<Answer, ApiError>>),
     Thumbnail(Sender<Result<Bytes, ApiError>>),
     Clipboard(Sender<Result<Arc<ClipboardContent>, ApiError>>),
+    /// A file, and its size in bytes.
+    Download(Sender<Result<(File, u64), ApiError>>),
+    Upload(Sender<Result<(Upload, File), ApiError>>),
     Done(Sender<Result<(), ApiError>>),
 }
 
@@ -59,6 +64,8 @@ impl Caller {
             Caller::Answer(caller) => drop(caller.send(Err(error))),
             Caller::Thumbnail(caller) => drop(caller.send(Err(error))),
             Caller::Clipboard(caller) => drop(caller.send(Err(error))),
+            Caller::Download(caller) => drop(caller.send(Err(error))),
+            Caller::Upload(caller) => drop(caller.send(Err(error))),
             Caller::Done(caller) => drop(caller.send(Err(error))),
         }
     }

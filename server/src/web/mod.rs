@@ -4,11 +4,14 @@
 mod body;
 mod caller;
 mod errors;
-// What no server function can give.
+// What no server function can give or take.
+mod download;
+mod print;
 mod socket;
 #[cfg(test)]
 mod tests;
 mod thumbnail;
+mod upload;
 
 use std::sync::Arc;
 
@@ -21,7 +24,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, put};
 use client::api::{self, Backend};
 use client::app::{App, shell};
 use leptos::config::{Env, LeptosOptions};
@@ -80,7 +83,14 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         .nest_service("/pkg", files)
         // Their names have no version, so browsers revalidate them.
         .layer(header(CACHE_CONTROL, "no-cache"));
-    let guarded = pages
+    let unlimited = Router::new()
+        .route(shared::file::DOWNLOAD, get(download::answer))
+        .route(shared::file::UPLOAD, put(upload::answer))
+        .route(shared::file::PRINT, get(print::answer))
+        // A session's limits count.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(sessions.clone());
+    let limited = pages
         .merge(files)
         .route(
             shared::socket::PATH,
@@ -102,7 +112,9 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(
             limits.usual.max(limits.clipboard),
-        ))
+        ));
+    let guarded = limited
+        .merge(unlimited)
         .layer(from_fn_with_state(access, require_access));
     Router::new()
         .route("/healthz", get(|| async { "ok\n".into_response() }))
@@ -149,6 +161,10 @@ pub fn register_server_functions() {
     register_explicit::<api::ExitFullscreen>();
     register_explicit::<api::Find>();
     register_explicit::<api::Image>();
+    register_explicit::<api::Clipboard>();
+    register_explicit::<api::SetClipboard>();
+    register_explicit::<api::RemoveDownload>();
+    register_explicit::<api::ChooseFiles>();
     register_explicit::<api::Restart>();
     register_explicit::<api::End>();
 }

@@ -10,7 +10,7 @@ use axum::http::header::{
     LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Builder;
-use axum::http::{HeaderMap, HeaderName, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use clap::Parser;
 use leptos::server_fn::axum::server_fn_paths;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -69,6 +69,7 @@ impl Server {
             hub: hub.await.unwrap(),
             chrome: "/nonexistent/chrome".into(),
             runtime_dir: site.path().to_owned(),
+            files_dir: site.path().to_owned(),
         });
         Server {
             router: super::router(sessions, access, METRICS.clone()),
@@ -159,6 +160,7 @@ fn every_server_function_has_its_stable_path() {
             "/api/activate_tab",
             "/api/answer_dialog",
             "/api/back",
+            "/api/choose_files",
             "/api/clipboard",
             "/api/close_tab",
             "/api/end",
@@ -174,6 +176,7 @@ fn every_server_function_has_its_stable_path() {
             "/api/offer",
             "/api/open",
             "/api/reload",
+            "/api/remove_download",
             "/api/restart",
             "/api/send_input",
             "/api/sessions",
@@ -195,7 +198,12 @@ async fn without_the_token_nobody_sees_more_than_that_the_server_lives() {
     let socket = get("/api/socket?session=a&viewer=b").header(UPGRADE, "websocket");
     let wrong = post("sessions").header(AUTHORIZATION, "Bearer some-other-token");
     let thumbnail = get("/api/thumbnail?session=a");
-    for request in [socket, thumbnail, post("open"), post("nothing"), wrong] {
+    let download = get("/api/download?session=a&download=b");
+    let upload = get("/api/upload?session=a&chooser=1&path=b").method(Method::PUT);
+    let print = get("/api/print?session=a");
+    let files = [download, upload, print];
+    let others = [socket, thumbnail, post("open"), post("nothing"), wrong];
+    for request in others.into_iter().chain(files) {
         let answer = server.answer(empty(request)).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         assert_eq!(answer.error(), "unauthorized");

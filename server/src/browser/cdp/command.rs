@@ -1,11 +1,14 @@
 //! Commands whose response is not needed → typed CDP.
 
-use chromiumoxide_cdp::cdp::browser_protocol::{browser, inspector, page, target};
+use std::path::{Path, PathBuf};
+
+use chromiumoxide_cdp::cdp::browser_protocol::{browser, dom, inspector, page, target};
 use chromiumoxide_cdp::cdp::js_protocol::runtime;
-use shared::session::TabId;
+use shared::session::{DownloadId, TabId};
 
 use super::{CdpError, Connection, TargetSession};
 use crate::browser::address::AllowedUrl;
+use crate::files::guid;
 
 /// A command to the browser, or to one of its pages.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +17,10 @@ pub enum Command {
     CreateTarget { url: AllowedUrl, background: bool },
     /// `Target.activateTarget`: the tab comes to the front.
     ActivateTarget(TabId),
-    /// `Target.closeTarget`.
+    /// `Target.closeTarget`: without asking the page.
     CloseTarget(TabId),
+    /// `Browser.cancelDownload`: nothing of it is kept.
+    CancelDownload(DownloadId),
     /// To the page of that session.
     Page(TargetSession, PageCommand),
 }
@@ -24,13 +29,23 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq)]
 pub enum PageCommand {
     /// Everything that a newly attached page needs before it is used.
-    Prepare,
+    Prepare {
+        /// It may ask for files.
+        uploads: bool,
+    },
+    /// The same for a frame that has a process of its own.
+    PrepareFrame {
+        /// It may ask for files.
+        uploads: bool,
+    },
     /// `Page.navigate`
     Navigate(AllowedUrl),
     /// `Page.navigateToHistoryEntry`, with the id of a `Page.NavigationEntry`.
     NavigateToHistoryEntry(i64),
     /// `Page.reload`
     Reload,
+    /// `Page.close`: the page may ask whether to stay.
+    Close,
     /// `Page.stopLoading`
     StopLoading,
     /// `Page.resetNavigationHistory`
@@ -40,23 +55,36 @@ pub enum PageCommand {
         accept: bool,
         prompt_text: Option<String>,
     },
+    /// `DOM.setFileInputFiles`, of an input by its `DOM.BackendNodeId`.
+    SetFileInputFiles { input: i64, files: Vec<PathBuf> },
 }
 
 /// Subscribes to targets and attaches to each page; once, at the start.
-pub fn configure(cdp: &Connection) -> Result<(), CdpError> {
+///
+/// Downloads go to that folder, each under its `guid`; without one there are none.
+pub fn configure(cdp: &Connection, downloads: Option<&Path>) -> Result<(), CdpError> {
     cdp.send(None, target::SetDiscoverTargetsParams::new(true))?;
-    // Downloads would fill the server's disk unseen.
-    let mut downloads =
-        browser::SetDownloadBehaviorParams::new(browser::SetDownloadBehaviorBehavior::Deny);
+    let behavior = match downloads {
+        Some(_) => browser::SetDownloadBehaviorBehavior::AllowAndName,
+        None => browser::SetDownloadBehaviorBehavior::Deny,
+    };
+    let folder = downloads.map(|folder| folder.to_string_lossy().into_owned());
+    let mut downloads = browser::SetDownloadBehaviorParams::new(behavior);
+    downloads.download_path = folder;
     downloads.events_enabled = Some(true);
     cdp.send(None, downloads)?;
+    cdp.send(None, attach_to("page"))
+}
+
+/// To all targets of that type, below the one that is asked.
+fn attach_to(kind: &str) -> target::SetAutoAttachParams {
     let mut attach = target::SetAutoAttachParams::new(true, false);
     attach.flatten = Some(true);
     attach.filter = Some(target::TargetFilter::new(vec![target::FilterEntry {
         exclude: None,
-        r#type: Some("page".to_owned()),
+        r#type: Some(kind.to_owned()),
     }]));
-    cdp.send(None, attach)
+    attach
 }
 
 /// Queues a command.
@@ -72,6 +100,9 @@ pub fn send(cdp: &Connection, command: Command) -> Result<(), CdpError> {
             cdp.send(None, target::ActivateTargetParams::new(target_id(tab)))
         }
         Command::CloseTarget(tab) => cdp.send(None, target::CloseTargetParams::new(target_id(tab))),
+        Command::CancelDownload(id) => {
+            cdp.send(None, browser::CancelDownloadParams::new(guid(&id)))
+        }
         Command::Page(session, command) => send_to_page(cdp, &session, command),
     }
 }
@@ -83,12 +114,9 @@ fn send_to_page(
 ) -> Result<(), CdpError> {
     let session = Some(session);
     match command {
-        PageCommand::Prepare => {
-            cdp.send(session, page::EnableParams::default())?;
-            // Otherwise Chrome opens a dialog with the server's own files.
-            let mut intercept = page::SetInterceptFileChooserDialogParams::new(true);
-            intercept.cancel = Some(true);
-            cdp.send(session, intercept)?;
+        PageCommand::PrepareFrame { uploads } => prepare(cdp, session, uploads),
+        PageCommand::Prepare { uploads } => {
+            prepare(cdp, session, uploads)?;
             cdp.send(session, inspector::EnableParams::default())?;
             // A window that a page opened does not load before, although Chrome reports `waitingForDebugger: false`.
             cdp.send(session, runtime::RunIfWaitingForDebuggerParams::default())
@@ -98,6 +126,7 @@ fn send_to_page(
             cdp.send(session, page::NavigateToHistoryEntryParams::new(entry))
         }
         PageCommand::Reload => cdp.send(session, page::ReloadParams::default()),
+        PageCommand::Close => cdp.send(session, page::CloseParams::default()),
         PageCommand::StopLoading => cdp.send(session, page::StopLoadingParams::default()),
         PageCommand::ResetNavigationHistory => {
             cdp.send(session, page::ResetNavigationHistoryParams::default())
@@ -110,5 +139,24 @@ fn send_to_page(
             handle.prompt_text = prompt_text;
             cdp.send(session, handle)
         }
+        PageCommand::SetFileInputFiles { input, files } => {
+            let files = files.iter().map(|file| file.to_string_lossy().into_owned());
+            let mut set = dom::SetFileInputFilesParams::new(files.collect());
+            set.backend_node_id = Some(dom::BackendNodeId::new(input));
+            cdp.send(session, set)
+        }
     }
+}
+
+fn prepare(
+    cdp: &Connection,
+    session: Option<&TargetSession>,
+    uploads: bool,
+) -> Result<(), CdpError> {
+    cdp.send(session, page::EnableParams::default())?;
+    // Otherwise Chrome opens a dialog with the server's own files.
+    let mut intercept = page::SetInterceptFileChooserDialogParams::new(true);
+    intercept.cancel = (!uploads).then_some(true);
+    cdp.send(session, intercept)?;
+    cdp.send(session, attach_to("iframe"))
 }

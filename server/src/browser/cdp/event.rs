@@ -1,8 +1,8 @@
 //! Pure: a CDP event message → the event it is here, or nothing.
 
-use chromiumoxide_cdp::cdp::browser_protocol::{page, target};
+use chromiumoxide_cdp::cdp::browser_protocol::{browser, page, target};
 use chromiumoxide_cdp::cdp::{CdpEvent, CdpEventMessage};
-use shared::session::{DialogKind, TabId};
+use shared::session::{DialogKind, DownloadId, TabId};
 
 use super::{TargetInfo, TargetSession, tab_id};
 use crate::browser::page_script::{self, PageReport};
@@ -15,6 +15,16 @@ pub enum Event {
         target: TargetInfo,
         session: TargetSession,
     },
+    /// `Target.attachedToTarget`, of a frame of another site, which has a process of its own.
+    FrameAttached {
+        /// Of the page, or of the frame that it lies in.
+        parent: TargetSession,
+        session: TargetSession,
+        /// Its `Page.FrameId`.
+        frame: String,
+    },
+    /// `Target.detachedFromTarget`
+    Detached(TargetSession),
     /// `Target.targetInfoChanged`. Comes with every new address, also when the page's own events were lost while its
     /// renderer was swapped.
     InfoChanged(TargetInfo),
@@ -23,7 +33,22 @@ pub enum Event {
     /// `Target.targetCrashed`
     Crashed(TabId),
     /// `Browser.downloadWillBegin`
-    DownloadWillBegin { filename: String },
+    DownloadWillBegin {
+        id: DownloadId,
+        /// The frame that it comes from; a page's main frame has the page's own id.
+        frame: String,
+        /// As the page or its server suggests it.
+        filename: String,
+    },
+    /// `Browser.downloadProgress`
+    DownloadProgress {
+        id: DownloadId,
+        /// In bytes.
+        received: u64,
+        /// In bytes, if it is known.
+        total: Option<u64>,
+        state: DownloadProgress,
+    },
     /// Of the page of that session.
     Page(TargetSession, PageEvent),
 }
@@ -59,13 +84,36 @@ pub enum PageEvent {
     },
     /// `Page.javascriptDialogClosed`
     DialogClosed,
-    /// `Page.fileChooserOpened`
-    FileChooserOpened,
+    /// `Page.fileChooserOpened`, of an `<input type="file">`.
+    FileChooserOpened {
+        /// The input's `DOM.BackendNodeId`.
+        input: i64,
+        multiple: bool,
+    },
+}
+
+/// `Browser.downloadProgress`'s `state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DownloadProgress {
+    /// It goes on.
+    InProgress,
+    /// It is all there.
+    Completed,
+    /// Broken off, by us or by the network.
+    Canceled,
 }
 
 /// `None` for what is of no use here.
 pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
     Some(match message.params {
+        CdpEvent::TargetAttachedToTarget(event) if event.target_info.r#type == "iframe" => {
+            Event::FrameAttached {
+                parent: message.session_id?,
+                session: event.session_id.into(),
+                frame: event.target_info.target_id.into(),
+            }
+        }
+        CdpEvent::TargetDetachedFromTarget(event) => Event::Detached(event.session_id.into()),
         CdpEvent::TargetAttachedToTarget(event) => {
             // A page that Chrome loads ahead of time (`subtype: "prerender"`) is not shown.
             if event.target_info.r#type != "page" || event.target_info.subtype.is_some() {
@@ -84,7 +132,19 @@ pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
         }
         CdpEvent::TargetTargetCrashed(event) => Event::Crashed(tab_id(event.target_id.as_ref())?),
         CdpEvent::BrowserDownloadWillBegin(event) => Event::DownloadWillBegin {
+            id: download_id(&event.guid)?,
+            frame: event.frame_id.inner().clone(),
             filename: event.suggested_filename.clone(),
+        },
+        CdpEvent::BrowserDownloadProgress(event) => Event::DownloadProgress {
+            id: download_id(&event.guid)?,
+            received: event.received_bytes as u64,
+            total: (event.total_bytes > 0.0).then_some(event.total_bytes as u64),
+            state: match event.state {
+                browser::DownloadProgressState::InProgress => DownloadProgress::InProgress,
+                browser::DownloadProgressState::Completed => DownloadProgress::Completed,
+                browser::DownloadProgressState::Canceled => DownloadProgress::Canceled,
+            },
         },
         params => Event::Page(message.session_id?, page_event(params)?),
     })
@@ -98,6 +158,14 @@ pub fn target_info(info: target::TargetInfo) -> Option<TargetInfo> {
         url: info.url,
         has_opener: info.opener_id.is_some() || info.opener_frame_id.is_some(),
     })
+}
+
+/// A `guid`, which is a UUID, without its hyphens.
+fn download_id(guid: &str) -> Option<DownloadId> {
+    let digits: String = guid.chars().filter(|char| *char != '-').collect();
+    let is_guid = guid.len() == 36 && digits.len() == 32;
+    let id = digits.parse().ok();
+    id.filter(|_| is_guid && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn page_event(event: CdpEvent) -> Option<PageEvent> {
@@ -136,7 +204,10 @@ fn page_event(event: CdpEvent) -> Option<PageEvent> {
             default_text: event.default_prompt.unwrap_or_default(),
         },
         CdpEvent::PageJavascriptDialogClosed(_) => PageEvent::DialogClosed,
-        CdpEvent::PageFileChooserOpened(_) => PageEvent::FileChooserOpened,
+        CdpEvent::PageFileChooserOpened(event) => PageEvent::FileChooserOpened {
+            input: *event.backend_node_id?.inner(),
+            multiple: event.mode == page::FileChooserOpenedMode::SelectMultiple,
+        },
         _ => return None,
     })
 }

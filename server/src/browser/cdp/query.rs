@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chromiumoxide_cdp::cdp::browser_protocol::browser::GetVersionParams;
-use chromiumoxide_cdp::cdp::browser_protocol::{page, target};
+use chromiumoxide_cdp::cdp::browser_protocol::{dom, page, target};
 use chromiumoxide_cdp::cdp::js_protocol::runtime;
 use data_url::DataUrl;
 use futures::future::join_all;
@@ -79,6 +79,14 @@ pub enum Query {
         /// `http`, `https` or `data`.
         url: String,
     },
+    /// What an `<input type="file">` takes.
+    FileInput {
+        tab: TabId,
+        session: TargetSession,
+        /// Its `DOM.BackendNodeId`.
+        input: i64,
+        multiple: bool,
+    },
     /// Ends the full screen that a page has.
     ExitFullscreen { tab: TabId, session: TargetSession },
 }
@@ -105,6 +113,15 @@ pub enum Reply {
     ReadyToNavigate(TabId),
     /// Also after the timeout.
     WindowReady(TabId),
+    /// What [`Query::FileInput`] takes.
+    FileInput {
+        tab: TabId,
+        session: TargetSession,
+        input: i64,
+        multiple: bool,
+        directory: bool,
+        accept: String,
+    },
     /// A PNG of 32 × 32 pixels; `None` when there is no picture at that URL.
     Icon {
         tab: TabId,
@@ -186,6 +203,23 @@ pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
             let png = png.ok().flatten();
             Reply::Icon { tab, url, png }
         }
+        Query::FileInput {
+            tab,
+            session,
+            input,
+            multiple,
+        } => {
+            let attributes = attributes(cdp, &session, input).await?;
+            let accept = attributes.iter().find(|(name, _)| name == "accept");
+            Reply::FileInput {
+                tab,
+                session,
+                input,
+                multiple,
+                directory: attributes.iter().any(|(name, _)| name == "webkitdirectory"),
+                accept: accept.map(|(_, value)| value.clone()).unwrap_or_default(),
+            }
+        }
         Query::ExitFullscreen { tab, session } => {
             let exited = page_world::call(cdp, &session, tab.as_str(), "exitFullscreen", &[]);
             // A page that does not respond is left otherwise.
@@ -193,6 +227,26 @@ pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
             return None;
         }
     })
+}
+
+/// Names and values, as the element of that `DOM.BackendNodeId` has them.
+async fn attributes(
+    cdp: &Connection,
+    session: &TargetSession,
+    element: i64,
+) -> Option<Vec<(String, String)>> {
+    let describe = dom::DescribeNodeParams {
+        backend_node_id: Some(dom::BackendNodeId::new(element)),
+        ..dom::DescribeNodeParams::default()
+    };
+    let described = cdp.call(Some(session), describe).await.ok()?;
+    let attributes = described.node.attributes.unwrap_or_default();
+    let pairs = attributes.chunks_exact(2);
+    Some(
+        pairs
+            .map(|pair| (pair[0].clone(), pair[1].clone()))
+            .collect(),
+    )
 }
 
 /// The page draws it, in Chrome's sandbox: no decoder of ours meets a foreign image.

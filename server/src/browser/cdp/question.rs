@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use chromiumoxide_cdp::cdp::browser_protocol::page;
 use shared::api::{Found, LoadedImage};
 use shared::session::TabId;
 use tokio::time::timeout;
@@ -14,8 +16,12 @@ use crate::browser::address::AllowedUrl;
 /// A page that does not respond has no answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A long document takes its time.
+const PRINT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// In bytes.
 const MAX_IMAGE: usize = 8 * 1024 * 1024;
+const MAX_PDF: usize = 64 * 1024 * 1024;
 
 /// Asked of the page in front.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +35,8 @@ pub enum Question {
     },
     /// A picture of the page, as the page itself gets it.
     Image(AllowedUrl),
+    /// The page as it would be printed.
+    Pdf,
 }
 
 /// What came of a [`Question`].
@@ -38,6 +46,8 @@ pub enum Answer {
     Found(Found),
     /// Of [`Question::Image`].
     Image(LoadedImage),
+    /// Of [`Question::Pdf`]: the file.
+    Pdf(Bytes),
 }
 
 /// `None` from a page that does not respond, or without such a picture.
@@ -47,8 +57,13 @@ pub async fn answer(
     session: &TargetSession,
     question: Question,
 ) -> Option<Answer> {
+    let limit = match question {
+        Question::Pdf => PRINT_TIMEOUT,
+        Question::Find { .. } | Question::Image(_) => TIMEOUT,
+    };
     let answer = async {
         match question {
+            Question::Pdf => Some(Answer::Pdf(pdf(cdp, session).await?)),
             Question::Find { text, step } => {
                 let arguments = [text.into(), step.into()];
                 let found = page_world::call(cdp, session, tab.as_str(), "find", &arguments).await;
@@ -69,5 +84,18 @@ pub async fn answer(
             }
         }
     };
-    timeout(TIMEOUT, answer).await.ok().flatten()
+    timeout(limit, answer).await.ok().flatten()
+}
+
+async fn pdf(cdp: &Connection, session: &TargetSession) -> Option<Bytes> {
+    let print = page::PrintToPdfParams {
+        print_background: Some(true),
+        // As large as the page says, if it does.
+        prefer_css_page_size: Some(true),
+        transfer_mode: Some(page::PrintToPdfTransferMode::ReturnAsStream),
+        ..page::PrintToPdfParams::default()
+    };
+    let stream = cdp.call(Some(session), print).await.ok()?.stream?;
+    let bytes = resource::read_all(cdp, session, stream, MAX_PDF).await?;
+    Some(bytes.into())
 }

@@ -44,18 +44,27 @@ pub async fn load(
     let mut load = network::LoadNetworkResourceParams::new(url, options);
     load.frame_id = Some(frame.to_owned().into());
     let loaded = cdp.call(Some(session), load).await.ok()?.resource;
-    let stream = loaded.stream?;
-    let bytes = match loaded.success {
-        true => read(cdp, session, &stream, limit).await,
-        false => None,
-    };
-    // A stream that is read to its end is still Chrome's.
-    let _ = cdp.send(Some(session), io::CloseParams::new(stream));
+    let limit = if loaded.success { limit } else { 0 };
+    let bytes = read_all(cdp, session, loaded.stream?, limit).await;
+    let bytes = bytes.filter(|_| loaded.success);
     let headers = loaded.headers?;
     Some(Resource {
         media_type: media_type(headers.inner()),
         bytes: bytes?,
     })
+}
+
+/// All of a stream of Chrome's; `None` if it has more than so many bytes.
+pub async fn read_all(
+    cdp: &Connection,
+    session: &TargetSession,
+    stream: io::StreamHandle,
+    limit: usize,
+) -> Option<Vec<u8>> {
+    let bytes = read(cdp, session, &stream, limit).await;
+    // A stream that is read to its end is still Chrome's.
+    let _ = cdp.send(Some(session), io::CloseParams::new(stream));
+    bytes
 }
 
 async fn read(

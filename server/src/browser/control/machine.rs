@@ -4,10 +4,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use shared::session::{Dialog, DialogKind, TabId, Trouble};
+use shared::file::FileChooser;
+use shared::session::{Dialog, DialogKind, DownloadId, TabId, Trouble};
 
 use super::active_tab::ActiveTabPoll;
-use super::page_reports::PageReports;
+use super::downloads::{Downloads, Effect};
+use super::file_choosers::FileChoosers;
+use super::frames::Frames;
+use super::page_reports::{Frame, PageReports};
 use super::pending_navigation::{Destination, PendingNavigations};
 use super::responsiveness::ResponsivenessCheck;
 use super::tabs::{PageTarget, Tabs};
@@ -15,10 +19,11 @@ use crate::browser::address::AllowedUrl;
 use crate::browser::cdp::{self, Command, PageCommand, PageEvent, Query, Reply, TargetSession};
 use crate::browser::page_script::PageReport;
 use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs, UiRequest};
+use crate::files::FileLimits;
 
-/// A page chooses its dialogs' texts and its files' names, so both are cut to so many characters.
+/// A page chooses its dialogs' texts and what its file inputs accept, so both are cut to so many characters.
 const MAX_DIALOG: usize = 10_000;
-const MAX_FILENAME: usize = 100;
+const MAX_ACCEPT: usize = 1_000;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -26,6 +31,8 @@ pub enum Event {
     Command(BrowserCommand),
     Cdp(cdp::Event),
     Reply(Reply),
+    /// So many bytes the disk for downloads still takes.
+    FreeSpace(u64),
     /// [`Machine::deadline`] has passed.
     Deadline,
 }
@@ -36,6 +43,10 @@ pub enum Action {
     Send(Command),
     /// Its reply becomes an [`Event`].
     Ask(Query),
+    /// Nothing of that download is left.
+    RemoveDownload(DownloadId),
+    /// Nor of what was uploaded for that file chooser.
+    ForgetUploads(u32),
 }
 
 /// One Chrome's tabs and what is going on in them.
@@ -48,6 +59,10 @@ pub struct Machine {
     notice: Option<(u64, String)>,
     ui_request: Option<(u64, UiRequest)>,
     watches_text_fields: bool,
+    downloads: Downloads,
+    uploads: bool,
+    file_choosers: FileChoosers,
+    frames: Frames,
     /// Of the event that is being handled.
     actions: Vec<Action>,
 }
@@ -67,7 +82,7 @@ enum Startup {
 
 impl Machine {
     /// Opens `initial_tabs` as soon as Chrome's first page is attached.
-    pub fn new(initial_tabs: InitialTabs) -> Machine {
+    pub fn new(initial_tabs: InitialTabs, files: FileLimits) -> Machine {
         Machine {
             startup: Startup::WaitingForPage(initial_tabs),
             tabs: Tabs::default(),
@@ -77,6 +92,10 @@ impl Machine {
             notice: None,
             ui_request: None,
             watches_text_fields: false,
+            downloads: Downloads::new(files),
+            uploads: files.uploads,
+            file_choosers: FileChoosers::default(),
+            frames: Frames::default(),
             actions: Vec::new(),
         }
     }
@@ -87,6 +106,7 @@ impl Machine {
             Event::Command(command) => self.on_command(command, now),
             Event::Cdp(event) => self.on_cdp_event(event, now),
             Event::Reply(reply) => self.on_reply(reply, now),
+            Event::FreeSpace(bytes) => self.downloads.set_free(bytes),
             Event::Deadline => self.on_deadline(now),
         }
         std::mem::take(&mut self.actions)
@@ -94,13 +114,17 @@ impl Machine {
 
     /// When [`Event::Deadline`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.responsiveness.deadline(), self.active_tab.deadline()];
+        let deadlines = [
+            self.responsiveness.deadline(),
+            self.active_tab.deadline(),
+            self.downloads.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
     /// The page in front is being left, and has not been yet.
     pub fn is_leaving(&self) -> bool {
-        let active = self.tabs.active();
+        let active = self.tabs.active().filter(|page| page.dialog.is_none());
         active.is_some_and(|page| self.pending.contains(&page.tab.id))
     }
 
@@ -120,6 +144,8 @@ impl Machine {
             icons: self.tabs.icons(),
             field: active.and_then(|page| page.reports.field().cloned()),
             text_fields: active.map_or_else(Vec::new, |page| page.reports.text_fields().to_vec()),
+            downloads: self.downloads.list(),
+            file_chooser: self.file_choosers.asks().cloned(),
             ui_request: self.ui_request.clone(),
             notice: self.notice.clone(),
             exit: None,
@@ -164,15 +190,13 @@ impl Machine {
                     // Chrome exits with its last page.
                     self.create_tab(AllowedUrl::blank(), false);
                 }
-                self.pending.close(&id);
-                self.send(Command::CloseTarget(id));
+                self.close(id);
             }
-            BrowserCommand::AnswerDialog { accept, text } => {
-                let page = self.tabs.active().filter(|page| page.dialog.is_some());
-                if let Some(session) = page.map(|page| page.session.clone()) {
-                    self.handle_dialog(session, accept, text);
-                }
-            }
+            BrowserCommand::AnswerDialog {
+                accept,
+                text,
+                silence,
+            } => self.answer_dialog(accept, text, silence),
             BrowserCommand::ExitFullscreen => {
                 if let Some(page) = self.tabs.active() {
                     let (tab, session) = (page.tab.id.clone(), page.session.clone());
@@ -182,33 +206,124 @@ impl Machine {
             BrowserCommand::CheckResponsiveness => self.responsiveness.on_input(now),
             BrowserCommand::RefreshTabs => self.refresh_tabs(now),
             BrowserCommand::WatchTextFields => self.watch_text_fields(),
+            BrowserCommand::RemoveDownload(id) => {
+                let effects = self.downloads.remove(&id);
+                self.effect(effects);
+            }
+            BrowserCommand::DownloadDelivered(id) => self.downloads.delivered(&id, now),
+            BrowserCommand::SetFiles { chooser, files } => {
+                if let Some(open) = self.file_choosers.take(chooser) {
+                    let input = open.input;
+                    let set = PageCommand::SetFileInputFiles { input, files };
+                    self.send_to_page(open.session, set);
+                }
+            }
         }
     }
 
     fn on_cdp_event(&mut self, event: cdp::Event, now: Instant) {
         match event {
             cdp::Event::Attached { target, session } => self.on_attached(target, session, now),
+            cdp::Event::FrameAttached {
+                parent,
+                session,
+                frame,
+            } => self.on_frame_attached(&parent, session, frame),
+            cdp::Event::Detached(session) => self.frames.detach(&session),
             cdp::Event::InfoChanged(target) => self.on_info_changed(target),
             cdp::Event::Destroyed(id) => {
                 self.pending.cancel(&id);
+                self.forget_uploads(&id);
+                self.frames.forget(&id);
                 if let Some(next) = self.tabs.detach(&id) {
                     self.send(Command::ActivateTarget(next));
                 }
                 self.refresh_tabs(now);
             }
             cdp::Event::Crashed(id) => self.on_crash(&id),
-            cdp::Event::DownloadWillBegin { filename } => {
-                let name = cut(&filename, MAX_FILENAME);
-                self.notify(format!(
-                    "{name} was not saved: downloads are not supported yet."
-                ));
+            cdp::Event::DownloadWillBegin {
+                id,
+                frame,
+                filename,
+            } => {
+                if let Ok(tab) = frame.parse()
+                    && self.pending.contains(&tab)
+                {
+                    // What was to be shown is saved instead: the page stays.
+                    self.pending.committed(&tab);
+                    self.tabs.set_loading(&tab, false);
+                }
+                let effects = self.downloads.begin(id, &filename);
+                self.effect(effects);
+            }
+            cdp::Event::DownloadProgress {
+                id,
+                received,
+                total,
+                state,
+            } => {
+                let effects = self.downloads.progress(&id, received, total, state, now);
+                self.effect(effects);
             }
             cdp::Event::Page(session, event) => {
                 let page = self.tabs.by_session(&session);
                 if let Some(id) = page.map(|page| page.tab.id.clone()) {
                     self.on_page_event(id, event, now);
+                } else {
+                    self.on_frame_event(session, event);
                 }
             }
+        }
+    }
+
+    fn on_frame_attached(&mut self, parent: &str, session: TargetSession, frame: String) {
+        let Some(tab) = self.tab_of(parent) else {
+            return;
+        };
+        self.frames
+            .attach(session.clone(), tab.clone(), frame.clone());
+        let uploads = self.uploads;
+        self.send_to_page(session.clone(), PageCommand::PrepareFrame { uploads });
+        self.install_script(&tab, session, frame);
+    }
+
+    /// The page of that session, or that a frame of that session lies in.
+    fn tab_of(&self, session: &str) -> Option<TabId> {
+        let page = self.tabs.by_session(session).map(|page| &page.tab.id);
+        let within = self.frames.by_session(session).map(|frame| &frame.tab);
+        page.or(within).cloned()
+    }
+
+    /// Of a frame that has a process of its own. Of its dialogs and its crash its page tells.
+    fn on_frame_event(&mut self, session: TargetSession, event: PageEvent) {
+        let Some(attached) = self.frames.by_session(&session).cloned() else {
+            return;
+        };
+        match event {
+            PageEvent::Navigated => self.install_script(&attached.tab, session, attached.frame),
+            PageEvent::FrameNavigated { frame } => {
+                self.install_script(&attached.tab, session, frame);
+            }
+            PageEvent::Report { context, report } => {
+                self.on_report(&attached.tab, (attached.number, context), report);
+            }
+            PageEvent::FileChooserOpened { input, multiple } => {
+                self.on_file_chooser(attached.tab, session, input, multiple);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_file_chooser(&mut self, tab: TabId, session: TargetSession, input: i64, multiple: bool) {
+        if self.uploads {
+            self.ask(Query::FileInput {
+                tab,
+                session,
+                input,
+                multiple,
+            });
+        } else {
+            self.notify("The page asks for a file: this server takes none.".to_owned());
         }
     }
 
@@ -229,10 +344,12 @@ impl Machine {
                 self.pending.committed(&id);
                 self.ask_history(&id);
                 self.tabs.report(&id, PageReports::on_navigated);
-                self.install_script(&id, id.as_str().to_owned());
+                self.tabs.forget_dialogs(&id);
+                self.forget_uploads(&id);
+                self.install_in_page(&id, id.as_str().to_owned());
             }
-            PageEvent::FrameNavigated { frame } => self.install_script(&id, frame),
-            PageEvent::Report { context, report } => self.on_report(&id, context, report),
+            PageEvent::FrameNavigated { frame } => self.install_in_page(&id, frame),
+            PageEvent::Report { context, report } => self.on_report(&id, (0, context), report),
             PageEvent::NavigatedWithinDocument { frame } if is_main(&frame) => {
                 self.ask_history(&id);
             }
@@ -243,23 +360,31 @@ impl Machine {
                 kind,
                 message,
                 default_text,
-            } => self.on_dialog(Dialog {
-                tab: id,
-                kind,
-                message: cut(&message, MAX_DIALOG),
-                default_text,
-            }),
+            } => {
+                let is_repeated = kind != DialogKind::BeforeUnload && self.tabs.count_dialog(&id);
+                let dialog = Dialog {
+                    tab: id,
+                    kind,
+                    message: cut(&message, MAX_DIALOG),
+                    default_text,
+                    is_repeated,
+                };
+                self.on_dialog(dialog, now);
+            }
             PageEvent::DialogClosed => {
                 self.tabs.set_dialog(&id, None);
                 self.refresh_tabs(now);
             }
-            PageEvent::FileChooserOpened => self.notify(
-                "The page asks for a file: choosing files is not supported yet.".to_owned(),
-            ),
+            PageEvent::FileChooserOpened { input, multiple } => {
+                if let Some(page) = self.tabs.page(&id) {
+                    let session = page.session.clone();
+                    self.on_file_chooser(id, session, input, multiple);
+                }
+            }
         }
     }
 
-    fn on_report(&mut self, id: &TabId, frame: i64, report: PageReport) {
+    fn on_report(&mut self, id: &TabId, frame: Frame, report: PageReport) {
         match report {
             PageReport::Icon(url) => {
                 let mut is_wanted = false;
@@ -295,6 +420,7 @@ impl Machine {
             }
             PageReport::Menu(menu) => self.request_ui(UiRequest::ContextMenu(menu)),
             PageReport::Find(_) => self.request_ui(UiRequest::Find),
+            PageReport::Print(_) => self.request_ui(UiRequest::Print),
         }
     }
 
@@ -304,13 +430,20 @@ impl Machine {
         self.ui_request = Some((number, request));
     }
 
-    /// That frame shows another document.
-    fn install_script(&mut self, id: &TabId, frame: String) {
+    /// That frame shows another document, in the page's own process.
+    fn install_in_page(&mut self, id: &TabId, frame: String) {
+        if let Some(page) = self.tabs.page(id) {
+            let session = page.session.clone();
+            self.install_script(id, session, frame);
+        }
+    }
+
+    /// That frame of that session shows another document.
+    fn install_script(&mut self, id: &TabId, session: TargetSession, frame: String) {
         let mut is_wanted = false;
         self.tabs
             .report(id, |reports| is_wanted = reports.on_frame());
-        if let (true, Some(page)) = (is_wanted, self.tabs.page(id)) {
-            let session = page.session.clone();
+        if is_wanted {
             let watches_text_fields = self.watches_text_fields && frame == id.as_str();
             self.ask(Query::InstallScript {
                 session,
@@ -345,8 +478,9 @@ impl Machine {
             &target.url,
             target.has_opener,
         );
-        self.send_to_page(session.clone(), PageCommand::Prepare);
-        self.install_script(&id, id.as_str().to_owned());
+        let uploads = self.uploads;
+        self.send_to_page(session.clone(), PageCommand::Prepare { uploads });
+        self.install_in_page(&id, id.as_str().to_owned());
         match std::mem::replace(&mut self.startup, Startup::Done) {
             Startup::WaitingForPage(initial_tabs) => {
                 self.open_first(id.clone(), session, initial_tabs);
@@ -416,14 +550,27 @@ impl Machine {
         }
     }
 
-    fn on_dialog(&mut self, dialog: Dialog) {
-        let page = self.tabs.page(&dialog.tab);
-        match page.map(|page| page.session.clone()) {
-            // "Leave the page?" is accepted, and an alert must not block the navigation.
-            Some(session) if self.pending.contains(&dialog.tab) => {
-                self.handle_dialog(session, dialog.kind == DialogKind::BeforeUnload, None);
+    fn on_dialog(&mut self, dialog: Dialog, now: Instant) {
+        let id = dialog.tab.clone();
+        let Some(page) = self.tabs.page(&id) else {
+            return;
+        };
+        let (session, is_silenced) = (page.session.clone(), page.dialogs.is_silenced);
+        let is_leaving = self.pending.contains(&id);
+        match dialog.kind {
+            DialogKind::BeforeUnload if self.pending.is_forced(&id) => {
+                self.handle_dialog(session, true, None);
             }
-            _ => self.tabs.set_dialog(&dialog.tab.clone(), Some(dialog)),
+            DialogKind::BeforeUnload => {
+                self.tabs.set_dialog(&id, Some(dialog));
+                if self.tabs.active().is_none_or(|page| page.tab.id != id) {
+                    // Closed from behind, it is seen while it asks.
+                    self.activate(id, now);
+                }
+            }
+            // Nothing else may hold up whoever leaves.
+            _ if is_leaving || is_silenced => self.handle_dialog(session, false, None),
+            _ => self.tabs.set_dialog(&id, Some(dialog)),
         }
     }
 
@@ -463,6 +610,23 @@ impl Machine {
             Reply::Icon { tab, url, png } => {
                 self.tabs
                     .report(&tab, |reports| reports.set_icon(&url, png));
+            }
+            Reply::FileInput {
+                tab,
+                session,
+                input,
+                multiple,
+                directory,
+                accept,
+            } => {
+                let asks = FileChooser {
+                    number: 0,
+                    multiple,
+                    directory,
+                    accept: cut(&accept, MAX_ACCEPT),
+                };
+                let asks = self.file_choosers.open(tab, session, input, asks);
+                self.request_ui(UiRequest::ChooseFiles(asks));
             }
             Reply::ReadyToNavigate(id) => self.navigate(&id),
             Reply::WindowReady(id) => {
@@ -505,6 +669,25 @@ impl Machine {
         if self.active_tab.on_deadline(now) {
             self.ask_active_tab();
         }
+        let effects = self.downloads.on_deadline(now);
+        self.effect(effects);
+    }
+
+    /// What becomes of downloads.
+    fn effect(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Cancel(id) => self.send(Command::CancelDownload(id)),
+                Effect::Remove(id) => self.actions.push(Action::RemoveDownload(id)),
+                Effect::Notify(sentence) => self.notify(sentence),
+            }
+        }
+    }
+
+    /// The page's document is gone, and with it what it was given.
+    fn forget_uploads(&mut self, id: &TabId) {
+        let over = self.file_choosers.on_left(id).into_iter();
+        self.actions.extend(over.map(Action::ForgetUploads));
     }
 
     fn go_in_history(&mut self, steps: isize) {
@@ -520,6 +703,7 @@ impl Machine {
         };
         let (tab, session) = (page.tab.id.clone(), page.session.clone());
         let dialog_open = page.dialog.is_some();
+        self.force_if_asking(&tab);
         if self.pending.begin(&tab, destination) {
             self.ask(Query::PrepareNavigation {
                 tab,
@@ -527,6 +711,47 @@ impl Machine {
                 dialog_open,
             });
         }
+    }
+
+    /// A page that responds may ask whether to stay, once.
+    fn close(&mut self, id: TabId) {
+        let is_asking = self.force_if_asking(&id);
+        self.pending.close(&id);
+        match self.tabs.page(&id) {
+            Some(page) if page.tab.trouble.is_none() && !is_asking => {
+                let session = page.session.clone();
+                self.send_to_page(session, PageCommand::Close);
+            }
+            _ => self.send(Command::CloseTarget(id)),
+        }
+    }
+
+    /// Whether the page asks the person if it may be left; it will not again.
+    fn force_if_asking(&mut self, id: &TabId) -> bool {
+        let dialog = self.tabs.page(id).and_then(|page| page.dialog.as_ref());
+        let is_asking = dialog.is_some_and(|dialog| dialog.kind == DialogKind::BeforeUnload);
+        if is_asking {
+            self.pending.force(id);
+        }
+        is_asking
+    }
+
+    fn answer_dialog(&mut self, accept: bool, text: Option<String>, silence: bool) {
+        let Some(page) = self.tabs.active() else {
+            return;
+        };
+        let (Some(dialog), id, session) = (&page.dialog, page.tab.id.clone(), page.session.clone())
+        else {
+            return;
+        };
+        if dialog.kind == DialogKind::BeforeUnload && !accept {
+            // The page stays.
+            self.pending.cancel(&id);
+            self.tabs.set_loading(&id, false);
+        } else if silence {
+            self.tabs.silence(&id);
+        }
+        self.handle_dialog(session, accept, text);
     }
 
     /// Nothing blocks the page any more.

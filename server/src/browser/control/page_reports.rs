@@ -10,18 +10,21 @@ use crate::browser::page_script::FieldHint;
 /// Frames of one document that get our script; a page can make them without end.
 const MAX_FRAMES: usize = 64;
 
-/// Of one page, since its main frame shows its document. Frames are told apart by their execution contexts.
+/// A frame's document: which of a page's CDP sessions it belongs to, and its execution context there.
+pub type Frame = (u32, i64);
+
+/// Of one page, since its main frame shows its document.
 #[derive(Debug, Default)]
 pub struct PageReports {
     frames: usize,
     /// Where its icon is, if it was told.
     icon_url: Option<String>,
     icon: Option<Icon>,
-    audible: BTreeSet<i64>,
+    audible: BTreeSet<Frame>,
     zoom: Option<u16>,
     is_fullscreen: bool,
-    unsaved: BTreeSet<i64>,
-    field: Option<(i64, FieldHint)>,
+    unsaved: BTreeSet<Frame>,
+    field: Option<(Frame, FieldHint)>,
     text_fields: Vec<[i32; 4]>,
 }
 
@@ -81,7 +84,7 @@ impl PageReports {
         }
     }
 
-    pub fn set_audible(&mut self, frame: i64, is_audible: bool) {
+    pub fn set_audible(&mut self, frame: Frame, is_audible: bool) {
         set(&mut self.audible, frame, is_audible);
     }
 
@@ -94,12 +97,12 @@ impl PageReports {
         self.is_fullscreen = is_fullscreen;
     }
 
-    pub fn set_unsaved(&mut self, frame: i64, is_unsaved: bool) {
+    pub fn set_unsaved(&mut self, frame: Frame, is_unsaved: bool) {
         set(&mut self.unsaved, frame, is_unsaved);
     }
 
     /// Frames tell of their own focus: what one has lost another may have got already.
-    pub fn set_field(&mut self, frame: i64, field: Option<FieldHint>) {
+    pub fn set_field(&mut self, frame: Frame, field: Option<FieldHint>) {
         match field {
             Some(hint) => self.field = Some((frame, hint)),
             None => _ = self.field.take_if(|(of, _)| *of == frame),
@@ -136,7 +139,7 @@ impl PageReports {
     }
 }
 
-fn set(frames: &mut BTreeSet<i64>, frame: i64, is: bool) {
+fn set(frames: &mut BTreeSet<Frame>, frame: Frame, is: bool) {
     match is {
         true => _ = frames.insert(frame),
         false => _ = frames.remove(&frame),
@@ -156,11 +159,11 @@ mod tests {
     #[test]
     fn a_page_is_heard_while_any_of_its_frames_is() {
         let mut reports = PageReports::default();
-        reports.set_audible(1, true);
-        reports.set_audible(2, true);
-        reports.set_audible(1, false);
+        reports.set_audible((0, 1), true);
+        reports.set_audible((0, 2), true);
+        reports.set_audible((0, 1), false);
         assert!(shown(&reports).audible);
-        reports.set_audible(2, false);
+        reports.set_audible((0, 2), false);
         assert!(!shown(&reports).audible);
     }
 
@@ -171,11 +174,11 @@ mod tests {
             input_mode: mode.to_owned(),
             ..FieldHint::default()
         };
-        reports.set_field(1, Some(hint("tel")));
-        reports.set_field(2, Some(hint("url")));
-        reports.set_field(1, None);
+        reports.set_field((0, 1), Some(hint("tel")));
+        reports.set_field((0, 2), Some(hint("url")));
+        reports.set_field((0, 1), None);
         assert_eq!(reports.field(), Some(&hint("url")));
-        reports.set_field(2, None);
+        reports.set_field((0, 2), None);
         assert_eq!(reports.field(), None);
     }
 
@@ -199,8 +202,8 @@ mod tests {
     #[test]
     fn another_document_is_neither_heard_nor_full_nor_unsaved() {
         let mut reports = PageReports::default();
-        reports.set_audible(1, true);
-        reports.set_unsaved(1, true);
+        reports.set_audible((0, 1), true);
+        reports.set_unsaved((0, 1), true);
         reports.set_fullscreen(true);
         reports.set_zoom(150);
         reports.on_navigated();

@@ -24,12 +24,26 @@ struct PendingNavigation {
     destination: Option<Destination>,
     /// The one that Chrome was told of last.
     sent: Option<Destination>,
+    /// The person has insisted: the page is asked for nothing any more.
+    is_forced: bool,
 }
 
 impl PendingNavigations {
     /// Says whether the page must be prepared for it: no, if that is in progress already.
     pub fn begin(&mut self, page: &TabId, destination: Destination) -> bool {
         self.of(page).destination.replace(destination).is_none()
+    }
+
+    /// The person leaves once more while the page still asks whether to stay: now it has no say.
+    pub fn force(&mut self, page: &TabId) {
+        self.of(page).is_forced = true;
+    }
+
+    /// Whether the page's "Leave the page?" is answered without the person.
+    pub fn is_forced(&self, page: &TabId) -> bool {
+        self.0
+            .iter()
+            .any(|known| known.page == *page && known.is_forced)
     }
 
     /// Chrome was told to close the page, which may open a dialog as well.
@@ -77,6 +91,7 @@ impl PendingNavigations {
                 page: page.clone(),
                 destination: None,
                 sent: None,
+                is_forced: false,
             });
             self.0.len() - 1
         });

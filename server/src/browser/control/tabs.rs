@@ -13,6 +13,14 @@ pub struct Tabs {
     opened: u64,
 }
 
+/// What a document has asked so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialogs {
+    count: u32,
+    /// The person wants no more of them.
+    pub is_silenced: bool,
+}
+
 /// One page target, with what is needed to control it.
 #[derive(Debug)]
 pub struct PageTarget {
@@ -22,6 +30,8 @@ pub struct PageTarget {
     pub session: TargetSession,
     /// The open one, which blocks the page.
     pub dialog: Option<Dialog>,
+    /// Those of this document.
+    pub dialogs: Dialogs,
     /// Ids of `Page.NavigationEntry`, and which one is shown.
     history: Vec<i64>,
     current: usize,
@@ -59,6 +69,7 @@ impl Tabs {
                     tab: Tab::new(id.clone()),
                     session,
                     dialog: None,
+                    dialogs: Dialogs::default(),
                     history: Vec::new(),
                     current: 0,
                     initial: url == "about:blank",
@@ -142,6 +153,29 @@ impl Tabs {
     pub fn set_dialog(&mut self, id: &TabId, dialog: Option<Dialog>) {
         if let Some(page) = self.page_mut(id) {
             page.dialog = dialog;
+        }
+    }
+
+    /// One more dialog of that page. Says whether it is not the first.
+    pub fn count_dialog(&mut self, id: &TabId) -> bool {
+        let Some(page) = self.page_mut(id) else {
+            return false;
+        };
+        page.dialogs.count = page.dialogs.count.saturating_add(1);
+        page.dialogs.count > 1
+    }
+
+    /// Until it shows another document, the page asks for nothing.
+    pub fn silence(&mut self, id: &TabId) {
+        if let Some(page) = self.page_mut(id) {
+            page.dialogs.is_silenced = true;
+        }
+    }
+
+    /// The page shows another document.
+    pub fn forget_dialogs(&mut self, id: &TabId) {
+        if let Some(page) = self.page_mut(id) {
+            page.dialogs = Dialogs::default();
         }
     }
 

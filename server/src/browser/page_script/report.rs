@@ -40,6 +40,8 @@ pub enum PageReport {
     Menu(ContextMenu),
     /// Ctrl+F was pressed.
     Find(bool),
+    /// Ctrl+P was pressed.
+    Print(bool),
 }
 
 /// How a text field of a page wants an on-screen keyboard.

@@ -120,15 +120,15 @@
     });
   });
 
-  // Find. After the page's own listeners, but for those that it adds to its window later.
+  // Find and print. After the page's own listeners, but for those that it adds to its window later.
 
   addEventListener('keydown', (event) => {
-    const isFind = event.code === 'KeyF' || event.key === 'f';
-    if (event.isTrusted && isFind && event.ctrlKey && !event.shiftKey && !event.altKey && !event.metaKey) {
-      if (event.defaultPrevented) return;
-      event.preventDefault();
-      report('find', true);
-    }
+    if (!event.isTrusted || !event.ctrlKey || event.shiftKey || event.altKey || event.metaKey) return;
+    const wants = (letter) => event.code === `Key${letter.toUpperCase()}` || event.key === letter;
+    const wanted = wants('f') ? 'find' : wants('p') ? 'print' : null;
+    if (!wanted || event.defaultPrevented) return;
+    event.preventDefault();
+    report(wanted, true);
   });
 
   if (isMain) {

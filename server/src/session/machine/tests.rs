@@ -10,6 +10,7 @@ use super::*;
 use crate::browser::Icon;
 use crate::browser::address::allowed;
 use crate::transport::TransportKind;
+use shared::file::DownloadState;
 
 const SECOND: Duration = Duration::from_secs(1);
 const LOST: Duration = Duration::from_secs(60);
@@ -150,6 +151,9 @@ impl World {
             }
             Action::Command { reply, .. }
             | Action::Ask { reply, .. }
+            | Action::OpenDownload { reply, .. }
+            | Action::BeginUpload { reply, .. }
+            | Action::ChooseFiles { reply, .. }
             | Action::Thumbnail { reply } => {
                 running();
                 assert!(self.asked.remove(reply), "answered twice: {action:?}");
@@ -988,6 +992,7 @@ fn any_control() -> impl Strategy<Value = Control> {
         Control::NewTab { url: None },
         Control::CloseTab { tab },
         Control::AnswerDialog {
+            silence: false,
             accept: true,
             text: None,
         },
@@ -1148,4 +1153,84 @@ proptest! {
         world.engines_end();
         prop_assert!(world.machine.is_over());
     }
+}
+
+#[test]
+fn a_file_is_taken_for_the_page_that_asks_and_for_no_other() {
+    let mut world = World::running();
+    let begin = |chooser, path: &str| Request::BeginUpload {
+        actor: Actor::Page,
+        chooser,
+        path: path.to_owned(),
+        bytes: 3,
+    };
+    let refused = |response| matches!(response, Err(ApiError::NotFound(_)));
+    assert!(refused(world.ask(begin(1, "a"))), "no page asks");
+    let asks = |directory| {
+        Event::Browser(BrowserState {
+            file_chooser: Some(FileChooser {
+                number: 1,
+                directory,
+                ..FileChooser::default()
+            }),
+            ..tabs(1)
+        })
+    };
+    world.feed(asks(false));
+    assert!(refused(world.ask(begin(2, "a"))), "it is another that asks");
+    let path = |actions: Vec<Action>| match actions.into_iter().next() {
+        Some(Action::BeginUpload { path, .. }) => path,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        path(world.request(begin(1, "x/y/a"))),
+        "a",
+        "no folder is asked for"
+    );
+    world.feed(asks(true));
+    assert_eq!(path(world.request(begin(1, "x/y/a"))), "x/y/a");
+    world.feed(asks(false));
+    let two = Request::ChooseFiles {
+        actor: Actor::Page,
+        chooser: 1,
+        uploads: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+    };
+    assert!(matches!(world.ask(two), Err(ApiError::Conflict(_))));
+    world.feed(Event::Browser(crash()));
+    assert!(refused(world.ask(begin(1, "a"))), "it is gone");
+}
+
+#[test]
+fn a_finished_download_is_handed_to_whoever_acts_and_opened_for_nobody_before() {
+    let mut world = World::running();
+    let viewer = world.watch(Actor::Page);
+    world.message(&viewer, button(true));
+    let id: DownloadId = "a".parse().unwrap();
+    let list = |state| {
+        Event::Browser(BrowserState {
+            downloads: vec![Download {
+                id: "a".parse().unwrap(),
+                name: "a.pdf".to_owned(),
+                received: 1,
+                total: None,
+                state,
+            }],
+            ..tabs(1)
+        })
+    };
+    let open = || Request::OpenDownload {
+        actor: Actor::Page,
+        download: "a".parse().unwrap(),
+    };
+    world.feed(list(DownloadState::InProgress));
+    assert!(matches!(world.ask(open()), Err(ApiError::Conflict(_))));
+    let actions = world.feed(list(DownloadState::Finished));
+    assert!(actions.contains(&Action::Send {
+        to: viewer,
+        message: ServerMessage::Deliver(id),
+    }));
+    let opened = world.request(open());
+    assert!(matches!(opened[..], [Action::OpenDownload { .. }]));
+    world.feed(Event::Browser(tabs(1)));
+    assert!(matches!(world.ask(open()), Err(ApiError::NotFound(_))));
 }

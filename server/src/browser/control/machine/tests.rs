@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use shared::file::DownloadState;
 
 struct Chrome {
     machine: Machine,
@@ -50,6 +51,13 @@ fn to_page(name: &str, command: PageCommand) -> Action {
     Action::Send(Command::Page(session(name), command))
 }
 
+const FILES: FileLimits = FileLimits {
+    downloads: true,
+    uploads: true,
+    file: 1000,
+    session: 1000,
+};
+
 const NOBODY_IN_FRONT: Reply = Reply::ActiveTab {
     focused: None,
     visible: None,
@@ -67,7 +75,7 @@ impl Chrome {
 
     fn started_for(urls: Vec<AllowedUrl>, active: usize) -> Chrome {
         Chrome {
-            machine: Machine::new(InitialTabs { urls, active }),
+            machine: Machine::new(InitialTabs { urls, active }, FILES),
             now: Instant::now(),
         }
     }
@@ -131,10 +139,9 @@ fn closing_the_only_tab_opens_another_first() {
         url: AllowedUrl::blank(),
         background: false,
     });
-    let close = Action::Send(Command::CloseTarget(id("a")));
     assert_eq!(
         chrome.command(BrowserCommand::Close(id("a"))),
-        [create, close]
+        [create, to_page("a", PageCommand::Close)]
     );
 }
 
@@ -150,21 +157,96 @@ fn a_navigation_that_is_stopped_in_time_is_not_sent() {
     assert_eq!(chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a")))), []);
 }
 
+fn answered(name: &str, accept: bool) -> Action {
+    let handle = PageCommand::HandleDialog {
+        accept,
+        prompt_text: None,
+    };
+    to_page(name, handle)
+}
+
+fn answer(accept: bool) -> BrowserCommand {
+    BrowserCommand::AnswerDialog {
+        accept,
+        text: None,
+        silence: false,
+    }
+}
+
+#[test]
+fn a_page_may_ask_whether_to_stay_and_is_left_all_the_same_the_second_time() {
+    let mut chrome = Chrome::with_page("a");
+    let asks = |chrome: &mut Chrome| {
+        chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a"))));
+        chrome.on(page("a", dialog(DialogKind::BeforeUnload)));
+        chrome.machine.state().dialog.is_some()
+    };
+    chrome.command(BrowserCommand::Navigate(url("1")));
+    assert!(asks(&mut chrome));
+    assert!(!chrome.machine.is_leaving(), "it waits for the person");
+    assert_eq!(chrome.command(answer(false)), [answered("a", false)]);
+    chrome.on(page("a", PageEvent::DialogClosed));
+    assert!(!chrome.machine.state().tabs[0].loading, "it stays");
+
+    chrome.command(BrowserCommand::Reload);
+    assert!(asks(&mut chrome), "it is asked anew");
+    chrome.command(BrowserCommand::Navigate(url("2")));
+    chrome.on(page("a", PageEvent::DialogClosed));
+    chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a"))));
+    let again = chrome.on(page("a", dialog(DialogKind::BeforeUnload)));
+    assert_eq!(again, [answered("a", true)], "once is enough");
+}
+
+#[test]
+fn a_tab_is_closed_when_its_page_lets_it_or_else_the_second_time() {
+    let mut chrome = Chrome::with_page("a");
+    chrome.on(attached("b"));
+    let close = |chrome: &mut Chrome, name| chrome.command(BrowserCommand::Close(id(name)));
+    assert_eq!(close(&mut chrome, "a"), [to_page("a", PageCommand::Close)]);
+    chrome.on(page("a", dialog(DialogKind::BeforeUnload)));
+    let state = chrome.machine.state();
+    assert_eq!(state.active, Some(id("a")), "it is seen while it asks");
+    assert!(state.dialog.is_some());
+    assert_eq!(
+        close(&mut chrome, "a"),
+        [Action::Send(Command::CloseTarget(id("a")))]
+    );
+}
+
+#[test]
+fn a_page_asks_no_more_once_it_is_told_so() {
+    let mut chrome = Chrome::with_page("a");
+    let asks = |chrome: &mut Chrome| {
+        chrome.on(page("a", dialog(DialogKind::Confirm)));
+        chrome
+            .machine
+            .state()
+            .dialog
+            .map(|dialog| dialog.is_repeated)
+    };
+    assert_eq!(asks(&mut chrome), Some(false));
+    chrome.command(answer(true));
+    chrome.on(page("a", PageEvent::DialogClosed));
+    assert_eq!(asks(&mut chrome), Some(true));
+    chrome.command(BrowserCommand::AnswerDialog {
+        accept: true,
+        text: None,
+        silence: true,
+    });
+    chrome.on(page("a", PageEvent::DialogClosed));
+    let third = chrome.on(page("a", dialog(DialogKind::Confirm)));
+    assert_eq!(third, [answered("a", false)]);
+    chrome.on(page("a", PageEvent::Navigated));
+    assert_eq!(asks(&mut chrome), Some(false), "another document");
+}
+
 #[test]
 fn a_page_that_is_left_cannot_hold_the_viewer_with_dialogs() {
     let mut chrome = Chrome::with_page("a");
     chrome.command(BrowserCommand::Navigate(url("1")));
-    for (kind, accept) in [(DialogKind::BeforeUnload, true), (DialogKind::Alert, false)] {
-        let handled = to_page(
-            "a",
-            PageCommand::HandleDialog {
-                accept,
-                prompt_text: None,
-            },
-        );
-        assert_eq!(chrome.on(page("a", dialog(kind))), [handled]);
-        assert_eq!(chrome.machine.state().dialog, None);
-    }
+    let alert = chrome.on(page("a", dialog(DialogKind::Alert)));
+    assert_eq!(alert, [answered("a", false)]);
+    assert_eq!(chrome.machine.state().dialog, None);
     chrome.on(page("a", PageEvent::Navigated));
     chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a"))));
     chrome.on(page("a", PageEvent::Navigated));
@@ -396,10 +478,12 @@ fn two_equal_requests_for_a_find_bar_are_two_changes() {
 #[test]
 fn two_equal_notices_are_two_changes() {
     let mut chrome = Chrome::with_page("a");
-    chrome.on(page("a", PageEvent::FileChooserOpened));
-    let first = chrome.machine.state();
-    chrome.on(page("a", PageEvent::FileChooserOpened));
-    assert_ne!(chrome.machine.state(), first);
+    let notified = |chrome: &mut Chrome| {
+        chrome.machine.notify("The same.".to_owned());
+        chrome.machine.state()
+    };
+    let first = notified(&mut chrome);
+    assert_ne!(notified(&mut chrome), first);
 }
 
 /// A command, an event or the passing of time, of one of three tabs.
@@ -430,6 +514,8 @@ fn step() -> impl Strategy<Value = Step> {
                 }
             )),
             event(page(name, dialog(DialogKind::Alert))),
+            event(page(name, dialog(DialogKind::BeforeUnload))),
+            command(answer(false)),
             event(page(name, PageEvent::DialogClosed)),
             event(page(
                 name,
@@ -474,14 +560,16 @@ fn reply_to(query: &Query, positive: bool) -> Option<Reply> {
             url,
             png: positive.then(|| vec![1]),
         },
-        Query::InstallScript { .. } | Query::ExitFullscreen { .. } => return None,
+        Query::FileInput { .. } | Query::InstallScript { .. } | Query::ExitFullscreen { .. } => {
+            return None;
+        }
     })
 }
 
 fn queries_of(actions: Vec<Action>) -> Vec<Query> {
     let query = |action| match action {
         Action::Ask(query) => Some(query),
-        Action::Send(_) => None,
+        _ => None,
     };
     actions.into_iter().filter_map(query).collect()
 }
@@ -511,7 +599,7 @@ proptest! {
                         let open = chrome.machine.tabs.by_session(&session);
                         prop_assert!(open.is_some(), "a command to a page that is closed");
                     }
-                    Action::Send(_) => {}
+                    _ => {}
                 }
             }
             let kinds: [fn(&Query) -> bool; 3] = [
@@ -541,4 +629,120 @@ proptest! {
         }
         prop_assert_eq!(chrome.machine.deadline(), None);
     }
+}
+
+#[test]
+fn a_frame_of_another_site_is_heard_like_the_page() {
+    let mut chrome = Chrome::with_page("a");
+    let attached = |session: &str, parent: &str| {
+        Event::Cdp(cdp::Event::FrameAttached {
+            parent: parent.to_owned(),
+            session: session.to_owned(),
+            frame: format!("frame of {session}"),
+        })
+    };
+    let prepare = PageCommand::PrepareFrame { uploads: true };
+    let script = |session: &str, frame: &str| {
+        Action::Ask(Query::InstallScript {
+            session: session.to_owned(),
+            frame: frame.to_owned(),
+            watches_text_fields: false,
+        })
+    };
+    let prepared = |session: &str| Action::Send(Command::Page(session.to_owned(), prepare.clone()));
+    assert_eq!(
+        chrome.on(attached("inner", &session("a"))),
+        [prepared("inner"), script("inner", "frame of inner")]
+    );
+    assert_eq!(
+        chrome.on(attached("innermost", "inner")),
+        [
+            prepared("innermost"),
+            script("innermost", "frame of innermost")
+        ]
+    );
+    assert_eq!(chrome.on(attached("lost", "nobody")), []);
+    let in_frame = |session: &str, event| Event::Cdp(cdp::Event::Page(session.to_owned(), event));
+    // The same context in two processes is two documents.
+    chrome.on(in_frame("inner", report(PageReport::Audible(true))));
+    chrome.on(in_frame("innermost", report(PageReport::Audible(true))));
+    chrome.on(in_frame("innermost", report(PageReport::Audible(false))));
+    assert!(chrome.machine.state().tabs[0].audible);
+    chrome.on(Event::Cdp(cdp::Event::Detached("inner".to_owned())));
+    assert_eq!(
+        chrome.on(in_frame("inner", report(PageReport::Find(true)))),
+        []
+    );
+    assert_eq!(chrome.machine.state().ui_request, None);
+}
+
+#[test]
+fn a_page_that_asks_for_files_gets_them_until_it_is_left() {
+    let mut chrome = Chrome::with_page("a");
+    let opened = PageEvent::FileChooserOpened {
+        input: 7,
+        multiple: true,
+    };
+    let asked = chrome.on(page("a", opened));
+    assert!(matches!(
+        &asked[..],
+        [Action::Ask(Query::FileInput { input: 7, .. })]
+    ));
+    chrome.on(Event::Reply(Reply::FileInput {
+        tab: id("a"),
+        session: session("a"),
+        input: 7,
+        multiple: true,
+        directory: false,
+        accept: ".txt".to_owned(),
+    }));
+    let state = chrome.machine.state();
+    let chooser = state.file_chooser.expect("it is open").number;
+    assert!(matches!(
+        state.ui_request,
+        Some((_, UiRequest::ChooseFiles(asks))) if asks.number == chooser && asks.accept == ".txt"
+    ));
+    let files = || vec!["/files/a".into()];
+    let set = |chooser| BrowserCommand::SetFiles {
+        chooser,
+        files: files(),
+    };
+    assert_eq!(chrome.command(set(chooser + 1)), []);
+    let given = PageCommand::SetFileInputFiles {
+        input: 7,
+        files: files(),
+    };
+    assert_eq!(chrome.command(set(chooser)), [to_page("a", given)]);
+    assert_eq!(chrome.command(set(chooser)), [], "once");
+    let left = chrome.on(page("a", PageEvent::Navigated));
+    assert!(left.contains(&Action::ForgetUploads(chooser)));
+}
+
+#[test]
+fn a_download_that_fills_the_disk_is_broken_off() {
+    let mut chrome = Chrome::with_page("a");
+    let download = "0123456789abcdef0123456789abcdef";
+    let begins = cdp::Event::DownloadWillBegin {
+        id: download.parse().unwrap(),
+        frame: "a".to_owned(),
+        filename: "a.iso".to_owned(),
+    };
+    chrome.command(BrowserCommand::Navigate(url("a.iso")));
+    chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a"))));
+    assert_eq!(chrome.on(Event::Cdp(begins)), []);
+    assert!(!chrome.machine.is_leaving(), "the page stays");
+    assert!(!chrome.machine.state().tabs[0].loading);
+    chrome.on(Event::FreeSpace(0));
+    let progress = cdp::Event::DownloadProgress {
+        id: download.parse().unwrap(),
+        received: 1,
+        total: Some(100),
+        state: cdp::DownloadProgress::InProgress,
+    };
+    let cancel = Action::Send(Command::CancelDownload(download.parse().unwrap()));
+    assert_eq!(chrome.on(Event::Cdp(progress)), [cancel]);
+    assert!(matches!(
+        chrome.machine.state().downloads[0].state,
+        DownloadState::Failed { .. }
+    ));
 }

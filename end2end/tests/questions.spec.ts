@@ -1,0 +1,72 @@
+// What Chrome would ask its user, the person in front of the viewer is asked.
+
+import { expect, test } from '../support/fixtures';
+import type { Run } from '../support/site.mjs';
+import { GREEN, type Viewer, YELLOW } from '../support/viewer';
+
+const green = { name: 'Green', color: 'rgb(0, 180, 0)' };
+
+async function stays(viewer: Viewer, run: Run, leave: () => Promise<void>, draft: string): Promise<void> {
+  await leave();
+  await expect(viewer.dialog).toContainText('Leave this page?');
+  await viewer.dialog.getByRole('button', { name: 'Stay' }).click();
+  await expect(viewer.dialog).toBeHidden();
+  // The draft is there, and the caret in it.
+  await viewer.page.keyboard.type('!');
+  await run.saw('input', { target: 'draft', value: `${draft}!` });
+}
+
+test('an unsaved draft is not lost: by address, reload, back, tab and end', async ({ open, run, page }) => {
+  const viewer = await open('page.html', green);
+  await viewer.visit(run.url('draft.html'));
+  await viewer.shows(YELLOW, { x: 700, y: 500 });
+  await viewer.click(await run.center('draft'));
+  await page.keyboard.type('my draft');
+  await run.saw('input', { value: 'my draft' });
+
+  await stays(viewer, run, () => viewer.visit(run.url('page.html', green)), 'my draft');
+  await stays(viewer, run, () => viewer.button('Reload').click(), 'my draft!');
+  await stays(viewer, run, () => viewer.button('Back').click(), 'my draft!!');
+  await viewer.button('New tab').click();
+  await expect(viewer.tabs).toHaveCount(2);
+  // From behind: the page that asks comes to the front.
+  await stays(viewer, run, () => viewer.closeTab('Draft').click(), 'my draft!!!');
+  await expect(viewer.tab('Draft')).toHaveAttribute('aria-selected', 'true');
+
+  let asked = '';
+  page.once('dialog', (dialog) => {
+    asked = dialog.message();
+    void dialog.dismiss();
+  });
+  await viewer.button('End').click();
+  await expect.poll(() => asked).toContain('would be lost');
+  await expect(viewer.status).toContainText('Connected');
+
+  await viewer.button('Back').click();
+  await viewer.dialog.getByRole('button', { name: 'Leave' }).click();
+  await viewer.shows(GREEN);
+});
+
+test('who closes a tab twice is asked once, and a page that asks again and again is silenced', async ({ open, run }) => {
+  const viewer = await open('draft.html');
+  await viewer.click(await run.center('draft'));
+  await viewer.page.keyboard.type('x');
+  await run.saw('input', { value: 'x' });
+  await viewer.button('New tab').click();
+  await expect(viewer.tabs).toHaveCount(2);
+  await viewer.closeTab('Draft').click();
+  await expect(viewer.dialog).toContainText('Leave this page?');
+  await viewer.closeTab('Draft').click();
+  await expect(viewer.tabs).toHaveCount(1);
+  await expect(viewer.dialog).toBeHidden();
+
+  await viewer.visit(run.url('opener.html'));
+  await viewer.click(await run.center('loop'));
+  await expect(viewer.dialog).toContainText('Round 1');
+  await expect(viewer.dialog.getByRole('checkbox'), 'not the first time').toHaveCount(0);
+  await viewer.dialog.getByRole('button', { name: 'OK' }).click();
+  await expect(viewer.dialog).toContainText('Round 2');
+  await viewer.dialog.getByRole('checkbox', { name: 'Don’t let this page ask again' }).check();
+  await viewer.dialog.getByRole('button', { name: 'OK' }).click();
+  await expect(viewer.dialog).toBeHidden();
+});
