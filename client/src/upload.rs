@@ -3,20 +3,18 @@
 use js_sys::Promise;
 use shared::error::ApiError;
 use shared::file::{UPLOAD, Uploaded};
-use shared::session::{SessionId, UploadId, ViewerId};
+use shared::session::UploadId;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{File, ProgressEvent, XmlHttpRequest};
 
+use crate::connection::view_state::ViewState;
 use crate::dom::{listen, said};
 
 /// Where a file is sent that a page's chooser is to be given.
-pub fn address(session: &SessionId, viewer: Option<&ViewerId>, chooser: u32, path: &str) -> String {
-    let path = String::from(js_sys::encode_uri_component(path));
-    let viewer = viewer
-        .map(|viewer| format!("&viewer={viewer}"))
-        .unwrap_or_default();
-    format!("{UPLOAD}?session={session}{viewer}&chooser={chooser}&path={path}")
+pub fn address(view: ViewState, chooser: u32, path: &str) -> String {
+    let path = js_sys::encode_uri_component(path);
+    format!("{}&chooser={chooser}&path={path}", view.address(UPLOAD))
 }
 
 /// Its place in the folder that was chosen, or its name alone.

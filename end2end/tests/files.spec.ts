@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Download, Page } from '@playwright/test';
 import { expect, test } from '../support/fixtures';
 import { fileOf } from '../support/site.mjs';
-import type { Viewer } from '../support/viewer';
+import { isNear, type Viewer } from '../support/viewer';
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -41,6 +41,9 @@ test('a link, a blob and a data: link are saved on the person’s own computer',
   const typed = await saved(page, () => viewer.visit(`${run.origin}/file?name=typed.bin&bytes=10`));
   expect(typed.name).toBe('typed.bin');
   await expect(viewer.address, 'the page stays').toHaveValue(/files\.html/);
+  // Where Chrome says how to leave its full screen, for seconds after each.
+  const notice = await viewer.pixel({ x: 740, y: 70 });
+  expect(isNear(notice, [200, 180, 250]), `the page's own ground, not ${notice}`).toBe(true);
 
   const list = await downloads(viewer);
   await expect(list.getByRole('listitem')).toHaveCount(4);
@@ -170,6 +173,8 @@ test('a frame of another site asks for a file, has a menu and a text field, like
   const { page } = viewer;
   await run.saw('seen', { page: '/frame.html' });
   const frame = await run.box('frame');
+  // A click goes to a frame that Chrome has drawn.
+  await viewer.shows([240, 192, 0], { x: frame.x + 5, y: frame.y + 5 });
   const within = async (id: string) => {
     const { x, y } = await run.center(id);
     return { x: frame.x + x, y: frame.y + y };

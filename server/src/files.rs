@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, openat2, unlinkat};
 use rustix::process::geteuid;
 use shared::session::DownloadId;
 
-use crate::ids::random_id;
+use crate::ids::random_token;
 use crate::locked_dir::{DirError, LockedDir, at};
 
 use uploads::Uploads;
@@ -67,8 +67,8 @@ impl SessionFiles {
         chrome: Option<u32>,
         limits: FileLimits,
     ) -> Result<SessionFiles, DirError> {
-        let name: DownloadId = random_id();
-        let Some(dir) = LockedDir::take(parent, name.as_str())? else {
+        let name = random_token();
+        let Some(dir) = LockedDir::take(parent, &name)? else {
             return Err(DirError::Full(parent.to_owned()));
         };
         let (downloads, uploads) = (dir.path().join("downloads"), dir.path().join("uploads"));

@@ -10,7 +10,7 @@ pub fn random_id<Id: TryFrom<String>>() -> Id {
     }
 }
 
-/// 192 random bits, as 48 hexadecimal digits: an authentication token.
+/// 192 random bits, as 48 hexadecimal digits: what nobody can guess.
 pub fn random_token() -> String {
     random_hex::<24>()
 }

@@ -10,7 +10,8 @@ pub const DOWNLOAD: &str = "/api/download";
 /// Where the active page is as PDF, with `session` and, if one asks, `viewer`.
 pub const PRINT: &str = "/api/print";
 
-/// Where a file is sent, with `session`, `chooser`, `name` and, if one sends, `viewer`; `path` where it lies in a folder.
+/// Where a file is sent, with `session`, `chooser`, `path` (its place in the folder that is sent, or its name) and, if one sends,
+/// `viewer`.
 pub const UPLOAD: &str = "/api/upload";
 
 /// In bytes of UTF-8, of one name: what file systems take, and some room for what they add.

@@ -211,20 +211,24 @@ impl ViewState {
 
     /// The person's browser takes the file of that download.
     pub fn save_download(&self, download: &DownloadId) {
-        self.save(DOWNLOAD, &format!("&download={download}"));
+        self.save(&format!("{}&download={download}", self.address(DOWNLOAD)));
     }
 
     /// The person's browser takes the page as PDF, to be printed there.
     pub fn print(&self) {
-        self.save(PRINT, "");
+        self.save(&self.address(PRINT));
     }
 
-    /// What the server has at that path for this viewer; the server says how it is called.
-    fn save(&self, path: &str, more: &str) {
-        let (session, viewer) = (self.session(), self.viewer());
-        let viewer = viewer.map(|viewer| format!("&viewer={viewer}"));
+    /// What the server has at that path for this viewer and session.
+    pub fn address(&self, path: &str) -> String {
+        let viewer = self.viewer().map(|viewer| format!("&viewer={viewer}"));
         let viewer = viewer.unwrap_or_default();
-        if let Err(thrown) = dom::save(&format!("{path}?session={session}{viewer}{more}"), "") {
+        format!("{path}?session={}{viewer}", self.session())
+    }
+
+    /// The server says how it is called.
+    fn save(&self, address: &str) {
+        if let Err(thrown) = dom::save(address, "") {
             self.refusal.set(Some(dom::said(&thrown)));
         }
     }

@@ -303,7 +303,7 @@ fn next(sending: RwSignal<Vec<Sending>>) -> Option<Sending> {
 }
 
 async fn send(view: ViewState, chooser: u32, one: Sending) {
-    let address = upload::address(&view.session(), view.viewer().as_ref(), chooser, &one.path);
+    let address = upload::address(view, chooser, &one.path);
     let sent = one.sent;
     let outcome = upload::send(&one.request, &address, &one.file, move |bytes| {
         sent.try_set(bytes);

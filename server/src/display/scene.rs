@@ -7,7 +7,7 @@ use smithay::{
         backend::ObjectId,
         protocol::{wl_buffer::WlBuffer, wl_surface::WlSurface},
     },
-    utils::{Logical, Point},
+    utils::{Logical, Point, Rectangle},
     wayland::compositor::{
         SUBSURFACE_ROLE, SubsurfaceCachedState, SurfaceAttributes, SurfaceData, TraversalAction,
         with_states, with_surface_tree_upward,
@@ -127,7 +127,9 @@ fn place_tree(
         |_, states, at| TraversalAction::DoChildren(offset(states, *at)),
         |surface, states, at| {
             let origin = offset(states, *at);
-            if let Some(content) = surfaces.content(surface) {
+            if let Some(content) = surfaces.content(surface)
+                && !is_fullscreen_notice(states)
+            {
                 let (left, top) = pixel_from_page(scale, origin);
                 into.push(Placed {
                     surface: surface.clone(),
@@ -150,6 +152,20 @@ fn offset(states: &SurfaceData, at: Point<i32, Logical>) -> Point<i32, Logical> 
     let location = subsurface.current().location;
     let x = at.x.saturating_add(location.x);
     (x, at.y.saturating_add(location.y)).into()
+}
+
+/// Chrome's own sentences on how to leave the full screen, which its window always is here ("Download started. To see it,
+/// press Esc"), are the only subsurfaces that take no input. The viewer's browser has its own.
+fn is_fullscreen_notice(states: &SurfaceData) -> bool {
+    if states.role != Some(SUBSURFACE_ROLE) {
+        return false;
+    }
+    let mut attributes = states.cached_state.get::<SurfaceAttributes>();
+    let region = attributes.current().input_region.as_ref();
+    region.is_some_and(|region| {
+        let is_empty = |(_, rect): &(_, Rectangle<i32, Logical>)| rect.is_empty();
+        region.rects.iter().all(is_empty)
+    })
 }
 
 fn layer(placed: &Placed) -> Layer<ShmPixels<'_>> {

@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use shared::error::ApiError;
 
-use super::errors::refusal;
+use super::errors::Refusal;
 
 /// The longest bodies, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +43,9 @@ pub async fn only_objects(
     };
     match body.trim_ascii_start() {
         [b'{', ..] => next.run(Request::from_parts(parts, body.into())).await,
-        _ => refusal(ApiError::BadRequest(
+        _ => Refusal::from(ApiError::BadRequest(
             "The body must be a JSON object with the function's fields, such as {}.".to_owned(),
-        )),
+        ))
+        .into_response(),
     }
 }

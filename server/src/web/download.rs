@@ -19,7 +19,7 @@ use shared::session::{DownloadId, SessionId, ViewerId};
 use tokio_util::io::ReaderStream;
 
 use super::caller::caller;
-use super::errors::refusal;
+use super::errors::Refusal;
 use crate::session::Session;
 use crate::sessions::{Sessions, actor};
 
@@ -53,20 +53,9 @@ pub async fn answer(
     State(sessions): State<Sessions>,
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
-) -> Response {
-    match open(&sessions, wanted, &headers).await {
-        Ok(response) => response,
-        Err(error) => refusal(error),
-    }
-}
-
-async fn open(
-    sessions: &Sessions,
-    wanted: Wanted,
-    headers: &HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     let session = sessions.find(&wanted.session)?;
-    let actor = actor(caller(headers), wanted.viewer);
+    let actor = actor(caller(&headers), wanted.viewer);
     let id = wanted.download;
     let (file, bytes) = session.open_download(actor, id.clone()).await?;
     let name = {

@@ -12,9 +12,20 @@ use shared::error::ApiError;
 /// In bytes: the body of an error is a sentence.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// An error that is found before any function runs.
-pub fn refusal(error: ApiError) -> Response {
-    (status(&error), Json(error)).into_response()
+/// The answer to a request that no server function answers.
+#[derive(Debug)]
+pub struct Refusal(ApiError);
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Refusal {
+        Refusal(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (status(&self.0), Json(self.0)).into_response()
+    }
 }
 
 /// Middleware of the pages and server functions.

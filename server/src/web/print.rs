@@ -11,7 +11,7 @@ use shared::session::{SessionId, ViewerId};
 
 use super::caller::caller;
 use super::download::disposition;
-use super::errors::refusal;
+use super::errors::Refusal;
 use crate::sessions::{Sessions, actor};
 
 #[derive(Deserialize)]
@@ -25,21 +25,10 @@ pub async fn answer(
     State(sessions): State<Sessions>,
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
-) -> Response {
-    match print(&sessions, wanted, &headers).await {
-        Ok(response) => response,
-        Err(error) => refusal(error),
-    }
-}
-
-async fn print(
-    sessions: &Sessions,
-    wanted: Wanted,
-    headers: &HeaderMap,
-) -> Result<Response, ApiError> {
+) -> Result<Response, Refusal> {
     if !sessions.services().config.printing {
         let sentence = "Printing is switched off on this server.".to_owned();
-        return Err(ApiError::Conflict(sentence));
+        return Err(ApiError::Conflict(sentence).into());
     }
     let session = sessions.find(&wanted.session)?;
     let title = {
@@ -50,7 +39,7 @@ async fn print(
     };
     // A title may be an address, which has slashes.
     let name = safe_name(&format!("{}.pdf", title.replace(['/', '\\'], "_")));
-    let pdf = session.pdf(actor(caller(headers), wanted.viewer)).await?;
+    let pdf = session.pdf(actor(caller(&headers), wanted.viewer)).await?;
     let headers = [
         (CONTENT_TYPE, "application/pdf".to_owned()),
         (CONTENT_DISPOSITION, disposition(&name)),

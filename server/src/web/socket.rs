@@ -9,14 +9,12 @@ use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use serde::Deserialize;
-use shared::error::ApiError;
 use shared::session::{SessionId, ViewerId};
 use shared::socket::MAX_FROM_VIEWER;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{interval, timeout};
 
-use super::errors::refusal;
-use crate::session::Attached;
+use super::errors::Refusal;
 use crate::sessions::Sessions;
 use crate::transport::SocketEnd;
 
@@ -38,24 +36,14 @@ pub async fn upgrade(
     State(sessions): State<Sessions>,
     Query(Wanted { session, viewer }): Query<Wanted>,
     upgrade: WebSocketUpgrade,
-) -> Response {
-    match attach(&sessions, &session, viewer).await {
-        Ok((end, outgoing)) => upgrade
-            .max_message_size(MAX_FROM_VIEWER)
-            .max_frame_size(MAX_FROM_VIEWER)
-            // Each message leaves at once: what waits is counted in the hub alone.
-            .write_buffer_size(0)
-            .on_upgrade(|socket| serve(socket, end, outgoing)),
-        Err(error) => refusal(error),
-    }
-}
-
-async fn attach(
-    sessions: &Sessions,
-    session: &SessionId,
-    viewer: ViewerId,
-) -> Result<Attached, ApiError> {
-    sessions.find(session)?.attach(viewer).await
+) -> Result<Response, Refusal> {
+    let (end, outgoing) = sessions.find(&session)?.attach(viewer).await?;
+    Ok(upgrade
+        .max_message_size(MAX_FROM_VIEWER)
+        .max_frame_size(MAX_FROM_VIEWER)
+        // Each message leaves at once: what waits is counted in the hub alone.
+        .write_buffer_size(0)
+        .on_upgrade(|socket| serve(socket, end, outgoing)))
 }
 
 /// Until the viewer leaves, is silent for too long, or the hub is done with it.

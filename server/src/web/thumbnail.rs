@@ -2,11 +2,11 @@
 
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use serde::Deserialize;
 use shared::session::SessionId;
 
-use super::errors::refusal;
+use super::errors::Refusal;
 use crate::sessions::Sessions;
 
 #[derive(Deserialize)]
@@ -18,17 +18,8 @@ pub struct Wanted {
 pub async fn answer(
     State(sessions): State<Sessions>,
     Query(Wanted { session }): Query<Wanted>,
-) -> Response {
-    let found = sessions.find(&session);
-    let jpeg = match found {
-        Ok(session) => session.thumbnail().await,
-        Err(error) => Err(error),
-    };
-    match jpeg {
-        Ok(jpeg) => {
-            let headers = [(CONTENT_TYPE, "image/jpeg"), (CACHE_CONTROL, "no-store")];
-            (headers, jpeg).into_response()
-        }
-        Err(error) => refusal(error),
-    }
+) -> Result<impl IntoResponse, Refusal> {
+    let jpeg = sessions.find(&session)?.thumbnail().await?;
+    let headers = [(CONTENT_TYPE, "image/jpeg"), (CACHE_CONTROL, "no-store")];
+    Ok((headers, jpeg))
 }

@@ -5,7 +5,6 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
-use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use serde::Deserialize;
 use shared::error::ApiError;
@@ -14,7 +13,7 @@ use shared::session::{SessionId, ViewerId};
 use tokio::io::{AsyncWriteExt, BufWriter};
 
 use super::caller::caller;
-use super::errors::refusal;
+use super::errors::Refusal;
 use crate::files::UploadError;
 use crate::sessions::{Sessions, actor};
 
@@ -36,19 +35,7 @@ pub async fn answer(
     Query(sent): Query<Sent>,
     headers: HeaderMap,
     body: Body,
-) -> Response {
-    match take(&sessions, sent, &headers, body).await {
-        Ok(uploaded) => Json(uploaded).into_response(),
-        Err(error) => refusal(error),
-    }
-}
-
-async fn take(
-    sessions: &Sessions,
-    sent: Sent,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Uploaded, ApiError> {
+) -> Result<Json<Uploaded>, Refusal> {
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok());
@@ -59,7 +46,7 @@ async fn take(
                 "The file's size must be told: Content-Length is missing.".to_owned(),
             )
         })?;
-    let actor = actor(caller(headers), sent.viewer);
+    let actor = actor(caller(&headers), sent.viewer);
     let session = sessions.find(&sent.session)?;
     let (upload, file) = session
         .begin_upload(actor, sent.chooser, sent.path, bytes)
@@ -79,15 +66,15 @@ async fn take(
         let chunk = chunk.map_err(|_| not_whole())?;
         written += chunk.len() as u64;
         if written > bytes {
-            return Err(not_whole());
+            return Err(not_whole().into());
         }
         file.write_all(&chunk).await.map_err(failed)?;
     }
     file.flush().await.map_err(failed)?;
     match written == upload.bytes() {
-        true => Ok(Uploaded {
+        true => Ok(Json(Uploaded {
             upload: upload.finish(),
-        }),
-        false => Err(not_whole()),
+        })),
+        false => Err(not_whole().into()),
     }
 }

@@ -73,12 +73,12 @@ pub fn configure(cdp: &Connection, downloads: Option<&Path>) -> Result<(), CdpEr
     downloads.download_path = folder;
     downloads.events_enabled = Some(true);
     cdp.send(None, downloads)?;
-    cdp.send(None, attach_to("page"))
+    cdp.send(None, attach_to("page", false))
 }
 
-/// To all targets of that type, below the one that is asked.
-fn attach_to(kind: &str) -> target::SetAutoAttachParams {
-    let mut attach = target::SetAutoAttachParams::new(true, false);
+/// To all targets of that type, below the one that is asked; whether each waits until it is told to run.
+fn attach_to(kind: &str, waits: bool) -> target::SetAutoAttachParams {
+    let mut attach = target::SetAutoAttachParams::new(true, waits);
     attach.flatten = Some(true);
     attach.filter = Some(target::TargetFilter::new(vec![target::FilterEntry {
         exclude: None,
@@ -114,7 +114,10 @@ fn send_to_page(
 ) -> Result<(), CdpError> {
     let session = Some(session);
     match command {
-        PageCommand::PrepareFrame { uploads } => prepare(cdp, session, uploads),
+        PageCommand::PrepareFrame { uploads } => {
+            prepare(cdp, session, uploads)?;
+            cdp.send(session, runtime::RunIfWaitingForDebuggerParams::default())
+        }
         PageCommand::Prepare { uploads } => {
             prepare(cdp, session, uploads)?;
             cdp.send(session, inspector::EnableParams::default())?;
@@ -158,5 +161,6 @@ fn prepare(
     let mut intercept = page::SetInterceptFileChooserDialogParams::new(true);
     intercept.cancel = (!uploads).then_some(true);
     cdp.send(session, intercept)?;
-    cdp.send(session, attach_to("iframe"))
+    // A frame that ran at once could ask for a file before it is prepared.
+    cdp.send(session, attach_to("iframe", true))
 }

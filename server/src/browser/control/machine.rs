@@ -277,14 +277,13 @@ impl Machine {
     }
 
     fn on_frame_attached(&mut self, parent: &str, session: TargetSession, frame: String) {
-        let Some(tab) = self.tab_of(parent) else {
-            return;
-        };
-        self.frames
-            .attach(session.clone(), tab.clone(), frame.clone());
         let uploads = self.uploads;
         self.send_to_page(session.clone(), PageCommand::PrepareFrame { uploads });
-        self.install_script(&tab, session, frame);
+        if let Some(tab) = self.tab_of(parent) {
+            self.frames
+                .attach(session.clone(), tab.clone(), frame.clone());
+            self.install_script(&tab, session, frame);
+        }
     }
 
     /// The page of that session, or that a frame of that session lies in.
