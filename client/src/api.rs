@@ -8,7 +8,8 @@ use leptos::server_fn::codec::Json;
 use shared::api::{Answer, Found, Joined, LoadedImage, Opened, SessionSummary};
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::geometry::{VideoSize, Viewport};
+use shared::file::{Dragged, Dropped};
+use shared::geometry::{AimedPoint, VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
 use shared::session::{DownloadId, SessionId, SessionState, TabId, UploadId, ViewerId};
@@ -123,6 +124,23 @@ mod backend {
             chooser: u32,
             uploads: Vec<UploadId>,
         ) -> Reply<()>;
+        /// See [`drag_files`](super::drag_files()).
+        fn drag_files(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            at: Option<AimedPoint>,
+            types: Vec<String>,
+        ) -> Reply<Dragged>;
+        /// See [`drop_files`](super::drop_files()).
+        fn drop_files(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+            at: Option<AimedPoint>,
+        ) -> Reply<Dropped>;
         /// Answered when nothing of the session is left.
         fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()>;
     }
@@ -413,7 +431,32 @@ pub async fn remove_download(
         .await
 }
 
-/// Gives the page's file chooser the files that were uploaded for it.
+/// Tells the page of files that the person drags over it, `types` being their media types, as far as they are known;
+/// without a point they have left it.
+#[server(prefix = "/api", endpoint = "drag_files", input = Json, output = Json)]
+pub async fn drag_files(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    #[server(default)] at: Option<AimedPoint>,
+    #[server(default)] types: Vec<String>,
+) -> Result<Dragged, ApiError> {
+    backend()
+        .drag_files(caller(), session, viewer, at, types)
+        .await
+}
+
+/// Files will be uploaded that the person has dropped at that point of the page, or, without a point, pasted where the
+/// focus is. The page has them with [`choose_files`].
+#[server(prefix = "/api", endpoint = "drop_files", input = Json, output = Json)]
+pub async fn drop_files(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    #[server(default)] at: Option<AimedPoint>,
+) -> Result<Dropped, ApiError> {
+    backend().drop_files(caller(), session, viewer, at).await
+}
+
+/// Gives the page's file chooser the files that were uploaded for it; so with what was dropped or pasted.
 #[server(prefix = "/api", endpoint = "choose_files", input = Json, output = Json)]
 pub async fn choose_files(
     session: SessionId,

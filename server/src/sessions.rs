@@ -9,6 +9,8 @@ use futures::FutureExt;
 use shared::api::{Answer, Found, Joined, LoadedImage, Opened, SessionSummary};
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
+use shared::file::{Dragged, Dropped};
+use shared::geometry::AimedPoint;
 use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
@@ -343,6 +345,33 @@ impl Backend for Sessions {
         let actor = actor(caller, viewer);
         self.with(session, move |session| async move {
             session.choose_files(actor, chooser, uploads).await
+        })
+    }
+
+    fn drag_files(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        at: Option<AimedPoint>,
+        types: Vec<String>,
+    ) -> Reply<Dragged> {
+        let actor = actor(caller, viewer);
+        self.with(session, move |session| async move {
+            session.drag_files(actor, at, types).await
+        })
+    }
+
+    fn drop_files(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+        at: Option<AimedPoint>,
+    ) -> Reply<Dropped> {
+        let actor = actor(caller, viewer);
+        self.with(session, move |session| async move {
+            session.drop_files(actor, at).await
         })
     }
 

@@ -68,6 +68,23 @@ pub struct FileChooser {
     pub accept: String,
 }
 
+/// Answer to files that are dropped or pasted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// What is uploaded names it, as it names [`FileChooser::number`].
+    pub chooser: u32,
+}
+
+/// Answer to files that are dragged over the page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dragged {
+    /// The page would take them there.
+    pub accepts: bool,
+}
+
+/// Files in one drag that the page is told of.
+pub const MOST_DRAGGED: usize = 100;
+
 /// Result of an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uploaded {

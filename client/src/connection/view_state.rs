@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 
 use leptos::prelude::*;
+use leptos::task::spawn_local;
+use send_wrapper::SendWrapper;
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::file::{DOWNLOAD, FileChooser, PRINT};
+use shared::file::{DOWNLOAD, Dropped, FileChooser, PRINT};
 use shared::fit::Fit;
-use shared::geometry::{Geometry, VideoSize};
+use shared::geometry::{AimedPoint, Geometry, VideoSize};
 use shared::message::{ClientMessage, ServerMessage, ServerStatistics};
 use shared::session::{
     ContextMenu, Cursor, DownloadId, SessionId, SessionState, Tab, TextField, ViewerId,
 };
+use web_sys::File;
 
 use super::machine::View;
+use crate::api;
 use crate::dom::{self, window};
 use crate::input::keys::Command;
 use crate::stats::history::History;
@@ -44,6 +48,15 @@ pub enum Copied {
     Elsewhere,
 }
 
+/// Files that the person has dropped on the page, or pasted.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// What they are uploaded for.
+    pub chooser: u32,
+    /// Each with its place in the folder that was dropped, or its name alone.
+    pub files: SendWrapper<Vec<(String, File)>>,
+}
+
 /// Signals only, hence `Copy`: components take it from context.
 #[derive(Clone, Copy)]
 pub struct ViewState {
@@ -68,6 +81,8 @@ pub struct ViewState {
     pub icons: RwSignal<BTreeMap<String, String>>,
     /// The page asks for files.
     pub file_chooser: RwSignal<Option<FileChooser>>,
+    /// On their way to the page.
+    pub outgoing: RwSignal<Vec<Outgoing>>,
     /// What the person wants a menu of.
     pub context_menu: RwSignal<Option<ContextMenu>>,
     /// Where the pointer was last, in CSS pixels of the window.
@@ -111,6 +126,7 @@ impl ViewState {
             copied: RwSignal::new(None),
             icons: RwSignal::new(BTreeMap::new()),
             file_chooser: RwSignal::new(None),
+            outgoing: RwSignal::new(Vec::new()),
             context_menu: RwSignal::new(None),
             pointer: StoredValue::new((0.0, 0.0)),
             find_shown: RwSignal::new(false),
@@ -231,6 +247,23 @@ impl ViewState {
         if let Err(thrown) = dom::save(address, "") {
             self.refusal.set(Some(dom::said(&thrown)));
         }
+    }
+
+    /// Sends the page files that the person has dropped at that point, or pasted.
+    pub fn drop_files(self, at: Option<AimedPoint>, files: Vec<(String, File)>) {
+        if files.is_empty() {
+            return;
+        }
+        let files = SendWrapper::new(files);
+        spawn_local(async move {
+            match api::drop_files(self.session(), self.viewer(), at).await {
+                Ok(Dropped { chooser }) => {
+                    let outgoing = Outgoing { chooser, files };
+                    self.outgoing.update(|all| all.push(outgoing));
+                }
+                Err(refused) => self.refusal.set(Some(refused.to_string())),
+            }
+        });
     }
 
     /// The find bar, with the focus.

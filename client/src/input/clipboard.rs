@@ -167,6 +167,12 @@ pub(super) fn listeners(clipboards: &Rc<Clipboards>) -> Vec<Listener> {
         move |event: ClipboardEvent| {
             event.prevent_default();
             let data = event.clipboard_data();
+            let files = data.as_ref().map(files).unwrap_or_default();
+            if !is_picture(&files) {
+                pasted.on(Event::FilesPasted);
+                let files = files.into_iter().map(|file| (file.name(), file));
+                return pasted.target.view.drop_files(None, files.collect());
+            }
             let told = Event::Pasted {
                 texts: data.map(|data| texts(&data)).unwrap_or_default(),
                 has_picture: picture(&event).is_some(),
@@ -254,9 +260,24 @@ fn texts(data: &DataTransfer) -> ClipboardContent {
 }
 
 fn picture(paste: &ClipboardEvent) -> Option<File> {
-    let files = paste.clipboard_data()?.files()?;
-    let mut files = (0..files.length()).filter_map(|place| files.item(place));
-    files.find(|file| file.type_() == "image/png")
+    files(&paste.clipboard_data()?).into_iter().next()
+}
+
+fn files(data: &DataTransfer) -> Vec<File> {
+    let files = data.files();
+    let files = files
+        .iter()
+        .flat_map(|files| (0..files.length()).filter_map(|place| files.item(place)));
+    files.collect()
+}
+
+/// At most a picture, which is pasted as such. Other files are given to the page as what they are.
+fn is_picture(files: &[File]) -> bool {
+    match files {
+        [] => true,
+        [file] => file.type_() == "image/png",
+        _ => false,
+    }
 }
 
 /// The person wants to paste by a menu: what is in their clipboard, if the browser hands it out without a question.

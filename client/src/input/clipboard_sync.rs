@@ -21,6 +21,8 @@ pub enum Event {
         texts: ClipboardContent,
         has_picture: bool,
     },
+    /// What is pasted are files: the page has them without these keys.
+    FilesPasted,
     /// The page has copied something.
     Copied(Copied),
     /// The answer to [`Action::Fetch`]; `None` if it is gone.
@@ -99,6 +101,10 @@ impl ClipboardSync {
         match event {
             Event::PasteKeys(keys) => {
                 self.keys = Some((keys, now + PATIENCE));
+                Vec::new()
+            }
+            Event::FilesPasted => {
+                self.keys = None;
                 Vec::new()
             }
             Event::Pasted { texts, has_picture } => self.on_pasted(texts, has_picture),
@@ -269,6 +275,14 @@ mod tests {
             };
             assert_eq!(sync.on(event, 0.0), [put(texts)]);
         }
+    }
+
+    #[test]
+    fn files_come_without_keys() {
+        let mut sync = ClipboardSync::default();
+        sync.on(Event::PasteKeys(keys()), 0.0);
+        assert_eq!(sync.on(Event::FilesPasted, 5.0), []);
+        assert_eq!(sync.deadline(), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 // Pointer and wheel on the picture.
 mod buttons;
+mod drag_relay;
+mod drops;
 mod pointer;
 mod pointer_lock;
 mod touch;
@@ -93,6 +95,7 @@ pub fn attach(
         &clipboards,
     ));
     listeners.extend(clipboard::listeners(&clipboards));
+    listeners.extend(drops::listeners(&target));
     listeners.extend(pointer_lock::follow(&target));
     listeners.extend(releases(&target, &keyboard, &hand));
     listeners.extend(text_field::follow(&typing));

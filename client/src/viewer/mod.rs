@@ -25,6 +25,7 @@ mod latency;
 mod menu;
 mod menu_focus;
 mod notice;
+mod outgoing_files;
 mod panel;
 mod panel_position;
 mod phase;
@@ -33,6 +34,7 @@ mod start_page;
 mod statistics;
 mod status;
 mod transfer;
+mod uploads;
 // The person's own window around it.
 mod before_unload;
 mod fullscreen;
@@ -54,6 +56,7 @@ use file_chooser::FileChooser;
 use find_bar::FindBar;
 use fullscreen::Fullscreen;
 use notice::Notices;
+use outgoing_files::OutgoingFiles;
 use picture::Picture;
 use start_page::StartPage;
 use statistics::Statistics;
@@ -119,6 +122,7 @@ fn Session(session: SessionId) -> impl IntoView {
             <FindBar />
             <DialogBox />
             <FileChooser />
+            <OutgoingFiles />
             <StatusLine />
             <Picture />
             <ContextMenu />

@@ -182,10 +182,13 @@ impl Control {
     }
 
     /// Asks the page in front.
-    fn answer(&self, question: Question, reply: oneshot::Sender<Answer>) {
+    fn answer(&mut self, question: Question, reply: oneshot::Sender<Answer>) {
         let Some((tab, session)) = self.machine.active_page() else {
             return;
         };
+        if let Question::GiveFiles { drop, .. } = &question {
+            self.machine.keep_uploads(tab.clone(), *drop);
+        }
         let cdp = Arc::clone(&self.cdp);
         let answered = async move {
             if let Some(answer) = cdp::answer(&cdp, &tab, &session, question).await {

@@ -11,6 +11,7 @@ use shared::latency::Measurement;
 use shared::message::ServerMessage;
 use shared::session::{DownloadId, SessionState, UploadId, ViewerId};
 
+use super::drops::Place;
 use super::event::{EngineId, ReplyToken};
 use crate::browser::{Answer, BrowserCommand, InitialTabs, Question};
 use crate::display::SeatEvent;
@@ -24,6 +25,8 @@ pub enum Response {
     Answered(Answer),
     Thumbnail(Bytes),
     Clipboard(Arc<ClipboardContent>),
+    /// The number that its files name.
+    Dropped(u32),
 }
 
 /// One thing for the loop to do, in the order given. Those that have a `reply` token hand it over: whoever performs them
@@ -73,6 +76,17 @@ pub enum Action {
         chooser: u32,
         uploads: Vec<UploadId>,
         reply: ReplyToken,
+    },
+    /// The page in front gets those files, there.
+    GiveFiles {
+        drop: u32,
+        uploads: Vec<UploadId>,
+        place: Place,
+        reply: ReplyToken,
+    },
+    /// Nobody gets what was uploaded for that drop.
+    ForgetUploads {
+        drop: u32,
     },
     /// A small copy of the picture.
     Thumbnail {

@@ -2,6 +2,7 @@
 
 use client::api::Control;
 use shared::clipboard::ClipboardContent;
+use shared::geometry::AimedPoint;
 use shared::geometry::Viewport;
 use shared::message::ClientMessage;
 use shared::session::{DownloadId, UploadId, ViewerId};
@@ -98,6 +99,17 @@ pub enum Request {
         actor: Actor,
         chooser: u32,
         uploads: Vec<UploadId>,
+    },
+    /// Files are dragged over the page, or, without a point, have left it. Answered as [`Request::Ask`] is.
+    DragFiles {
+        actor: Actor,
+        at: Option<AimedPoint>,
+        types: Vec<String>,
+    },
+    /// Files are dropped there, or pasted. Answered with [`super::action::Response::Dropped`].
+    DropFiles {
+        actor: Actor,
+        at: Option<AimedPoint>,
     },
     /// A JPEG of what is shown, answered with [`super::action::Response::Thumbnail`].
     Thumbnail,

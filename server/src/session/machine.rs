@@ -10,8 +10,8 @@ use client::api::Control;
 use shared::api::{IceServer, Joined};
 use shared::clipboard::{ClipboardContent, ClipboardPolicy};
 use shared::error::ApiError;
-use shared::file::{Download, FileChooser};
-use shared::geometry::Viewport;
+use shared::file::{Download, FileChooser, MOST_DRAGGED};
+use shared::geometry::{AimedPoint, Viewport};
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::{DownloadId, Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
@@ -21,6 +21,7 @@ use super::browser_lifecycle::{BrowserLifecycle, Routed};
 use super::clipboard::SessionClipboard;
 use super::control::{Order, order};
 use super::deliveries::Deliveries;
+use super::drops::{Drops, Place};
 use super::event::{EngineId, Event, ReplyToken, Request};
 use super::focused_field::FocusedField;
 use super::gone;
@@ -32,9 +33,9 @@ use super::recent_pages;
 use super::viewer_message::{Context, Meaning, accept};
 use super::viewers::Viewers;
 use crate::browser::address::AllowedUrl;
-use crate::browser::{BrowserCommand, BrowserExit, BrowserState, UiRequest};
+use crate::browser::{BrowserCommand, BrowserExit, BrowserState, Question, UiRequest};
 use crate::display::{DisplayState, SeatEvent};
-use crate::input::GeometryHistory;
+use crate::input::{GeometryHistory, RefusedInput};
 use crate::transport::PeerEvent;
 
 const STATISTICS_EVERY: Duration = Duration::from_secs(1);
@@ -91,6 +92,7 @@ pub struct Machine {
     deliveries: Deliveries,
     /// The one that is open.
     file_chooser: Option<FileChooser>,
+    drops: Drops,
     idle: IdleTimeout,
     geometries: GeometryHistory,
     page_size: PageSize,
@@ -123,6 +125,7 @@ impl Machine {
             clipboard: SessionClipboard::new(settings.clipboard),
             deliveries: Deliveries::default(),
             file_chooser: None,
+            drops: Drops::default(),
             idle: IdleTimeout::new(settings.idle_limits, now),
             next_statistics: now,
             settings,
@@ -385,11 +388,45 @@ impl Machine {
                         Err(ApiError::Conflict(sentence))
                     }
                     Ok(_) => {
-                        return actions.push(Action::ChooseFiles {
-                            chooser,
-                            uploads,
-                            reply,
+                        return actions.push(match self.drops.take(chooser) {
+                            Some(place) => Action::GiveFiles {
+                                drop: chooser,
+                                uploads,
+                                place,
+                                reply,
+                            },
+                            None => Action::ChooseFiles {
+                                chooser,
+                                uploads,
+                                reply,
+                            },
                         });
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Request::DragFiles { actor, at, types } => {
+                self.note(&actor);
+                match self.place(&actor, at, now) {
+                    Ok(place) => {
+                        let at = match place {
+                            Place::Point(point) => Some(point),
+                            Place::Focus => None,
+                        };
+                        let types = types.into_iter().take(MOST_DRAGGED).collect();
+                        let question = Question::DragFiles { at, types };
+                        return actions.push(Action::Ask { question, reply });
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Request::DropFiles { actor, at } => {
+                self.note(&actor);
+                match self.place(&actor, at, now) {
+                    Ok(place) => {
+                        let (number, given_up) = self.drops.begin(place);
+                        actions.extend(given_up.map(|drop| Action::ForgetUploads { drop }));
+                        Ok(Response::Dropped(number))
                     }
                     Err(error) => Err(error),
                 }
@@ -430,11 +467,31 @@ impl Machine {
         }
     }
 
-    /// 404 unless that file chooser is open.
+    /// Where files of this actor go; 409 while there is no page.
+    fn place(
+        &self,
+        actor: &Actor,
+        at: Option<AimedPoint>,
+        now: Instant,
+    ) -> Result<Place, ApiError> {
+        lease::check(actor, &self.viewers)?;
+        if !self.browser.is_running() {
+            return Err(ApiError::Conflict("Chrome is not running.".to_owned()));
+        }
+        let Some(at) = at else {
+            return Ok(Place::Focus);
+        };
+        let point = self.geometries.point_in_page(at, now);
+        let refused = |refused: RefusedInput| ApiError::Conflict(refused.to_string());
+        point.map(Place::Point).map_err(refused)
+    }
+
+    /// 404 unless that file chooser is open, or files are dropped under that number.
     fn asked_for(&self, actor: &Actor, chooser: u32) -> Result<&FileChooser, ApiError> {
         lease::check(actor, &self.viewers)?;
         let open = self.file_chooser.as_ref();
-        open.filter(|open| open.number == chooser).ok_or_else(|| {
+        let open = open.filter(|open| open.number == chooser);
+        open.or_else(|| self.drops.asks(chooser)).ok_or_else(|| {
             ApiError::NotFound("The page does not ask for these files any more.".to_owned())
         })
     }
@@ -750,6 +807,7 @@ impl Machine {
         self.clipboard.forget();
         self.deliveries = Deliveries::default();
         self.file_chooser = None;
+        self.drops = Drops::default();
         let search_url = &self.settings.search_url;
         let phase = self
             .browser

@@ -31,6 +31,7 @@ mod engine;
 mod engine_slot;
 // Pure: which downloads are handed over by themselves.
 mod deliveries;
+mod drops;
 // What the stream did, for the statistics panel and the metrics.
 mod stream_counters;
 // What viewers' inputs took to be seen, for the metrics.
@@ -45,6 +46,8 @@ use client::api::Control;
 use shared::api::{Answer as SdpAnswer, Found, Joined, LoadedImage};
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
+use shared::file::{Dragged, Dropped};
+use shared::geometry::AimedPoint;
 use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
@@ -180,7 +183,7 @@ impl Session {
             .await?
         {
             Answer::Found(found) => Ok(found),
-            Answer::Image(_) | Answer::Pdf(_) => Err(answered_otherwise()),
+            _ => Err(answered_otherwise()),
         }
     }
 
@@ -192,7 +195,7 @@ impl Session {
             .await?
         {
             Answer::Image(image) => Ok(image),
-            Answer::Found(_) | Answer::Pdf(_) => Err(answered_otherwise()),
+            _ => Err(answered_otherwise()),
         }
     }
 
@@ -204,7 +207,7 @@ impl Session {
             .await?
         {
             Answer::Pdf(pdf) => Ok(pdf),
-            Answer::Found(_) | Answer::Image(_) => Err(answered_otherwise()),
+            _ => Err(answered_otherwise()),
         }
     }
 
@@ -281,6 +284,32 @@ impl Session {
             uploads,
         };
         self.ask(request, Caller::Done).await
+    }
+
+    /// See [`client::api::drag_files`]. 409 for a page that does not respond.
+    pub async fn drag_files(
+        &self,
+        actor: Actor,
+        at: Option<AimedPoint>,
+        types: Vec<String>,
+    ) -> Result<Dragged, ApiError> {
+        let request = Request::DragFiles { actor, at, types };
+        match self.ask(request, Caller::Answer).await? {
+            Answer::Taken(accepts) => Ok(Dragged { accepts }),
+            _ => Err(answered_otherwise()),
+        }
+    }
+
+    /// See [`client::api::drop_files`].
+    pub async fn drop_files(
+        &self,
+        actor: Actor,
+        at: Option<AimedPoint>,
+    ) -> Result<Dropped, ApiError> {
+        let chooser = self
+            .ask(Request::DropFiles { actor, at }, Caller::Drop)
+            .await?;
+        Ok(Dropped { chooser })
     }
 
     /// A small JPEG of what is shown. 409 before there is a picture.

@@ -1,11 +1,12 @@
 //! What a session's machine wants, done: on Chrome, its display and encoder, on the hub and for who waits for an answer.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use shared::api::Answer;
+use shared::api::Answer as SdpAnswer;
 use shared::error::ApiError;
 use shared::geometry::Geometry;
 use shared::message::{ServerMessage, ServerStatistics};
@@ -16,13 +17,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::Services;
 use super::action::{Action, Response};
+use super::drops::Place;
 use super::engine::Engine;
 use super::engine_slot::EngineSlot;
 use super::event::{EngineId, Event, ReplyToken};
 use super::latency::LatencyMetrics;
 use super::replies::{Caller, Replies};
 use super::stream_counters::{Reading, StreamCounters};
-use crate::browser::{BrowserCommand, BrowserUnavailable, InitialTabs, Question};
+use crate::browser::{Answer, BrowserCommand, BrowserUnavailable, InitialTabs, Question};
 use crate::files::Upload;
 use crate::picture::thumbnail;
 use crate::stream::Estimate;
@@ -127,6 +129,13 @@ impl Performer {
                 uploads,
                 reply,
             } => self.choose_files(chooser, &uploads, reply),
+            Action::GiveFiles {
+                drop,
+                uploads,
+                place,
+                reply,
+            } => self.give_files(drop, &uploads, place, reply),
+            Action::ForgetUploads { drop } => self.forget_uploads(drop),
             Action::Thumbnail { reply } => self.thumbnail(reply),
             Action::DelayDrawing { viewer, micros } => {
                 if let Some(engine) = self.engine.running()
@@ -269,16 +278,66 @@ impl Performer {
     }
 
     fn choose_files(&mut self, chooser: u32, uploads: &[UploadId], reply: ReplyToken) {
+        match self.uploaded(chooser, uploads) {
+            Ok(files) => self.command(BrowserCommand::SetFiles { chooser, files }, reply),
+            Err(refused) => self.replies.answer(reply, Err(refused)),
+        }
+    }
+
+    fn give_files(&mut self, drop: u32, uploads: &[UploadId], place: Place, reply: ReplyToken) {
+        let files = match self.uploaded(drop, uploads) {
+            Ok(files) => files,
+            Err(refused) => {
+                self.forget_uploads(drop);
+                return self.replies.answer(reply, Err(refused));
+            }
+        };
+        let at = match place {
+            Place::Point(point) => Some(point),
+            Place::Focus => None,
+        };
+        let asked = match self.engine.running() {
+            Some(engine) => engine
+                .browser
+                .ask(Question::GiveFiles { drop, files, at })
+                .map(|answer| (answer, Arc::clone(&engine.files))),
+            None => Err(BrowserUnavailable),
+        };
+        let Some(caller) = self.replies.take(reply) else {
+            return;
+        };
+        let giving = async move {
+            let response = match asked {
+                Ok((answer, files)) => match answer.await {
+                    Ok(Answer::Taken(true)) => Ok(Response::Done),
+                    _ => {
+                        blocking(move || files.forget_uploads(drop)).await;
+                        let sentence = "The page takes no files there.".to_owned();
+                        Err(ApiError::Conflict(sentence))
+                    }
+                },
+                Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
+            };
+            caller.answer(response);
+            None
+        };
+        self.pending.push(giving.boxed());
+    }
+
+    fn forget_uploads(&self, drop: u32) {
+        if let Some(engine) = self.engine.running() {
+            let files = Arc::clone(&engine.files);
+            // Whatever becomes of it, the session's end removes all.
+            tokio::task::spawn_blocking(move || files.forget_uploads(drop));
+        }
+    }
+
+    fn uploaded(&self, chooser: u32, uploads: &[UploadId]) -> Result<Vec<PathBuf>, ApiError> {
         let engine = self.engine.running();
         let files = engine.and_then(|engine| engine.files.uploaded(chooser, uploads));
-        match files {
-            Some(files) => self.command(BrowserCommand::SetFiles { chooser, files }, reply),
-            None => {
-                let sentence = "One of these files did not arrive for this page.".to_owned();
-                self.replies
-                    .answer(reply, Err(ApiError::NotFound(sentence)));
-            }
-        }
+        files.ok_or_else(|| {
+            ApiError::NotFound("One of these files did not arrive for this page.".to_owned())
+        })
     }
 
     fn thumbnail(&mut self, reply: ReplyToken) {
@@ -324,7 +383,7 @@ impl Performer {
         let hub = self.services.hub.clone();
         let answering = async move {
             let answered = hub.connect(request).await;
-            let answered = answered.map(|sdp| Answer { sdp }).map_err(|error| {
+            let answered = answered.map(|sdp| SdpAnswer { sdp }).map_err(|error| {
                 ApiError::BadRequest(format!("The offer cannot be answered: {error}."))
             });
             // A caller that waits no more is no failure.

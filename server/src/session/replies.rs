@@ -29,6 +29,8 @@ pub enum Caller {
     /// A file, and its size in bytes.
     Download(Sender<Result<(File, u64), ApiError>>),
     Upload(Sender<Result<(Upload, File), ApiError>>),
+    /// Gets its number.
+    Drop(Sender<Result<u32, ApiError>>),
     Done(Sender<Result<(), ApiError>>),
 }
 
@@ -49,6 +51,9 @@ impl Caller {
             (Caller::Clipboard(caller), Ok(Response::Clipboard(content))) => {
                 drop(caller.send(Ok(content)));
             }
+            (Caller::Drop(caller), Ok(Response::Dropped(number))) => {
+                drop(caller.send(Ok(number)));
+            }
             (Caller::Done(caller), Ok(Response::Done)) => drop(caller.send(Ok(()))),
             (caller, Err(error)) => caller.refuse(error),
             (caller, Ok(_)) => caller.refuse(super::answered_otherwise()),
@@ -66,6 +71,7 @@ impl Caller {
             Caller::Clipboard(caller) => drop(caller.send(Err(error))),
             Caller::Download(caller) => drop(caller.send(Err(error))),
             Caller::Upload(caller) => drop(caller.send(Err(error))),
+            Caller::Drop(caller) => drop(caller.send(Err(error))),
             Caller::Done(caller) => drop(caller.send(Err(error))),
         }
     }

@@ -165,6 +165,8 @@ pub fn register_server_functions() {
     register_explicit::<api::SetClipboard>();
     register_explicit::<api::RemoveDownload>();
     register_explicit::<api::ChooseFiles>();
+    register_explicit::<api::DragFiles>();
+    register_explicit::<api::DropFiles>();
     register_explicit::<api::Restart>();
     register_explicit::<api::End>();
 }

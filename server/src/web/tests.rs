@@ -163,6 +163,8 @@ fn every_server_function_has_its_stable_path() {
             "/api/choose_files",
             "/api/clipboard",
             "/api/close_tab",
+            "/api/drag_files",
+            "/api/drop_files",
             "/api/end",
             "/api/exit_fullscreen",
             "/api/find",

@@ -64,6 +64,31 @@ pub async fn call(
     function: &str,
     arguments: &[serde_json::Value],
 ) -> Result<Option<String>, CdpError> {
+    let returned = run(cdp, session, frame, function, arguments).await?;
+    Ok(returned
+        .value
+        .and_then(|value| Some(value.as_str()?.to_owned())))
+}
+
+/// The same of a function that returns an object.
+pub async fn object(
+    cdp: &Connection,
+    session: &TargetSession,
+    frame: &str,
+    function: &str,
+    arguments: &[serde_json::Value],
+) -> Result<Option<runtime::RemoteObjectId>, CdpError> {
+    let returned = run(cdp, session, frame, function, arguments).await?;
+    Ok(returned.object_id)
+}
+
+async fn run(
+    cdp: &Connection,
+    session: &TargetSession,
+    frame: &str,
+    function: &str,
+    arguments: &[serde_json::Value],
+) -> Result<runtime::RemoteObject, CdpError> {
     let arguments = arguments.iter().map(ToString::to_string);
     let arguments: Vec<_> = arguments.collect();
     let expression = format!("farpane.{function}({})", arguments.join(","));
@@ -71,6 +96,5 @@ pub async fn call(
     evaluate.context_id = Some(world(cdp, session, frame).await?);
     evaluate.await_promise = Some(true);
     let returned = cdp.call(Some(session), evaluate).await?;
-    let value = returned.result.value;
-    Ok(value.and_then(|value| Some(value.as_str()?.to_owned())))
+    Ok(returned.result)
 }

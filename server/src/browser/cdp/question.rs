@@ -1,16 +1,19 @@
 //! What somebody asks about the active page and waits for → its answer.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chromiumoxide_cdp::cdp::browser_protocol::page;
+use chromiumoxide_cdp::cdp::browser_protocol::{dom, page};
+use serde_json::Value;
 use shared::api::{Found, LoadedImage};
+use shared::geometry::PointInPage;
 use shared::session::TabId;
 use tokio::time::timeout;
 
-use super::{Connection, TargetSession, page_world, resource};
+use super::{CdpError, Connection, TargetSession, page_world, resource};
 use crate::browser::address::AllowedUrl;
 
 /// A page that does not respond has no answer.
@@ -18,6 +21,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A long document takes its time.
 const PRINT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What our script says of a page that takes files.
+const TAKEN: &str = "taken";
 
 /// In bytes.
 const MAX_IMAGE: usize = 8 * 1024 * 1024;
@@ -37,6 +43,22 @@ pub enum Question {
     Image(AllowedUrl),
     /// The page as it would be printed.
     Pdf,
+    /// Files of those media types are dragged over the page, or, without a point, have left it.
+    DragFiles {
+        /// In the page, whatever its zoom.
+        at: Option<PointInPage>,
+        /// Empty for one that is not known.
+        types: Vec<String>,
+    },
+    /// The page gets those files: dropped there, or, without a point, pasted where the focus is.
+    GiveFiles {
+        /// What they were uploaded for.
+        drop: u32,
+        /// As Chrome finds them.
+        files: Vec<PathBuf>,
+        /// In the page, whatever its zoom.
+        at: Option<PointInPage>,
+    },
 }
 
 /// What came of a [`Question`].
@@ -48,6 +70,8 @@ pub enum Answer {
     Image(LoadedImage),
     /// Of [`Question::Pdf`]: the file.
     Pdf(Bytes),
+    /// Of [`Question::DragFiles`] and [`Question::GiveFiles`]: whether the page takes them.
+    Taken(bool),
 }
 
 /// `None` from a page that does not respond, or without such a picture.
@@ -59,7 +83,10 @@ pub async fn answer(
 ) -> Option<Answer> {
     let limit = match question {
         Question::Pdf => PRINT_TIMEOUT,
-        Question::Find { .. } | Question::Image(_) => TIMEOUT,
+        Question::Find { .. }
+        | Question::Image(_)
+        | Question::DragFiles { .. }
+        | Question::GiveFiles { .. } => TIMEOUT,
     };
     let answer = async {
         match question {
@@ -69,6 +96,14 @@ pub async fn answer(
                 let found = page_world::call(cdp, session, tab.as_str(), "find", &arguments).await;
                 let found = serde_json::from_str(&found.ok()??).ok()?;
                 Some(Answer::Found(found))
+            }
+            Question::DragFiles { at, types } => {
+                let arguments = [json(at), types.into()];
+                let taken = page_world::call(cdp, session, tab.as_str(), "drag", &arguments).await;
+                Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
+            }
+            Question::GiveFiles { drop, files, at } => {
+                give(cdp, tab, session, drop, &files, at).await.ok()
             }
             Question::Image(url) => {
                 let frame = tab.as_str();
@@ -85,6 +120,41 @@ pub async fn answer(
         }
     };
     timeout(limit, answer).await.ok().flatten()
+}
+
+/// The files become those of inputs that our script has made and nobody sees; the script hands them on.
+async fn give(
+    cdp: &Connection,
+    tab: &TabId,
+    session: &TargetSession,
+    drop: u32,
+    files: &[PathBuf],
+    at: Option<PointInPage>,
+) -> Result<Answer, CdpError> {
+    let frame = tab.as_str();
+    let (folders, files): (Vec<_>, Vec<_>) = files.iter().partition(|path| path.is_dir());
+    let inputs = folders.into_iter().map(|folder| (true, vec![folder]));
+    let inputs = inputs.chain((!files.is_empty()).then_some((false, files)));
+    for (is_folder, files) in inputs {
+        let input = page_world::object(
+            cdp,
+            session,
+            frame,
+            "input",
+            &[drop.into(), is_folder.into()],
+        )
+        .await?;
+        let files = files.iter().map(|file| file.to_string_lossy().into_owned());
+        let mut set = dom::SetFileInputFilesParams::new(files.collect());
+        set.object_id = input;
+        cdp.call(Some(session), set).await?;
+    }
+    let taken = page_world::call(cdp, session, frame, "give", &[drop.into(), json(at)]).await?;
+    Ok(Answer::Taken(taken.as_deref() == Some(TAKEN)))
+}
+
+fn json(at: Option<PointInPage>) -> Value {
+    at.map_or(Value::Null, |at| serde_json::json!([at.x, at.y]))
 }
 
 async fn pdf(cdp: &Connection, session: &TargetSession) -> Option<Bytes> {

@@ -55,8 +55,13 @@ impl FileChoosers {
     /// The page of that chooser gets its files now, once.
     pub fn take(&mut self, number: u32) -> Option<Open> {
         let taken = self.open.take_if(|open| open.asks.number == number)?;
-        self.given.push((taken.tab.clone(), number));
+        self.give(taken.tab.clone(), number);
         Some(taken)
+    }
+
+    /// What was uploaded under that number is kept until the page is left.
+    pub fn give(&mut self, tab: TabId, number: u32) {
+        self.given.push((tab, number));
     }
 
     /// The page shows another document, or is closed: gives the choosers whose files nobody reads any more.

@@ -134,6 +134,11 @@ impl Machine {
         Some((page.tab.id.clone(), page.session.clone()))
     }
 
+    /// That page gets what was uploaded for that drop, and has it until it is left.
+    pub fn keep_uploads(&mut self, tab: TabId, drop: u32) {
+        self.file_choosers.give(tab, drop);
+    }
+
     /// What viewers are shown, of a Chrome that has not exited.
     pub fn state(&self) -> BrowserState {
         let active = self.tabs.active();

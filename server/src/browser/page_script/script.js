@@ -293,7 +293,107 @@
     CSS.highlights.set('farpane-current', current);
   };
 
+  // Files that the person drags over the page, drops or pastes. The events are made here: a drag of Chrome's own would open
+  // what no page takes, as a file of the server.
+
+  let over = null;
+  const inputs = new Map();
+
+  // The element at a point of the window, in frames of the same site too, and the point within its own window.
+  const elementAt = (root, x, y) => {
+    let element = root.elementFromPoint(x, y);
+    for (let inner = element; inner?.shadowRoot; ) {
+      inner = inner.shadowRoot.elementFromPoint(x, y);
+      if (!inner || inner === element) break;
+      element = inner;
+    }
+    const within = element?.localName === 'iframe' ? element.contentDocument : null;
+    if (!within) return { element, x, y };
+    const box = element.getBoundingClientRect();
+    return elementAt(within, x - box.left - element.clientLeft, y - box.top - element.clientTop);
+  };
+  const pointed = ([x, y]) => {
+    const zoom = (outerWidth - (toolbar.visible ? 0 : 2 * 16)) / innerWidth;
+    const { offsetLeft, offsetTop, scale } = visualViewport;
+    return elementAt(document, x / zoom / scale + offsetLeft, y / zoom / scale + offsetTop);
+  };
+  const fileInput = (element) => {
+    const label = element.closest('label');
+    const input = label ? label.control : element;
+    return input?.localName === 'input' && input.type === 'file' && !input.disabled ? input : null;
+  };
+  // Says whether the page has handled it.
+  const tellDrag = (name, { element, x, y }, transfer) => {
+    if (!element?.isConnected) return false;
+    const cancelable = name !== 'dragleave';
+    const at = { clientX: x, clientY: y, screenX: x, screenY: y, view: element.ownerDocument.defaultView };
+    return !element.dispatchEvent(new DragEvent(name, { ...at, bubbles: true, cancelable, composed: true, dataTransfer: transfer }));
+  };
+  const leave = (transfer) => {
+    if (over) tellDrag('dragleave', over, transfer);
+    over = null;
+  };
+  // Says whether the page takes what is dragged there.
+  const dragTo = (place, transfer) => {
+    if (place.element !== over?.element) {
+      tellDrag('dragenter', place, transfer);
+      leave(transfer);
+    }
+    over = place.element ? place : null;
+    return over !== null && (tellDrag('dragover', place, transfer) || fileInput(place.element) !== null);
+  };
+  const transferOf = (files) => {
+    const transfer = new DataTransfer();
+    for (const file of files) transfer.items.add(file);
+    return transfer;
+  };
+
   globalThis.farpane = {
+    // Files of those media types are over that point, or have left the page.
+    drag(at, types) {
+      const transfer = transferOf(types.map((type) => new File([], '', { type })));
+      if (!at) return leave(transfer);
+      return dragTo(pointed(at), transfer) ? 'taken' : 'refused';
+    },
+
+    // An input that Chrome gives files to, for the drop of that number.
+    input(drop, isFolder) {
+      const input = document.createElement('input');
+      input.type = 'file';
+      input.multiple = true;
+      input.webkitdirectory = isFolder;
+      const filled = new Promise((resolve) => input.addEventListener('change', resolve, { once: true }));
+      inputs.set(drop, [...(inputs.get(drop) ?? []), { input, filled }]);
+      return input;
+    },
+
+    // What is in the inputs of that drop is dropped there, or pasted.
+    async give(drop, at) {
+      const given = inputs.get(drop) ?? [];
+      inputs.delete(drop);
+      await Promise.all(given.map(({ filled }) => filled));
+      const transfer = transferOf(given.flatMap(({ input }) => [...input.files]));
+      if (!at) {
+        const paste = { bubbles: true, cancelable: true, composed: true, clipboardData: transfer };
+        let element = focused();
+        while (element?.contentDocument) element = element.contentDocument.activeElement;
+        (element ?? document).dispatchEvent(new ClipboardEvent('paste', paste));
+        return 'taken';
+      }
+      const place = pointed(at);
+      if (!dragTo(place, transfer)) {
+        leave(transfer);
+        return 'refused';
+      }
+      over = null;
+      const input = fileInput(place.element);
+      if (!tellDrag('drop', place, transfer) && input) {
+        input.files = transferOf(input.multiple ? transfer.files : [...transfer.files].slice(0, 1)).files;
+        for (const name of ['input', 'change']) input.dispatchEvent(new Event(name, { bubbles: true, composed: true }));
+      }
+      return 'taken';
+    },
+
     // Marks `text` wherever it stands, and goes so many steps from the one that is shown. Empty text ends it.
     find(text, step) {
       const isNew = text !== found.text;

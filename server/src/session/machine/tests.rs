@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use shared::clipboard::{ClipboardLimits, ClipboardPolicy};
-use shared::geometry::{AimedPoint, Geometry, LogicalSize, Scale, VideoSize};
+use shared::geometry::{AimedPoint, Geometry, LogicalSize, PointInPage, Scale, VideoSize};
 use shared::input::{Key, Modifiers, PointerButton};
 use shared::session::{ContextMenu, Cursor, Tab, TabId};
 
@@ -144,7 +144,7 @@ impl World {
                 running();
                 events.iter().for_each(|event| self.seat(event));
             }
-            Action::Hint(_) => running(),
+            Action::Hint(_) | Action::ForgetUploads { .. } => running(),
             Action::DelayDrawing { viewer, .. } | Action::SetPacesetter(viewer) => {
                 running();
                 known(viewer);
@@ -154,6 +154,7 @@ impl World {
             | Action::OpenDownload { reply, .. }
             | Action::BeginUpload { reply, .. }
             | Action::ChooseFiles { reply, .. }
+            | Action::GiveFiles { reply, .. }
             | Action::Thumbnail { reply } => {
                 running();
                 assert!(self.asked.remove(reply), "answered twice: {action:?}");
@@ -1198,6 +1199,57 @@ fn a_file_is_taken_for_the_page_that_asks_and_for_no_other() {
     assert!(matches!(world.ask(two), Err(ApiError::Conflict(_))));
     world.feed(Event::Browser(crash()));
     assert!(refused(world.ask(begin(1, "a"))), "it is gone");
+}
+
+#[test]
+fn what_is_dropped_need_not_be_asked_for_and_goes_where_it_was_dropped() {
+    let mut world = World::running();
+    let drop = |x| Request::DropFiles {
+        actor: Actor::Page,
+        at: Some(AimedPoint {
+            x,
+            y: 20.0,
+            epoch: None,
+        }),
+    };
+    let number = match world.ask(drop(10.0)) {
+        Ok(Response::Dropped(number)) => number,
+        other => panic!("{other:?}"),
+    };
+    let begin = world.request(Request::BeginUpload {
+        actor: Actor::Page,
+        chooser: number,
+        path: "x/y/a".to_owned(),
+        bytes: 3,
+    });
+    assert!(
+        matches!(&begin[..], [Action::BeginUpload { path, .. }] if path == "x/y/a"),
+        "{begin:?}"
+    );
+    let choose = || Request::ChooseFiles {
+        actor: Actor::Page,
+        chooser: number,
+        uploads: vec!["a".parse().unwrap(), "b".parse().unwrap()],
+    };
+    let given = world.request(choose());
+    let there = Place::Point(PointInPage::new(10.0, 20.0));
+    assert!(
+        matches!(&given[..], [Action::GiveFiles { place, .. }] if *place == there),
+        "{given:?}"
+    );
+    assert!(
+        matches!(world.ask(choose()), Err(ApiError::NotFound(_))),
+        "once"
+    );
+    assert!(matches!(
+        world.ask(drop(f32::NAN)),
+        Err(ApiError::Conflict(_))
+    ));
+    world.feed(Event::Browser(crash()));
+    assert!(
+        matches!(world.ask(drop(10.0)), Err(ApiError::Conflict(_))),
+        "no page"
+    );
 }
 
 #[test]
