@@ -121,3 +121,27 @@ test('files that are pasted are where the focus is', async ({ open, run }) => {
   });
   expect((await run.saw('paste')).files).toEqual([{ name: 'table.csv', type: 'text/csv', text: 'a,b' }]);
 });
+
+test('FilePond takes what is dropped, pasted and chosen', async ({ open, run }) => {
+  const viewer = await open('uploader.html');
+  await run.saw('ready');
+  const pond = { x: 340, y: 70 };
+  const has = async (...names: string[]) => {
+    await expect.poll(() => run.all('has').at(-1)?.files.map(({ name }: { name: string }) => name).sort()).toEqual(names);
+    return run.all('has').at(-1)!.files;
+  };
+  const some = await drag(viewer, [own('a.txt', 'one'), own('b.txt', 'two')]);
+  await some('dragEnter', pond);
+  await some('drop', pond);
+  expect((await has('a.txt', 'b.txt')).map(({ text }: { text: string }) => text).sort()).toEqual(['one', 'two']);
+  await viewer.click({ x: 340, y: 600 });
+  await viewer.page.getByLabel('Keyboard input').evaluate((field) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File(['three'], 'c.txt', { type: 'text/plain' }));
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+  await has('a.txt', 'b.txt', 'c.txt');
+  const [chooser] = await Promise.all([viewer.page.waitForEvent('filechooser'), viewer.click(pond)]);
+  await chooser.setFiles(own('d.txt', 'four'));
+  await has('a.txt', 'b.txt', 'c.txt', 'd.txt');
+});
