@@ -201,4 +201,12 @@ test('what is printed is saved as PDF', async ({ open, run }) => {
   await viewer.button('Menu').click();
   const again = await saved(viewer.page, () => viewer.page.getByRole('menuitem', { name: 'Print', exact: true }).click());
   expect(again.bytes.subarray(0, 5).toString()).toBe('%PDF-');
+
+  await viewer.visit(run.url('files.html'));
+  await run.saw('seen', { page: '/files.html' });
+  expect(await run.saw('can'), 'what would need handles of files takes an input').toMatchObject({ pick: false });
+  const bySelf = await saved(viewer.page, async () => viewer.click(await run.center('print')));
+  expect(bySelf.name).toBe('Files.pdf');
+  expect(bySelf.bytes.subarray(0, 5).toString()).toBe('%PDF-');
+  await run.saw('afterprint');
 });

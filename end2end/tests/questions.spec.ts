@@ -70,3 +70,18 @@ test('who closes a tab twice is asked once, and a page that asks again and again
   await viewer.dialog.getByRole('button', { name: 'OK' }).click();
   await expect(viewer.dialog).toBeHidden();
 });
+
+test('a link for another program is shown to be followed, and the page stays', async ({ open, run, page }) => {
+  const viewer = await open('files.html');
+  await viewer.click(await run.center('mail'));
+  const link = viewer.notice('with another program').getByRole('link');
+  await expect(link).toHaveAttribute('href', 'mailto:someone@a.example?subject=Hello');
+  await page.getByRole('button', { name: 'Dismiss' }).click();
+  await expect(link).toBeHidden();
+  await viewer.click(await run.center('call'));
+  await expect(link).toHaveText('tel:+123');
+  await expect(viewer.tabs).toHaveCount(1);
+  await link.click();
+  await expect(link).toBeHidden();
+  await expect(viewer.address).toHaveValue(/files\.html/);
+});

@@ -233,6 +233,8 @@ pub enum ServerMessage {
     Deliver(DownloadId),
     /// The page asks for files while this viewer acts.
     ChooseFiles(FileChooser),
+    /// The page opens a link, such as `mailto:`, while this viewer acts, that is for another program than a browser.
+    ExternalLink(String),
 }
 
 /// What the server knows about the last second of this session's stream; once a second while a viewer watches.

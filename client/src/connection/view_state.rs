@@ -83,6 +83,8 @@ pub struct ViewState {
     pub file_chooser: RwSignal<Option<FileChooser>>,
     /// On their way to the page.
     pub outgoing: RwSignal<Vec<Outgoing>>,
+    /// The page opens this with another program.
+    pub external_link: RwSignal<Option<String>>,
     /// What the person wants a menu of.
     pub context_menu: RwSignal<Option<ContextMenu>>,
     /// Where the pointer was last, in CSS pixels of the window.
@@ -127,6 +129,7 @@ impl ViewState {
             icons: RwSignal::new(BTreeMap::new()),
             file_chooser: RwSignal::new(None),
             outgoing: RwSignal::new(Vec::new()),
+            external_link: RwSignal::new(None),
             context_menu: RwSignal::new(None),
             pointer: StoredValue::new((0.0, 0.0)),
             find_shown: RwSignal::new(false),
@@ -217,6 +220,7 @@ impl ViewState {
             ServerMessage::Find => self.show_find(),
             ServerMessage::Print => self.print(),
             ServerMessage::ChooseFiles(asks) => self.file_chooser.set(Some(asks)),
+            ServerMessage::ExternalLink(url) => self.external_link.set(Some(url)),
             ServerMessage::Deliver(download) => self.save_download(&download),
             // The connection's own.
             ServerMessage::State(_)

@@ -1,5 +1,7 @@
 //! What happened and can be put away: a page in trouble, the session's notice, a refusal.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use shared::session::Trouble;
 
@@ -43,6 +45,7 @@ pub fn Notices() -> impl IntoView {
                         view! { <Toast sentence dismiss /> }
                     })
             }}
+            {move || view.external_link.get().map(|url| view! { <ExternalLink url /> })}
             {move || {
                 view
                     .refusal
@@ -84,6 +87,40 @@ fn TroubleBanner(trouble: Trouble) -> impl IntoView {
             </button>
             <button on:click=close>"Close tab"</button>
         </div>
+    }
+}
+
+/// The person's own browser knows the program for it.
+#[component]
+fn ExternalLink(url: String) -> impl IntoView {
+    let view = ViewState::current();
+    let places = Places::current();
+    let dismiss = move |_| {
+        view.external_link.set(None);
+        places.focus_picture();
+    };
+    // Once it was followed there is nothing more to say.
+    let followed = move |_| set_timeout(move || view.external_link.set(None), Duration::ZERO);
+    view! {
+        <div class="notice">
+            <p>
+                "The page opens this with another program: "
+                <a href=url.clone() target="_blank" rel="noopener noreferrer" on:click=followed>
+                    {shortened(&url)}
+                </a>
+            </p>
+            <button class="tool" aria-label="Dismiss" title="Dismiss" on:click=dismiss>
+                <Icon path=icon::STOP />
+            </button>
+        </div>
+    }
+}
+
+fn shortened(url: &str) -> String {
+    const MOST: usize = 120;
+    match url.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &url[..end]),
+        None => url.to_owned(),
     }
 }
 

@@ -144,6 +144,40 @@ fn search(words: &str, search_url: &str) -> AllowedUrl {
     AllowedUrl(search_url.replace("{}", &words))
 }
 
+/// What a browser shows, or runs, itself.
+const OWN_SCHEMES: [&str; 14] = [
+    "http",
+    "https",
+    "about",
+    "blob",
+    "data",
+    "javascript",
+    "file",
+    "filesystem",
+    "view-source",
+    "chrome",
+    "chrome-error",
+    "chrome-untrusted",
+    "chrome-extension",
+    "devtools",
+];
+
+/// In bytes; a longer one is no person's doing.
+const MAX_EXTERNAL: usize = 2000;
+
+/// Whether it is a link for another program than a browser, such as `mailto:`.
+pub fn is_external(url: &str) -> bool {
+    let Some((scheme, _)) = url.split_once(':') else {
+        return false;
+    };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && (scheme.bytes()).all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let is_own = OWN_SCHEMES
+        .iter()
+        .any(|own| scheme.eq_ignore_ascii_case(own));
+    is_scheme && !is_own && url.len() <= MAX_EXTERNAL
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +187,31 @@ mod tests {
 
     fn opened(typed: &str) -> String {
         allowed(typed, SEARCH).unwrap().as_str().to_owned()
+    }
+
+    #[test]
+    fn a_link_for_another_program_is_told_from_one_for_a_browser() {
+        for url in [
+            "mailto:a@b.example",
+            "tel:+123",
+            "vscode://file/x",
+            "web+x:y",
+        ] {
+            assert!(is_external(url), "{url}");
+        }
+        for url in [
+            "https://a.example/",
+            "about:blank",
+            "JavaScript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "/mailto:x",
+            "1x:y",
+            "",
+            &format!("mailto:{}", "x".repeat(MAX_EXTERNAL)),
+        ] {
+            assert!(!is_external(url), "{url}");
+        }
     }
 
     #[test]

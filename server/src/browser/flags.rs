@@ -54,6 +54,8 @@ pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
         // Bars and bubbles would cover the page, and no viewer could use them.
         "--disable-infobars",
         "--disable-session-crashed-bubble",
+        // Its handles of files are the server's, and cannot be given. Pages that miss it take an input and a download.
+        "--disable-blink-features=FileSystemAccessLocal",
         // A window that was resized is shown when its page has its new size, and not before: so many ticks of the display
         // are waited for it, where Chrome's own four are over at once on a busy machine.
         "--deadline-to-synchronize-surfaces=24",

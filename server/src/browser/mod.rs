@@ -132,6 +132,8 @@ pub enum UiRequest {
     Print,
     /// The person's own files.
     ChooseFiles(FileChooser),
+    /// A link for another program of theirs, such as `mailto:`.
+    ExternalLink(String),
 }
 
 /// Why Chrome exited, with a sentence for the viewer.

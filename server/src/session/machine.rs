@@ -775,6 +775,7 @@ impl Machine {
                 UiRequest::Find => ServerMessage::Find,
                 UiRequest::Print => ServerMessage::Print,
                 UiRequest::ChooseFiles(asks) => ServerMessage::ChooseFiles(asks),
+                UiRequest::ExternalLink(url) => ServerMessage::ExternalLink(url),
             };
             actions.push(Action::Send { to, message });
         }

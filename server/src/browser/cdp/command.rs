@@ -8,6 +8,7 @@ use shared::session::{DownloadId, TabId};
 
 use super::{CdpError, Connection, TargetSession};
 use crate::browser::address::AllowedUrl;
+use crate::browser::page_script::PRINT;
 use crate::files::guid;
 
 /// A command to the browser, or to one of its pages.
@@ -161,6 +162,9 @@ fn prepare(
     let mut intercept = page::SetInterceptFileChooserDialogParams::new(true);
     intercept.cancel = (!uploads).then_some(true);
     cdp.send(session, intercept)?;
+    let mut print = page::AddScriptToEvaluateOnNewDocumentParams::new(PRINT);
+    print.run_immediately = Some(true);
+    cdp.send(session, print)?;
     // A frame that ran at once could ask for a file before it is prepared.
     cdp.send(session, attach_to("iframe", true))
 }

@@ -5,6 +5,7 @@ use chromiumoxide_cdp::cdp::{CdpEvent, CdpEventMessage};
 use shared::session::{DialogKind, DownloadId, TabId};
 
 use super::{TargetInfo, TargetSession, tab_id};
+use crate::browser::address::is_external;
 use crate::browser::page_script::{self, PageReport};
 
 /// What Chrome reports by itself.
@@ -90,6 +91,8 @@ pub enum PageEvent {
         input: i64,
         multiple: bool,
     },
+    /// `Page.frameRequestedNavigation` or `Page.windowOpen` to an address that no browser shows.
+    ExternalLink(String),
 }
 
 /// `Browser.downloadProgress`'s `state`.
@@ -208,6 +211,12 @@ fn page_event(event: CdpEvent) -> Option<PageEvent> {
             input: *event.backend_node_id?.inner(),
             multiple: event.mode == page::FileChooserOpenedMode::SelectMultiple,
         },
+        CdpEvent::PageFrameRequestedNavigation(event) if is_external(&event.url) => {
+            PageEvent::ExternalLink(event.url)
+        }
+        CdpEvent::PageWindowOpen(event) if is_external(&event.url) => {
+            PageEvent::ExternalLink(event.url)
+        }
         _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shared::file::FileChooser;
 use shared::session::{Dialog, DialogKind, DownloadId, TabId, Trouble};
@@ -15,11 +15,14 @@ use super::page_reports::{Frame, PageReports};
 use super::pending_navigation::{Destination, PendingNavigations};
 use super::responsiveness::ResponsivenessCheck;
 use super::tabs::{PageTarget, Tabs};
-use crate::browser::address::AllowedUrl;
+use crate::browser::address::{AllowedUrl, is_external};
 use crate::browser::cdp::{self, Command, PageCommand, PageEvent, Query, Reply, TargetSession};
 use crate::browser::page_script::PageReport;
 use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs, UiRequest};
 use crate::files::FileLimits;
+
+/// Between two links for other programs that viewers are shown.
+const BETWEEN_LINKS: Duration = Duration::from_secs(1);
 
 /// A page chooses its dialogs' texts and what its file inputs accept, so both are cut to so many characters.
 const MAX_DIALOG: usize = 10_000;
@@ -58,6 +61,8 @@ pub struct Machine {
     responsiveness: ResponsivenessCheck,
     notice: Option<(u64, String)>,
     ui_request: Option<(u64, UiRequest)>,
+    /// When a page last opened a link for another program.
+    linked_at: Option<Instant>,
     watches_text_fields: bool,
     downloads: Downloads,
     uploads: bool,
@@ -91,6 +96,7 @@ impl Machine {
             responsiveness: ResponsivenessCheck::default(),
             notice: None,
             ui_request: None,
+            linked_at: None,
             watches_text_fields: false,
             downloads: Downloads::new(files),
             uploads: files.uploads,
@@ -275,7 +281,7 @@ impl Machine {
                 if let Some(id) = page.map(|page| page.tab.id.clone()) {
                     self.on_page_event(id, event, now);
                 } else {
-                    self.on_frame_event(session, event);
+                    self.on_frame_event(session, event, now);
                 }
             }
         }
@@ -299,7 +305,7 @@ impl Machine {
     }
 
     /// Of a frame that has a process of its own. Of its dialogs and its crash its page tells.
-    fn on_frame_event(&mut self, session: TargetSession, event: PageEvent) {
+    fn on_frame_event(&mut self, session: TargetSession, event: PageEvent, now: Instant) {
         let Some(attached) = self.frames.by_session(&session).cloned() else {
             return;
         };
@@ -314,6 +320,7 @@ impl Machine {
             PageEvent::FileChooserOpened { input, multiple } => {
                 self.on_file_chooser(attached.tab, session, input, multiple);
             }
+            PageEvent::ExternalLink(url) => self.on_external_link(url, now),
             _ => {}
         }
     }
@@ -385,6 +392,16 @@ impl Machine {
                     self.on_file_chooser(id, session, input, multiple);
                 }
             }
+            PageEvent::ExternalLink(url) => self.on_external_link(url, now),
+        }
+    }
+
+    /// A page may open as many as it likes: one is shown at a time.
+    fn on_external_link(&mut self, url: String, now: Instant) {
+        let is_due = |last: Instant| now.saturating_duration_since(last) >= BETWEEN_LINKS;
+        if self.linked_at.is_none_or(is_due) {
+            self.linked_at = Some(now);
+            self.request_ui(UiRequest::ExternalLink(url));
         }
     }
 
@@ -425,6 +442,11 @@ impl Machine {
             PageReport::Menu(menu) => self.request_ui(UiRequest::ContextMenu(menu)),
             PageReport::Find(_) => self.request_ui(UiRequest::Find),
             PageReport::Print(_) => self.request_ui(UiRequest::Print),
+            // Clicked: a person does not do that too often.
+            PageReport::Link(url) if is_external(&url) => {
+                self.request_ui(UiRequest::ExternalLink(url));
+            }
+            PageReport::Link(_) => {}
         }
     }
 

@@ -8,6 +8,9 @@ pub use report::{FieldHint, PageReport, decode};
 /// Runs in an isolated world of every frame, which the page cannot see.
 pub const SOURCE: &str = include_str!("script.js");
 
+/// Runs in a page's own world before the page's scripts: `window.print()` is told to the other.
+pub const PRINT: &str = include_str!("print.js");
+
 /// The isolated world.
 pub const WORLD: &str = "farpane";
 

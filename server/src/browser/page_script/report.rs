@@ -40,8 +40,10 @@ pub enum PageReport {
     Menu(ContextMenu),
     /// Ctrl+F was pressed.
     Find(bool),
-    /// Ctrl+P was pressed.
+    /// Ctrl+P was pressed, or the page wants to be printed.
     Print(bool),
+    /// A link was clicked that Chrome does not show: `mailto:` and others.
+    Link(String),
 }
 
 /// How a text field of a page wants an on-screen keyboard.

@@ -131,7 +131,26 @@
     report(wanted, true);
   });
 
+  // A link for another program, before Chrome asks to run that on the server.
+
+  const SHOWN = ['http:', 'https:', 'about:', 'blob:', 'data:', 'javascript:', 'file:'];
+  addEventListener('click', (event) => {
+    if (!event.isTrusted || event.defaultPrevented) return;
+    const link = event.composedPath().find((node) => isElement(node) && node.localName === 'a' && node.protocol);
+    if (!link || SHOWN.includes(link.protocol)) return;
+    event.preventDefault();
+    report('link', link.href);
+  });
+
   if (isMain) {
+    // `window.print()`: once by itself, then only for a person.
+    let hasPrinted = false;
+    on('farpane-print', () => {
+      if (hasPrinted && !navigator.userActivation.isActive) return;
+      hasPrinted = true;
+      report('print', true);
+    });
+
     // The full screen: an element of a frame within makes that frame's element here the one.
 
     const tellFullscreen = reporter('fullscreen', false);

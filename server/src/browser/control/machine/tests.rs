@@ -747,3 +747,24 @@ fn a_download_that_fills_the_disk_is_broken_off() {
         DownloadState::Failed { .. }
     ));
 }
+
+#[test]
+fn a_page_opens_one_link_for_another_program_at_a_time_and_a_person_as_many_as_they_click() {
+    let mut chrome = Chrome::with_page("a");
+    let link = |name: &str| page("a", PageEvent::ExternalLink(format!("mailto:{name}")));
+    let shown = |chrome: &Chrome| match chrome.machine.state().ui_request {
+        Some((_, UiRequest::ExternalLink(url))) => url,
+        other => panic!("{other:?}"),
+    };
+    chrome.on(link("first"));
+    chrome.on(link("second"));
+    assert_eq!(shown(&chrome), "mailto:first");
+    let clicked = |url: &str| page("a", report(PageReport::Link(url.to_owned())));
+    chrome.on(clicked("tel:1"));
+    assert_eq!(shown(&chrome), "tel:1");
+    chrome.on(clicked("javascript:alert(1)"));
+    assert_eq!(shown(&chrome), "tel:1");
+    chrome.now += BETWEEN_LINKS;
+    chrome.on(link("third"));
+    assert_eq!(shown(&chrome), "mailto:third");
+}
