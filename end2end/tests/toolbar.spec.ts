@@ -1,5 +1,6 @@
 // What surrounds the picture: menus, find, zoom, the full screen, marks of the tabs.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from '../support/fixtures';
 import { GREEN, YELLOW } from '../support/viewer';
 
@@ -36,6 +37,14 @@ test('the context menu is ours where the page has none, and does what it says', 
   await ask('picture');
   const [download] = await Promise.all([page.waitForEvent('download'), item('Save image').click()]);
   expect(download.suggestedFilename()).toBe('blue.png');
+  // What the page has made itself, and what it has revoked since.
+  await run.saw('made');
+  for (const id of ['kept', 'made']) {
+    await ask(id);
+    const [saved] = await Promise.all([page.waitForEvent('download'), item('Save image').click()]);
+    expect(saved.suggestedFilename()).toBe('image.png');
+    expect(readFileSync(await saved.path()).subarray(1, 4).toString()).toBe('PNG');
+  }
 
   // By keys: up from the first is the last; the focus goes back to the page.
   await viewer.click(await run.center('note'));

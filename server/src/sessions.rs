@@ -17,7 +17,7 @@ use shared::preferences::Preferences;
 use shared::session::{DownloadId, Phase, SessionId, SessionState, UploadId, ViewerId};
 use tokio::task::JoinHandle;
 
-use crate::browser::address::{AllowedUrl, allowed};
+use crate::browser::address::{self, AllowedUrl, allowed};
 use crate::ids::random_id;
 use crate::session::lease::Actor;
 use crate::session::{Services, Session, gone};
@@ -281,8 +281,8 @@ impl Backend for Sessions {
         url: String,
     ) -> Reply<LoadedImage> {
         let actor = actor(caller, viewer);
-        let allowed = allowed(&url, &self.services.config.search_url);
-        let url = match allowed {
+        let image = address::image(&url, &self.services.config.search_url);
+        let url = match image {
             Ok(url) => url,
             Err(refused) => {
                 let refused = ApiError::RefusedAddress(refused.to_string());

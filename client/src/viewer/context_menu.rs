@@ -49,7 +49,7 @@ fn items(view: ViewState, target: Target) -> Vec<Item> {
         }));
         items.push(Item::Line);
     }
-    if let Some(image) = image.filter(|url| !url.starts_with("blob:")) {
+    if let Some(image) = image {
         let copied = image.clone();
         items.push(Item::act("Save image", move || {
             copy_and_save::save(view, image.clone());

@@ -87,7 +87,7 @@ async fn data_url(view: ViewState, url: &str) -> Result<String, JsValue> {
 fn file_name(url: &str, data_url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let last = path.rsplit('/').next().unwrap_or_default();
-    if !url.starts_with("data:") && last.contains('.') {
+    if !url.starts_with("data:") && !url.starts_with("blob:") && last.contains('.') {
         return last.to_owned();
     }
     let media_type = data_url.strip_prefix("data:").unwrap_or_default();

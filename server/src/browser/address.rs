@@ -18,6 +18,15 @@ impl AllowedUrl {
     }
 }
 
+/// Where a picture of a page is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageUrl {
+    /// It was loaded.
+    Loaded(AllowedUrl),
+    /// A `blob:` URL: the page has made it.
+    Made(String),
+}
+
 /// Why an address is refused, with a sentence for the viewer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RefusedAddress {
@@ -67,6 +76,14 @@ pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddre
     } else {
         Ok(search(typed, search_url))
     }
+}
+
+/// The same of a picture that a page shows.
+pub fn image(url: &str, search_url: &str) -> Result<ImageUrl, RefusedAddress> {
+    if url.starts_with("blob:") && url.len() <= MAX_LENGTH {
+        return Ok(ImageUrl::Made(url.to_owned()));
+    }
+    allowed(url, search_url).map(ImageUrl::Loaded)
 }
 
 /// `scheme:rest`, with the scheme in lower case. Chrome strips tabs and line breaks inside a URL, so they are

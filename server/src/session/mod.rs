@@ -55,7 +55,7 @@ use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use crate::browser::address::AllowedUrl;
+use crate::browser::address::{AllowedUrl, ImageUrl};
 use crate::browser::{Answer, Question};
 use crate::config::Config;
 use crate::files::Upload;
@@ -188,7 +188,7 @@ impl Session {
     }
 
     /// See [`client::api::image`]. 409 for what is no picture, or too large.
-    pub async fn image(&self, actor: Actor, url: AllowedUrl) -> Result<LoadedImage, ApiError> {
+    pub async fn image(&self, actor: Actor, url: ImageUrl) -> Result<LoadedImage, ApiError> {
         let question = Question::Image(url);
         match self
             .ask(Request::Ask { actor, question }, Caller::Answer)

@@ -7,14 +7,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chromiumoxide_cdp::cdp::browser_protocol::{dom, page};
+use data_url::DataUrl;
 use serde_json::Value;
 use shared::api::{Found, LoadedImage};
 use shared::geometry::PointInPage;
 use shared::session::TabId;
 use tokio::time::timeout;
 
+use super::resource::Resource;
 use super::{CdpError, Connection, TargetSession, page_world, resource};
-use crate::browser::address::AllowedUrl;
+use crate::browser::address::ImageUrl;
 
 /// A page that does not respond has no answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,7 +42,7 @@ pub enum Question {
         step: i32,
     },
     /// A picture of the page, as the page itself gets it.
-    Image(AllowedUrl),
+    Image(ImageUrl),
     /// The page as it would be printed.
     Pdf,
     /// Files of those media types are dragged over the page, or, without a point, have left it.
@@ -107,8 +109,18 @@ pub async fn answer(
             }
             Question::Image(url) => {
                 let frame = tab.as_str();
-                let url = url.as_str();
-                let image = resource::load(cdp, session, frame, url, true, MAX_IMAGE).await?;
+                let image = match url {
+                    ImageUrl::Loaded(url) => {
+                        let url = url.as_str();
+                        resource::load(cdp, session, frame, url, true, MAX_IMAGE).await?
+                    }
+                    ImageUrl::Made(url) => {
+                        let arguments = [url.into(), MAX_IMAGE.into()];
+                        let made = page_world::call(cdp, session, frame, "blob", &arguments).await;
+                        let url = made.ok()??;
+                        Resource::from_data_url(&DataUrl::process(&url).ok()?)?
+                    }
+                };
                 let is_image = image.media_type.starts_with("image/");
                 is_image.then(|| {
                     Answer::Image(LoadedImage {

@@ -460,6 +460,28 @@
       }
     },
 
+    // A picture that the page has made, as a `data:` URL; null for one that is not there, or has more bytes than `most`.
+    async blob(url, most) {
+      const read = (blob) =>
+        new Promise((resolve) => {
+          const reader = new FileReader();
+          reader.onload = () => resolve(reader.result);
+          reader.onerror = () => resolve(null);
+          if (blob.size <= most) reader.readAsDataURL(blob);
+          else resolve(null);
+        });
+      try {
+        return await read(await (await fetch(url)).blob());
+      } catch {
+        // The page has revoked it, and shows it still.
+        const image = [...document.images].find(({ currentSrc }) => currentSrc === url);
+        if (!image?.naturalWidth) return null;
+        const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+        canvas.getContext('2d').drawImage(image, 0, 0);
+        return read(await canvas.convertToBlob());
+      }
+    },
+
     // Tells where text fields are, whenever that may have changed: a few times a second at most.
     watchTextFields() {
       if (watchesTextFields || !isMain || !toolbar.visible) return;
