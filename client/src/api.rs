@@ -140,6 +140,7 @@ mod backend {
             session: SessionId,
             viewer: Option<ViewerId>,
             at: Option<AimedPoint>,
+            types: Vec<String>,
         ) -> Reply<Dropped>;
         /// Answered when nothing of the session is left.
         fn end(&self, caller: Caller, session: SessionId, viewer: Option<ViewerId>) -> Reply<()>;
@@ -445,15 +446,18 @@ pub async fn drag_files(
         .await
 }
 
-/// Files will be uploaded that the person has dropped at that point of the page, or, without a point, pasted where the
-/// focus is. The page has them with [`choose_files`].
+/// Files of those media types will be uploaded that the person has dropped at that point of the page, or, without a point,
+/// pasted where the focus is. The page has them with [`choose_files`].
 #[server(prefix = "/api", endpoint = "drop_files", input = Json, output = Json)]
 pub async fn drop_files(
     session: SessionId,
     #[server(default)] viewer: Option<ViewerId>,
     #[server(default)] at: Option<AimedPoint>,
+    #[server(default)] types: Vec<String>,
 ) -> Result<Dropped, ApiError> {
-    backend().drop_files(caller(), session, viewer, at).await
+    backend()
+        .drop_files(caller(), session, viewer, at, types)
+        .await
 }
 
 /// Gives the page's file chooser the files that were uploaded for it; so with what was dropped or pasted.

@@ -76,18 +76,24 @@ test('files dropped on the page are where they were dropped: some, a folder, in 
 test('what no page takes is not left behind, and nobody leaves the viewer for a file', async ({ open, run, server }) => {
   const viewer = await open('drop.html');
   const nowhere = { x: 700, y: 600 };
-  // Without a hover that would have been told.
-  const { chooser } = await server.call('drop_files', { session: viewer.session, at: { ...nowhere, epoch: null } });
-  const put = (path: string, more = {}) => {
-    const query = new URLSearchParams({ session: viewer.session, chooser: String(chooser), path });
-    return fetch(server.url(`/api/upload?${query}`), { method: 'PUT', body: 'abc', headers: { ...server.bearer, ...more } });
+  const { session } = viewer;
+  const refused = await server.ask('drop_files', { session, at: { ...nowhere, epoch: null } });
+  expect([refused.status, JSON.stringify(refused.body)]).toEqual([409, expect.stringContaining('The page takes no files there.')]);
+  // Meant for one page, they are not given to the next.
+  const at = { ...(await run.center('zone')), epoch: null };
+  const { chooser } = await server.call('drop_files', { session, at, types: ['text/plain'] });
+  const put = (path: string) => {
+    const query = new URLSearchParams({ session, chooser: String(chooser), path });
+    return fetch(server.url(`/api/upload?${query}`), { method: 'PUT', body: 'abc', headers: server.bearer });
   };
   const { upload } = await (await put('a.txt')).json();
   expect(server.transferred()).toHaveLength(1);
-  const choose = () => server.ask('choose_files', { session: viewer.session, chooser, uploads: [upload] });
-  const refused = await choose();
-  expect(refused.status).toBe(409);
-  expect(JSON.stringify(refused.body)).toContain('The page takes no files there.');
+  const before = run.all('seen').length;
+  await viewer.button('Reload').click();
+  await expect.poll(() => run.all('seen').length).toBeGreaterThan(before);
+  const choose = () => server.ask('choose_files', { session, chooser, uploads: [upload] });
+  const late = await choose();
+  expect([late.status, JSON.stringify(late.body)]).toEqual([409, expect.stringContaining('any more')]);
   await expect.poll(() => server.transferred()).toHaveLength(0);
   expect((await choose()).status, 'once').toBe(404);
   expect((await put('b.txt')).status, 'it is over').toBe(404);

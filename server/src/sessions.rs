@@ -368,10 +368,11 @@ impl Backend for Sessions {
         session: SessionId,
         viewer: Option<ViewerId>,
         at: Option<AimedPoint>,
+        types: Vec<String>,
     ) -> Reply<Dropped> {
         let actor = actor(caller, viewer);
         self.with(session, move |session| async move {
-            session.drop_files(actor, at).await
+            session.drop_files(actor, at, types).await
         })
     }
 

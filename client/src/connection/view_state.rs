@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 use send_wrapper::SendWrapper;
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::file::{DOWNLOAD, Dropped, FileChooser, PRINT};
+use shared::file::{DOWNLOAD, Dropped, FileChooser, MOST_DRAGGED, PRINT};
 use shared::fit::Fit;
 use shared::geometry::{AimedPoint, Geometry, VideoSize};
 use shared::message::{ClientMessage, ServerMessage, ServerStatistics};
@@ -253,14 +253,14 @@ impl ViewState {
         }
     }
 
-    /// Sends the page files that the person has dropped at that point, or pasted.
+    /// Sends the page files that the person has dropped at that point, or pasted, each with its place in the folder that
+    /// they dropped, or its name alone.
     pub fn drop_files(self, at: Option<AimedPoint>, files: Vec<(String, File)>) {
-        if files.is_empty() {
-            return;
-        }
+        let types = files.iter().take(MOST_DRAGGED);
+        let types = types.map(|(_, file)| file.type_()).collect();
         let files = SendWrapper::new(files);
         spawn_local(async move {
-            match api::drop_files(self.session(), self.viewer(), at).await {
+            match api::drop_files(self.session(), self.viewer(), at, types).await {
                 Ok(Dropped { chooser }) => {
                     let outgoing = Outgoing { chooser, files };
                     self.outgoing.update(|all| all.push(outgoing));

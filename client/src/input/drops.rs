@@ -127,7 +127,6 @@ impl Drag {
     fn dropped(self: &Rc<Drag>, event: &DragEvent, transfer: &DataTransfer) {
         self.on(Event::Dropped);
         let (view, at) = (self.target.view, self.target.point(event));
-        let types = self.types.borrow().clone();
         self.target.focus();
         // They can be had while the event is handled.
         let entries = items(transfer).map(|item| (item.webkit_get_as_entry().ok().flatten(), item));
@@ -150,18 +149,7 @@ impl Drag {
             if files.is_empty() {
                 return view.refusal.set(Some("There is no file in it.".to_owned()));
             }
-            // Before they are sent; the answer of another place says nothing.
-            match api::drag_files(view.session(), view.viewer(), at, types).await {
-                Ok(dragged) if !dragged.accepts => {
-                    let sentence = "The page takes no files there.".to_owned();
-                    view.refusal.set(Some(sentence));
-                    // It may be told anything: nothing is dragged any more.
-                    let left = api::drag_files(view.session(), view.viewer(), None, Vec::new());
-                    let _ = left.await;
-                }
-                Ok(_) => view.drop_files(at, files),
-                Err(refused) => view.refusal.set(Some(refused.to_string())),
-            }
+            view.drop_files(at, files);
         });
     }
 }

@@ -77,6 +77,13 @@ pub enum Action {
         uploads: Vec<UploadId>,
         reply: ReplyToken,
     },
+    /// The page in front is to expect files there, under that number.
+    ExpectFiles {
+        drop: u32,
+        place: Place,
+        types: Vec<String>,
+        reply: ReplyToken,
+    },
     /// The page in front gets those files, there.
     GiveFiles {
         drop: u32,

@@ -28,6 +28,16 @@ pub enum Place {
     Focus,
 }
 
+impl Place {
+    /// `None` for the focus.
+    pub fn point(self) -> Option<PointInPage> {
+        match self {
+            Place::Point(point) => Some(point),
+            Place::Focus => None,
+        }
+    }
+}
+
 /// Of one Chrome.
 #[derive(Debug, Default)]
 pub struct Drops {

@@ -106,10 +106,11 @@ pub enum Request {
         at: Option<AimedPoint>,
         types: Vec<String>,
     },
-    /// Files are dropped there, or pasted. Answered with [`super::action::Response::Dropped`].
+    /// Files are dropped there, or pasted. Answered by the performer.
     DropFiles {
         actor: Actor,
         at: Option<AimedPoint>,
+        types: Vec<String>,
     },
     /// A JPEG of what is shown, answered with [`super::action::Response::Thumbnail`].
     Thumbnail,

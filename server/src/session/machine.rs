@@ -409,24 +409,25 @@ impl Machine {
                 self.note(&actor);
                 match self.place(&actor, at, now) {
                     Ok(place) => {
-                        let at = match place {
-                            Place::Point(point) => Some(point),
-                            Place::Focus => None,
-                        };
-                        let types = types.into_iter().take(MOST_DRAGGED).collect();
+                        let (at, types) = (place.point(), few(types));
                         let question = Question::DragFiles { at, types };
                         return actions.push(Action::Ask { question, reply });
                     }
                     Err(error) => Err(error),
                 }
             }
-            Request::DropFiles { actor, at } => {
+            Request::DropFiles { actor, at, types } => {
                 self.note(&actor);
                 match self.place(&actor, at, now) {
                     Ok(place) => {
                         let (number, given_up) = self.drops.begin(place);
                         actions.extend(given_up.map(|drop| Action::ForgetUploads { drop }));
-                        Ok(Response::Dropped(number))
+                        return actions.push(Action::ExpectFiles {
+                            drop: number,
+                            place,
+                            types: few(types),
+                            reply,
+                        });
                     }
                     Err(error) => Err(error),
                 }
@@ -866,6 +867,12 @@ impl Machine {
 
 fn answer(reply: ReplyToken, response: Result<Response, ApiError>, actions: &mut Vec<Action>) {
     actions.push(Action::Reply { reply, response });
+}
+
+/// What a page is told of a drag.
+fn few(mut types: Vec<String>) -> Vec<String> {
+    types.truncate(MOST_DRAGGED);
+    types
 }
 
 #[cfg(test)]

@@ -300,15 +300,15 @@ impl Session {
         }
     }
 
-    /// See [`client::api::drop_files`].
+    /// See [`client::api::drop_files`]. 409 for a page that takes none there.
     pub async fn drop_files(
         &self,
         actor: Actor,
         at: Option<AimedPoint>,
+        types: Vec<String>,
     ) -> Result<Dropped, ApiError> {
-        let chooser = self
-            .ask(Request::DropFiles { actor, at }, Caller::Drop)
-            .await?;
+        let request = Request::DropFiles { actor, at, types };
+        let chooser = self.ask(request, Caller::Drop).await?;
         Ok(Dropped { chooser })
     }
 

@@ -129,6 +129,12 @@ impl Performer {
                 uploads,
                 reply,
             } => self.choose_files(chooser, &uploads, reply),
+            Action::ExpectFiles {
+                drop,
+                place,
+                types,
+                reply,
+            } => self.expect_files(drop, place, types, reply),
             Action::GiveFiles {
                 drop,
                 uploads,
@@ -292,36 +298,58 @@ impl Performer {
                 return self.replies.answer(reply, Err(refused));
             }
         };
-        let at = match place {
-            Place::Point(point) => Some(point),
-            Place::Focus => None,
-        };
+        let at = place.point();
+        let question = Question::GiveFiles { drop, files, at };
+        let engine = self.engine.running();
+        let files = engine.map(|engine| Arc::clone(&engine.files));
+        self.ask_to_take(question, reply, move |is_taken| async move {
+            if is_taken {
+                return Ok(Response::Done);
+            }
+            if let Some(files) = files {
+                blocking(move || files.forget_uploads(drop)).await;
+            }
+            let sentence = "The page does not take these files any more.".to_owned();
+            Err(ApiError::Conflict(sentence))
+        });
+    }
+
+    fn expect_files(&mut self, drop: u32, place: Place, types: Vec<String>, reply: ReplyToken) {
+        let at = place.point();
+        let question = Question::ExpectFiles { drop, at, types };
+        self.ask_to_take(question, reply, move |is_taken| async move {
+            let refused = || ApiError::Conflict("The page takes no files there.".to_owned());
+            is_taken
+                .then_some(Response::Dropped(drop))
+                .ok_or_else(refused)
+        });
+    }
+
+    /// `then` makes the response of whether the page takes the files; a page that does not respond takes none.
+    fn ask_to_take<F>(
+        &mut self,
+        question: Question,
+        reply: ReplyToken,
+        then: impl FnOnce(bool) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Result<Response, ApiError>> + Send,
+    {
         let asked = match self.engine.running() {
-            Some(engine) => engine
-                .browser
-                .ask(Question::GiveFiles { drop, files, at })
-                .map(|answer| (answer, Arc::clone(&engine.files))),
+            Some(engine) => engine.browser.ask(question),
             None => Err(BrowserUnavailable),
         };
         let Some(caller) = self.replies.take(reply) else {
             return;
         };
-        let giving = async move {
+        let answering = async move {
             let response = match asked {
-                Ok((answer, files)) => match answer.await {
-                    Ok(Answer::Taken(true)) => Ok(Response::Done),
-                    _ => {
-                        blocking(move || files.forget_uploads(drop)).await;
-                        let sentence = "The page takes no files there.".to_owned();
-                        Err(ApiError::Conflict(sentence))
-                    }
-                },
+                Ok(answer) => then(matches!(answer.await, Ok(Answer::Taken(true)))).await,
                 Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
             };
             caller.answer(response);
             None
         };
-        self.pending.push(giving.boxed());
+        self.pending.push(answering.boxed());
     }
 
     fn forget_uploads(&self, drop: u32) {

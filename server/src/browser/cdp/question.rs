@@ -52,9 +52,18 @@ pub enum Question {
         /// Empty for one that is not known.
         types: Vec<String>,
     },
-    /// The page gets those files: dropped there, or, without a point, pasted where the focus is.
+    /// Such files are dropped there, or, without a point, pasted, and come in a while.
+    ExpectFiles {
+        /// What they are uploaded for.
+        drop: u32,
+        /// In the page, whatever its zoom.
+        at: Option<PointInPage>,
+        /// Media types, as for [`Question::DragFiles`].
+        types: Vec<String>,
+    },
+    /// The page gets those files, if it expects them: dropped there, or, without a point, pasted where the focus is.
     GiveFiles {
-        /// What they were uploaded for.
+        /// Of [`Question::ExpectFiles`].
         drop: u32,
         /// As Chrome finds them.
         files: Vec<PathBuf>,
@@ -72,7 +81,7 @@ pub enum Answer {
     Image(LoadedImage),
     /// Of [`Question::Pdf`]: the file.
     Pdf(Bytes),
-    /// Of [`Question::DragFiles`] and [`Question::GiveFiles`]: whether the page takes them.
+    /// Of [`Question::DragFiles`], [`Question::ExpectFiles`] and [`Question::GiveFiles`]: whether the page takes them.
     Taken(bool),
 }
 
@@ -88,6 +97,7 @@ pub async fn answer(
         Question::Find { .. }
         | Question::Image(_)
         | Question::DragFiles { .. }
+        | Question::ExpectFiles { .. }
         | Question::GiveFiles { .. } => TIMEOUT,
     };
     let answer = async {
@@ -102,6 +112,12 @@ pub async fn answer(
             Question::DragFiles { at, types } => {
                 let arguments = [json(at), types.into()];
                 let taken = page_world::call(cdp, session, tab.as_str(), "drag", &arguments).await;
+                Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
+            }
+            Question::ExpectFiles { drop, at, types } => {
+                let arguments = [drop.into(), json(at), types.into()];
+                let taken =
+                    page_world::call(cdp, session, tab.as_str(), "expect", &arguments).await;
                 Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
             }
             Question::GiveFiles { drop, files, at } => {

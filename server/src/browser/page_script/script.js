@@ -315,7 +315,9 @@
   // Files that the person drags over the page, drops or pastes. The events are made here: a drag of Chrome's own would open
   // what no page takes, as a file of the server.
 
+  const MOST_EXPECTED = 8;
   let over = null;
+  // By the number of the drop.
   const inputs = new Map();
 
   // The element at a point of the window, in frames of the same site too, and the point within its own window.
@@ -367,29 +369,46 @@
     return transfer;
   };
 
+  const placeholders = (types) => transferOf(types.map((type) => new File([], '', { type })));
+
   globalThis.farpane = {
     // Files of those media types are over that point, or have left the page.
     drag(at, types) {
-      const transfer = transferOf(types.map((type) => new File([], '', { type })));
+      const transfer = placeholders(types);
       if (!at) return leave(transfer);
       return dragTo(pointed(at), transfer) ? 'taken' : 'refused';
     },
 
+    // Files of those media types are dropped there, or pasted, and come in a while: this document alone gets them.
+    expect(drop, at, types) {
+      if (at) {
+        const transfer = placeholders(types);
+        const isTaken = dragTo(pointed(at), transfer);
+        leave(transfer);
+        if (!isTaken) return 'refused';
+      }
+      if (inputs.size >= MOST_EXPECTED) inputs.delete(inputs.keys().next().value);
+      inputs.set(drop, []);
+      return 'taken';
+    },
+
     // An input that Chrome gives files to, for the drop of that number.
     input(drop, isFolder) {
+      const given = inputs.get(drop);
+      if (!given) return null;
       const input = document.createElement('input');
       input.type = 'file';
       input.multiple = true;
       input.webkitdirectory = isFolder;
       const filled = new Promise((resolve) => input.addEventListener('change', resolve, { once: true }));
-      inputs.set(drop, [...(inputs.get(drop) ?? []), { input, filled }]);
+      given.push({ input, filled });
       return input;
     },
 
     // What is in the inputs of that drop is dropped there, or pasted.
     async give(drop, at) {
-      const given = inputs.get(drop) ?? [];
-      inputs.delete(drop);
+      const given = inputs.get(drop);
+      if (!inputs.delete(drop)) return 'gone';
       await Promise.all(given.map(({ filled }) => filled));
       const transfer = transferOf(given.flatMap(({ input }) => [...input.files]));
       if (!at) {

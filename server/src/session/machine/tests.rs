@@ -154,6 +154,7 @@ impl World {
             | Action::OpenDownload { reply, .. }
             | Action::BeginUpload { reply, .. }
             | Action::ChooseFiles { reply, .. }
+            | Action::ExpectFiles { reply, .. }
             | Action::GiveFiles { reply, .. }
             | Action::Thumbnail { reply } => {
                 running();
@@ -1211,9 +1212,10 @@ fn what_is_dropped_need_not_be_asked_for_and_goes_where_it_was_dropped() {
             y: 20.0,
             epoch: None,
         }),
+        types: Vec::new(),
     };
-    let number = match world.ask(drop(10.0)) {
-        Ok(Response::Dropped(number)) => number,
+    let number = match &world.request(drop(10.0))[..] {
+        [Action::ExpectFiles { drop, .. }] => *drop,
         other => panic!("{other:?}"),
     };
     let begin = world.request(Request::BeginUpload {
