@@ -186,7 +186,9 @@ mod tests {
 
     #[test]
     fn a_stale_page_is_told_to_reload() {
-        assert_eq!(decode_client(&[9, 0]), Err(WireError::OtherVersion(9)));
+        let stale = VERSION - 1;
+        let refused = Err(WireError::OtherVersion(stale));
+        assert_eq!(decode_client(&[stale, 0]), refused);
         assert_eq!(decode_client(&[]), Err(WireError::Empty));
         assert_eq!(
             decode_client(&vec![VERSION; MAX_CLIENT_MESSAGE + 1]),

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use send_wrapper::SendWrapper;
 
+use crate::api;
 use crate::connection::view_state::{Outgoing, ViewState};
 use crate::viewer::uploads::{UploadList, Uploads};
 
@@ -29,11 +30,22 @@ fn Card(outgoing: Outgoing) -> impl IntoView {
     });
     let uploads = Uploads::new(view, chooser, close);
     uploads.send(SendWrapper::take(files));
+    let cancel = move |_| {
+        uploads.cancel();
+        // What is there already is of no use.
+        let nothing = Vec::new();
+        view.ask(api::choose_files(
+            view.session(),
+            view.viewer(),
+            chooser,
+            nothing,
+        ));
+    };
     view! {
         <section class="dialog chooser" aria-label="Your files">
             <UploadList uploads />
             <p class="choices">
-                <button type="button" on:click=move |_| uploads.cancel()>
+                <button type="button" on:click=cancel>
                     "Cancel"
                 </button>
                 {move || {

@@ -387,21 +387,28 @@ impl Machine {
                         let sentence = "The page asks for a single file.".to_owned();
                         Err(ApiError::Conflict(sentence))
                     }
-                    Ok(_) => {
-                        return actions.push(match self.drops.take(chooser) {
-                            Some(place) => Action::GiveFiles {
+                    Ok(_) => match self.drops.take(chooser) {
+                        // None of them after all.
+                        Some(_) if uploads.is_empty() => {
+                            actions.push(Action::ForgetUploads { drop: chooser });
+                            Ok(Response::Done)
+                        }
+                        Some(place) => {
+                            return actions.push(Action::GiveFiles {
                                 drop: chooser,
                                 uploads,
                                 place,
                                 reply,
-                            },
-                            None => Action::ChooseFiles {
+                            });
+                        }
+                        None => {
+                            return actions.push(Action::ChooseFiles {
                                 chooser,
                                 uploads,
                                 reply,
-                            },
-                        });
-                    }
+                            });
+                        }
+                    },
                     Err(error) => Err(error),
                 }
             }

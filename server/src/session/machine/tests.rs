@@ -1247,6 +1247,19 @@ fn what_is_dropped_need_not_be_asked_for_and_goes_where_it_was_dropped() {
         world.ask(drop(f32::NAN)),
         Err(ApiError::Conflict(_))
     ));
+    let next = match &world.request(drop(10.0))[..] {
+        [Action::ExpectFiles { drop, .. }] => *drop,
+        other => panic!("{other:?}"),
+    };
+    let none = world.request(Request::ChooseFiles {
+        actor: Actor::Page,
+        chooser: next,
+        uploads: Vec::new(),
+    });
+    assert!(
+        none.contains(&Action::ForgetUploads { drop: next }),
+        "{none:?}"
+    );
     world.feed(Event::Browser(crash()));
     assert!(
         matches!(world.ask(drop(10.0)), Err(ApiError::Conflict(_))),
