@@ -111,8 +111,10 @@ pub fn accept(
         }));
     }
     match message {
-        // Moves come by themselves, and held keys are only repeated.
-        ClientMessage::PointerMove { .. }
+        // Moves come by themselves, held keys are only repeated, and who goes elsewhere, or has just come, lets go of
+        // everything.
+        ClientMessage::ReleaseAll
+        | ClientMessage::PointerMove { .. }
         | ClientMessage::PointerMotion { .. }
         | ClientMessage::HeldKeys { .. }
         | ClientMessage::Touch {

@@ -697,7 +697,7 @@ fn an_input_that_was_on_its_way_too_long_is_dropped() {
         world.peer(&viewer, PeerEvent::Message { bytes })
     };
     assert_eq!(late(key("KeyA", true)), []);
-    let let_go = late(ClientMessage::ReleaseAll);
+    let let_go = late(key("KeyA", false));
     assert!(!let_go.is_empty(), "letting go is never too late");
 }
 
@@ -1200,6 +1200,19 @@ fn a_file_is_taken_for_the_page_that_asks_and_for_no_other() {
     assert!(matches!(world.ask(two), Err(ApiError::Conflict(_))));
     world.feed(Event::Browser(crash()));
     assert!(refused(world.ask(begin(1, "a"))), "it is gone");
+}
+
+#[test]
+fn who_lets_go_of_everything_does_not_act() {
+    let mut world = World::running();
+    let viewer = world.watch(Actor::Page);
+    let acts = Action::SetPacesetter(viewer.clone());
+    assert!(world.message(&viewer, button(true)).contains(&acts));
+    assert!(
+        !world
+            .message(&viewer, ClientMessage::ReleaseAll)
+            .contains(&acts)
+    );
 }
 
 #[test]
