@@ -152,6 +152,17 @@ impl Alarm {
             .set(Some(set.expect("a window takes any number of timeouts")));
     }
 
+    /// Calls at that moment, in milliseconds on the clock of [`now`], or not at all.
+    pub fn set_at(&self, deadline: Option<f64>) {
+        match deadline {
+            Some(deadline) => {
+                let wait = (deadline - now()).max(0.0).ceil();
+                self.set(Duration::from_millis(wait as u64));
+            }
+            None => self.clear(),
+        }
+    }
+
     pub fn clear(&self) {
         if let Some(set) = self.set.take() {
             // Without effect once it has called.

@@ -233,8 +233,7 @@ impl Connection {
             return self.alarm.clear();
         };
         if self.alarm_at.get().is_none_or(|at| at > deadline) {
-            let millis = (deadline - now()).max(0.0).ceil();
-            self.alarm.set(Duration::from_millis(millis as u64));
+            self.alarm.set_at(Some(deadline));
             self.alarm_at.set(Some(deadline));
         }
     }

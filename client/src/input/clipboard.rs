@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use leptos::prelude::{Effect, Get, Set};
@@ -87,13 +86,7 @@ impl Clipboards {
                 ),
             }
         }
-        match self.sync.borrow().deadline() {
-            Some(deadline) => {
-                let wait = (deadline - now()).max(0.0).ceil();
-                self.alarm.set(Duration::from_millis(wait as u64));
-            }
-            None => self.alarm.clear(),
-        }
+        self.alarm.set_at(self.sync.borrow().deadline());
     }
 
     fn tell(&self, sentence: String) {

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
 use js_sys::{Array, Promise};
 use leptos::prelude::Set;
@@ -23,7 +22,7 @@ use crate::input::drag_relay::{DragRelay, Event, Tell};
 /// A folder may have many files; the server takes no more.
 const MOST_FILES: usize = 10_000;
 
-/// What the browser tells of a drag.
+/// The drag over the picture, one at a time.
 struct Drag {
     target: Rc<InputTarget>,
     relay: RefCell<DragRelay>,
@@ -115,13 +114,7 @@ impl Drag {
                 drag.on(Event::Told { accepts });
             });
         }
-        match self.relay.borrow().deadline() {
-            Some(deadline) => {
-                let wait = (deadline - now()).max(0.0).ceil();
-                self.alarm.set(Duration::from_millis(wait as u64));
-            }
-            None => self.alarm.clear(),
-        }
+        self.alarm.set_at(self.relay.borrow().deadline());
     }
 
     fn dropped(self: &Rc<Drag>, event: &DragEvent, transfer: &DataTransfer) {
@@ -164,7 +157,7 @@ async fn read_folder(
         if files.len() >= MOST_FILES {
             break;
         }
-        // Chrome has no such names to ask for.
+        // Chrome has no global names for the two, so `dyn_ref` would find neither.
         if entry.is_file() {
             let entry = entry.unchecked_ref::<FileSystemFileEntry>();
             let file = Promise::new(&mut |resolve, reject| {

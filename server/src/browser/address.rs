@@ -1,4 +1,4 @@
-//! Pure: the text of an address bar → a URL that Chrome may navigate to, or why not.
+//! Pure: what was typed, or what a page names → a URL that Chrome may go to or load, one for another program, or why not.
 
 use url::{Host, Url};
 

@@ -18,7 +18,7 @@ pub use connection::{CdpError, Connection};
 pub use event::{DownloadProgress, Event, PageEvent};
 pub use pipe::Pipe;
 pub use query::{Query, Reply, ask, product};
-pub use question::{Answer, Question, answer};
+pub use question::{Answer, DropPlace, Question, answer};
 
 /// CDP `Target.SessionID`: which page a command is for.
 pub type TargetSession = String;

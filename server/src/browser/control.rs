@@ -42,7 +42,7 @@ pub struct Control {
     machine: Machine,
     cdp: Arc<Connection>,
     queries: FuturesUnordered<BoxFuture<'static, Option<Reply>>>,
-    answers: FuturesUnordered<BoxFuture<'static, ()>>,
+    answers: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
     /// Of Chrome's main process, asked for and not there yet: one at a time.
     sign_of_life: Option<BoxFuture<'static, ()>>,
     publish: watch::Sender<BrowserState>,
@@ -117,10 +117,15 @@ impl Control {
                 }
                 () = sleep_until(deadline) => Event::Deadline,
                 Some((question, reply)) = questions.recv(), if self.answers.len() < MOST_ANSWERS => {
-                    self.answer(question, reply);
-                    continue;
+                    match self.answer(question, reply) {
+                        Some(event) => event,
+                        None => continue,
+                    }
                 }
-                Some(()) = self.answers.next() => continue,
+                Some(event) = self.answers.next() => match event {
+                    Some(event) => event,
+                    None => continue,
+                },
                 command = commands.recv() => match command {
                     Some(command) => Event::Command(command),
                     // The session has ended this Chrome.
@@ -181,22 +186,28 @@ impl Control {
         }
     }
 
-    /// Asks the page in front.
-    fn answer(&mut self, question: Question, reply: oneshot::Sender<Answer>) {
-        let Some((tab, session)) = self.machine.active_page() else {
-            return;
+    /// Asks the page in front; gives what that means for the machine at once.
+    fn answer(&self, question: Question, reply: oneshot::Sender<Answer>) -> Option<Event> {
+        let drop = match &question {
+            Question::GiveFiles { drop, .. } => Some(*drop),
+            _ => None,
         };
-        if let Question::GiveFiles { drop, .. } = &question {
-            self.machine.keep_uploads(tab.clone(), *drop);
-        }
+        let Some((tab, session)) = self.machine.active_page() else {
+            return drop.map(Event::FilesRefused);
+        };
+        let given = drop.map(|drop| Event::FilesGiven(tab.clone(), drop));
         let cdp = Arc::clone(&self.cdp);
         let answered = async move {
-            if let Some(answer) = cdp::answer(&cdp, &tab, &session, question).await {
+            let answer = cdp::answer(&cdp, &tab, &session, question).await;
+            let refused = drop.filter(|_| answer != Some(Answer::Taken(true)));
+            if let Some(answer) = answer {
                 // A caller that waits no more is no failure.
                 let _ = reply.send(answer);
             }
+            refused.map(Event::FilesRefused)
         };
         self.answers.push(answered.boxed());
+        given
     }
 
     /// The page's process was ended, because what it sent would have to be waited for: it can be left as soon as Chrome

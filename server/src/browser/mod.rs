@@ -28,7 +28,7 @@ use launch::{Chrome, LaunchError};
 
 use crate::files::SessionFiles;
 
-pub use cdp::{Answer, Pipe, Question};
+pub use cdp::{Answer, DropPlace, Pipe, Question};
 pub use control::Icon;
 pub use page_script::FieldHint;
 

@@ -11,9 +11,8 @@ use shared::latency::Measurement;
 use shared::message::ServerMessage;
 use shared::session::{DownloadId, SessionState, UploadId, ViewerId};
 
-use super::drops::Place;
 use super::event::{EngineId, ReplyToken};
-use crate::browser::{Answer, BrowserCommand, InitialTabs, Question};
+use crate::browser::{Answer, BrowserCommand, DropPlace, InitialTabs, Question};
 use crate::display::SeatEvent;
 
 /// What a request is answered with.
@@ -80,7 +79,7 @@ pub enum Action {
     /// The page in front is to expect files there, under that number.
     ExpectFiles {
         drop: u32,
-        place: Place,
+        place: DropPlace,
         types: Vec<String>,
         reply: ReplyToken,
     },
@@ -88,7 +87,7 @@ pub enum Action {
     GiveFiles {
         drop: u32,
         uploads: Vec<UploadId>,
-        place: Place,
+        place: DropPlace,
         reply: ReplyToken,
     },
     /// Nobody gets what was uploaded for that drop.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use shared::file::FileChooser;
-use shared::geometry::PointInPage;
+
+use crate::browser::DropPlace;
 
 /// Of one session; the oldest is given up for another.
 const MOST_OPEN: usize = 8;
@@ -19,36 +20,17 @@ static ANYTHING: FileChooser = FileChooser {
     accept: String::new(),
 };
 
-/// Where files go.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Place {
-    /// They were dropped there.
-    Point(PointInPage),
-    /// They were pasted where the focus is.
-    Focus,
-}
-
-impl Place {
-    /// `None` for the focus.
-    pub fn point(self) -> Option<PointInPage> {
-        match self {
-            Place::Point(point) => Some(point),
-            Place::Focus => None,
-        }
-    }
-}
-
 /// Of one Chrome.
 #[derive(Debug, Default)]
 pub struct Drops {
     begun: u32,
     /// The oldest first.
-    open: VecDeque<(u32, Place)>,
+    open: VecDeque<(u32, DropPlace)>,
 }
 
 impl Drops {
     /// Gives its number, and that of one that is given up for it.
-    pub fn begin(&mut self, place: Place) -> (u32, Option<u32>) {
+    pub fn begin(&mut self, place: DropPlace) -> (u32, Option<u32>) {
         let number = FIRST | self.begun;
         self.begun = self.begun.wrapping_add(1) & !FIRST;
         let full = self.open.len() >= MOST_OPEN;
@@ -64,7 +46,7 @@ impl Drops {
     }
 
     /// Its files are all there, once.
-    pub fn take(&mut self, number: u32) -> Option<Place> {
+    pub fn take(&mut self, number: u32) -> Option<DropPlace> {
         let at = self.open.iter().position(|(known, _)| *known == number)?;
         self.open.remove(at).map(|(_, place)| place)
     }
@@ -72,19 +54,21 @@ impl Drops {
 
 #[cfg(test)]
 mod tests {
+    use shared::geometry::PointInPage;
+
     use super::*;
 
     #[test]
     fn a_drop_is_taken_once() {
         let mut drops = Drops::default();
-        let point = Place::Point(PointInPage::new(1.0, 2.0));
+        let point = DropPlace::Point(PointInPage::new(1.0, 2.0));
         let (dropped, _) = drops.begin(point);
-        let (pasted, _) = drops.begin(Place::Focus);
+        let (pasted, _) = drops.begin(DropPlace::Focus);
         assert!(dropped != pasted && drops.asks(dropped).is_some());
         assert_eq!(drops.take(dropped), Some(point));
         assert_eq!(drops.take(dropped), None);
         assert!(drops.asks(dropped).is_none());
-        assert_eq!(drops.take(pasted), Some(Place::Focus));
+        assert_eq!(drops.take(pasted), Some(DropPlace::Focus));
     }
 
     #[test]
@@ -93,8 +77,10 @@ mod tests {
             begun: !FIRST,
             ..Drops::default()
         };
-        let first = drops.begin(Place::Focus).0;
-        let others: Vec<_> = (0..MOST_OPEN).map(|_| drops.begin(Place::Focus)).collect();
+        let first = drops.begin(DropPlace::Focus).0;
+        let others: Vec<_> = (0..MOST_OPEN)
+            .map(|_| drops.begin(DropPlace::Focus))
+            .collect();
         let given_up: Vec<_> = others
             .iter()
             .filter_map(|(_, given_up)| *given_up)

@@ -11,7 +11,7 @@ use shared::api::{IceServer, Joined};
 use shared::clipboard::{ClipboardContent, ClipboardPolicy};
 use shared::error::ApiError;
 use shared::file::{Download, FileChooser, MOST_DRAGGED};
-use shared::geometry::{AimedPoint, Viewport};
+use shared::geometry::{AimedPoint, PointInPage, Viewport};
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::{DownloadId, Phase, SessionId, SessionState, ViewerId};
 use shared::wire;
@@ -21,7 +21,7 @@ use super::browser_lifecycle::{BrowserLifecycle, Routed};
 use super::clipboard::SessionClipboard;
 use super::control::{Order, order};
 use super::deliveries::Deliveries;
-use super::drops::{Drops, Place};
+use super::drops::Drops;
 use super::event::{EngineId, Event, ReplyToken, Request};
 use super::focused_field::FocusedField;
 use super::gone;
@@ -414,9 +414,9 @@ impl Machine {
             }
             Request::DragFiles { actor, at, types } => {
                 self.note(&actor);
-                match self.place(&actor, at, now) {
-                    Ok(place) => {
-                        let (at, types) = (place.point(), few(types));
+                match self.point(&actor, at, now) {
+                    Ok(at) => {
+                        let types = few(types);
                         let question = Question::DragFiles { at, types };
                         return actions.push(Action::Ask { question, reply });
                     }
@@ -425,14 +425,16 @@ impl Machine {
             }
             Request::DropFiles { actor, at, types } => {
                 self.note(&actor);
-                match self.place(&actor, at, now) {
-                    Ok(place) => {
-                        let (number, given_up) = self.drops.begin(place);
+                match self.point(&actor, at, now) {
+                    Ok(at) => {
+                        let place = at.into();
+                        let (drop, given_up) = self.drops.begin(place);
                         actions.extend(given_up.map(|drop| Action::ForgetUploads { drop }));
+                        let types = few(types);
                         return actions.push(Action::ExpectFiles {
-                            drop: number,
+                            drop,
                             place,
-                            types: few(types),
+                            types,
                             reply,
                         });
                     }
@@ -475,23 +477,20 @@ impl Machine {
         }
     }
 
-    /// Where files of this actor go; 409 while there is no page.
-    fn place(
+    /// Where this actor's files are in the page; 409 while there is none.
+    fn point(
         &self,
         actor: &Actor,
         at: Option<AimedPoint>,
         now: Instant,
-    ) -> Result<Place, ApiError> {
+    ) -> Result<Option<PointInPage>, ApiError> {
         lease::check(actor, &self.viewers)?;
         if !self.browser.is_running() {
             return Err(ApiError::Conflict("Chrome is not running.".to_owned()));
         }
-        let Some(at) = at else {
-            return Ok(Place::Focus);
-        };
-        let point = self.geometries.point_in_page(at, now);
+        let point = at.map(|at| self.geometries.point_in_page(at, now));
         let refused = |refused: RefusedInput| ApiError::Conflict(refused.to_string());
-        point.map(Place::Point).map_err(refused)
+        point.transpose().map_err(refused)
     }
 
     /// 404 unless that file chooser is open, or files are dropped under that number.

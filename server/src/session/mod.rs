@@ -10,6 +10,7 @@ mod machine;
 mod browser_lifecycle;
 mod clipboard;
 mod control;
+mod drops;
 mod focused_field;
 mod icons;
 mod idle_timeout;
@@ -31,7 +32,6 @@ mod engine;
 mod engine_slot;
 // Pure: which downloads are handed over by themselves.
 mod deliveries;
-mod drops;
 // What the stream did, for the statistics panel and the metrics.
 mod stream_counters;
 // What viewers' inputs took to be seen, for the metrics.
@@ -47,8 +47,7 @@ use shared::api::{Answer as SdpAnswer, Found, Joined, LoadedImage};
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
 use shared::file::{Dragged, Dropped};
-use shared::geometry::AimedPoint;
-use shared::geometry::{VideoSize, Viewport};
+use shared::geometry::{AimedPoint, VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
 use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};

@@ -13,18 +13,19 @@ use shared::message::{ServerMessage, ServerStatistics};
 use shared::preferences::Preferences;
 use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};
 use shared::wire;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::Services;
 use super::action::{Action, Response};
-use super::drops::Place;
 use super::engine::Engine;
 use super::engine_slot::EngineSlot;
 use super::event::{EngineId, Event, ReplyToken};
 use super::latency::LatencyMetrics;
 use super::replies::{Caller, Replies};
 use super::stream_counters::{Reading, StreamCounters};
-use crate::browser::{Answer, BrowserCommand, BrowserUnavailable, InitialTabs, Question};
+use crate::browser::{
+    Answer, BrowserCommand, BrowserUnavailable, DropPlace, InitialTabs, Question,
+};
 use crate::files::Upload;
 use crate::picture::thumbnail;
 use crate::stream::Estimate;
@@ -216,22 +217,36 @@ impl Performer {
     }
 
     fn ask(&mut self, question: Question, reply: ReplyToken) {
+        let asked = self.asked(question);
+        self.answer_later(reply, asked, |answer| {
+            let nothing = || ApiError::Conflict("The page has no answer to that.".to_owned());
+            answer.map(Response::Answered).ok_or_else(nothing)
+        });
+    }
+
+    fn asked(&self, question: Question) -> Result<oneshot::Receiver<Answer>, ApiError> {
         let asked = match self.engine.running() {
             Some(engine) => engine.browser.ask(question),
             None => Err(BrowserUnavailable),
         };
+        asked.map_err(|busy| ApiError::Conflict(format!("{busy}: try again.")))
+    }
+
+    /// `then` makes the response of the page's answer; `None` from one that has none.
+    fn answer_later(
+        &mut self,
+        reply: ReplyToken,
+        asked: Result<oneshot::Receiver<Answer>, ApiError>,
+        then: impl FnOnce(Option<Answer>) -> Result<Response, ApiError> + Send + 'static,
+    ) {
         let Some(caller) = self.replies.take(reply) else {
             return;
         };
         let answering = async move {
-            let response = match asked {
-                Ok(answer) => answer
-                    .await
-                    .map(Response::Answered)
-                    .map_err(|_| ApiError::Conflict("The page has no answer to that.".to_owned())),
-                Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
-            };
-            caller.answer(response);
+            caller.answer(match asked {
+                Ok(answer) => then(answer.await.ok()),
+                Err(refused) => Err(refused),
+            });
             None
         };
         self.pending.push(answering.boxed());
@@ -290,66 +305,30 @@ impl Performer {
         }
     }
 
-    fn give_files(&mut self, drop: u32, uploads: &[UploadId], place: Place, reply: ReplyToken) {
-        let files = match self.uploaded(drop, uploads) {
-            Ok(files) => files,
-            Err(refused) => {
-                self.forget_uploads(drop);
-                return self.replies.answer(reply, Err(refused));
-            }
+    fn give_files(&mut self, drop: u32, uploads: &[UploadId], at: DropPlace, reply: ReplyToken) {
+        let asked = match self.uploaded(drop, uploads) {
+            Ok(files) => self.asked(Question::GiveFiles { drop, files, at }),
+            Err(refused) => Err(refused),
         };
-        let at = place.point();
-        let question = Question::GiveFiles { drop, files, at };
-        let engine = self.engine.running();
-        let files = engine.map(|engine| Arc::clone(&engine.files));
-        self.ask_to_take(question, reply, move |is_taken| async move {
-            if is_taken {
-                return Ok(Response::Done);
-            }
-            if let Some(files) = files {
-                blocking(move || files.forget_uploads(drop)).await;
-            }
-            let sentence = "The page does not take these files any more.".to_owned();
-            Err(ApiError::Conflict(sentence))
+        if asked.is_err() {
+            self.forget_uploads(drop);
+        }
+        self.answer_later(reply, asked, |answer| match answer {
+            Some(Answer::Taken(true)) => Ok(Response::Done),
+            _ => Err(ApiError::Conflict(
+                "The page does not take these files any more.".to_owned(),
+            )),
         });
     }
 
-    fn expect_files(&mut self, drop: u32, place: Place, types: Vec<String>, reply: ReplyToken) {
-        let at = place.point();
-        let question = Question::ExpectFiles { drop, at, types };
-        self.ask_to_take(question, reply, move |is_taken| async move {
-            let refused = || ApiError::Conflict("The page takes no files there.".to_owned());
-            is_taken
-                .then_some(Response::Dropped(drop))
-                .ok_or_else(refused)
+    fn expect_files(&mut self, drop: u32, at: DropPlace, types: Vec<String>, reply: ReplyToken) {
+        let asked = self.asked(Question::ExpectFiles { drop, at, types });
+        self.answer_later(reply, asked, move |answer| match answer {
+            Some(Answer::Taken(true)) => Ok(Response::Dropped(drop)),
+            _ => Err(ApiError::Conflict(
+                "The page takes no files there.".to_owned(),
+            )),
         });
-    }
-
-    /// `then` makes the response of whether the page takes the files; a page that does not respond takes none.
-    fn ask_to_take<F>(
-        &mut self,
-        question: Question,
-        reply: ReplyToken,
-        then: impl FnOnce(bool) -> F + Send + 'static,
-    ) where
-        F: Future<Output = Result<Response, ApiError>> + Send,
-    {
-        let asked = match self.engine.running() {
-            Some(engine) => engine.browser.ask(question),
-            None => Err(BrowserUnavailable),
-        };
-        let Some(caller) = self.replies.take(reply) else {
-            return;
-        };
-        let answering = async move {
-            let response = match asked {
-                Ok(answer) => then(matches!(answer.await, Ok(Answer::Taken(true)))).await,
-                Err(busy) => Err(ApiError::Conflict(format!("{busy}: try again."))),
-            };
-            caller.answer(response);
-            None
-        };
-        self.pending.push(answering.boxed());
     }
 
     fn forget_uploads(&self, drop: u32) {

@@ -31,6 +31,30 @@ const TAKEN: &str = "taken";
 const MAX_IMAGE: usize = 8 * 1024 * 1024;
 const MAX_PDF: usize = 64 * 1024 * 1024;
 
+/// Where files go that nobody asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DropPlace {
+    /// They were dropped there: in the page, whatever its zoom.
+    Point(PointInPage),
+    /// They were pasted where the focus is.
+    Focus,
+}
+
+impl From<Option<PointInPage>> for DropPlace {
+    fn from(point: Option<PointInPage>) -> DropPlace {
+        point.map_or(DropPlace::Focus, DropPlace::Point)
+    }
+}
+
+impl DropPlace {
+    fn point(self) -> Option<PointInPage> {
+        match self {
+            DropPlace::Point(point) => Some(point),
+            DropPlace::Focus => None,
+        }
+    }
+}
+
 /// Asked of the page in front.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
@@ -52,23 +76,23 @@ pub enum Question {
         /// Empty for one that is not known.
         types: Vec<String>,
     },
-    /// Such files are dropped there, or, without a point, pasted, and come in a while.
+    /// Such files are brought there, and come in a while.
     ExpectFiles {
         /// What they are uploaded for.
         drop: u32,
-        /// In the page, whatever its zoom.
-        at: Option<PointInPage>,
+        /// Where they go.
+        at: DropPlace,
         /// Media types, as for [`Question::DragFiles`].
         types: Vec<String>,
     },
-    /// The page gets those files, if it expects them: dropped there, or, without a point, pasted where the focus is.
+    /// The page gets those files, if it expects them.
     GiveFiles {
         /// Of [`Question::ExpectFiles`].
         drop: u32,
         /// As Chrome finds them.
         files: Vec<PathBuf>,
-        /// In the page, whatever its zoom.
-        at: Option<PointInPage>,
+        /// Where they go.
+        at: DropPlace,
     },
 }
 
@@ -115,7 +139,7 @@ pub async fn answer(
                 Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
             }
             Question::ExpectFiles { drop, at, types } => {
-                let arguments = [drop.into(), json(at), types.into()];
+                let arguments = [drop.into(), json(at.point()), types.into()];
                 let taken =
                     page_world::call(cdp, session, tab.as_str(), "expect", &arguments).await;
                 Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
@@ -157,7 +181,7 @@ async fn give(
     session: &TargetSession,
     drop: u32,
     files: &[PathBuf],
-    at: Option<PointInPage>,
+    at: DropPlace,
 ) -> Result<Answer, CdpError> {
     let frame = tab.as_str();
     let (folders, files): (Vec<_>, Vec<_>) = files.iter().partition(|path| path.is_dir());
@@ -177,7 +201,14 @@ async fn give(
         set.object_id = input;
         cdp.call(Some(session), set).await?;
     }
-    let taken = page_world::call(cdp, session, frame, "give", &[drop.into(), json(at)]).await?;
+    let taken = page_world::call(
+        cdp,
+        session,
+        frame,
+        "give",
+        &[drop.into(), json(at.point())],
+    )
+    .await?;
     Ok(Answer::Taken(taken.as_deref() == Some(TAKEN)))
 }
 

@@ -64,6 +64,11 @@ impl FileChoosers {
         self.given.push((tab, number));
     }
 
+    /// The page has not taken it.
+    pub fn take_back(&mut self, number: u32) {
+        self.given.retain(|(_, given)| *given != number);
+    }
+
     /// The page shows another document, or is closed: gives the choosers whose files nobody reads any more.
     pub fn on_left(&mut self, tab: &TabId) -> Vec<u32> {
         let mut over = Vec::new();

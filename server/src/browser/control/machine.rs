@@ -36,6 +36,10 @@ pub enum Event {
     Reply(Reply),
     /// So many bytes the disk for downloads still takes.
     FreeSpace(u64),
+    /// That page is given what was uploaded for that drop, and may read it until it is left.
+    FilesGiven(TabId, u32),
+    /// No page has taken what was uploaded for that drop.
+    FilesRefused(u32),
     /// [`Machine::deadline`] has passed.
     Deadline,
 }
@@ -113,6 +117,11 @@ impl Machine {
             Event::Cdp(event) => self.on_cdp_event(event, now),
             Event::Reply(reply) => self.on_reply(reply, now),
             Event::FreeSpace(bytes) => self.downloads.set_free(bytes),
+            Event::FilesGiven(tab, drop) => self.file_choosers.give(tab, drop),
+            Event::FilesRefused(drop) => {
+                self.file_choosers.take_back(drop);
+                self.actions.push(Action::ForgetUploads(drop));
+            }
             Event::Deadline => self.on_deadline(now),
         }
         std::mem::take(&mut self.actions)
@@ -138,11 +147,6 @@ impl Machine {
     pub fn active_page(&self) -> Option<(TabId, TargetSession)> {
         let page = self.tabs.active()?;
         Some((page.tab.id.clone(), page.session.clone()))
-    }
-
-    /// That page gets what was uploaded for that drop, and has it until it is left.
-    pub fn keep_uploads(&mut self, tab: TabId, drop: u32) {
-        self.file_choosers.give(tab, drop);
     }
 
     /// What viewers are shown, of a Chrome that has not exited.

@@ -1,5 +1,5 @@
-// Runs in the page's own world: Chrome, which has no printer here, tells nobody that a page wants to be printed. So the page
-// tells `script.js`, as it tells its window of anything else.
+// Runs in the page's own world. Chrome has no printer here, so its `window.print()` does nothing and tells nobody; this one
+// dispatches an event that `script.js` hears in its isolated world.
 (() => {
   if (self !== top) return;
   const print = dispatchEvent.bind(window, new Event('farpane-print'));

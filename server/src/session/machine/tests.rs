@@ -7,8 +7,8 @@ use shared::input::{Key, Modifiers, PointerButton};
 use shared::session::{ContextMenu, Cursor, Tab, TabId};
 
 use super::*;
-use crate::browser::Icon;
 use crate::browser::address::allowed;
+use crate::browser::{DropPlace, Icon};
 use crate::transport::TransportKind;
 use shared::file::DownloadState;
 
@@ -1247,7 +1247,7 @@ fn what_is_dropped_need_not_be_asked_for_and_goes_where_it_was_dropped() {
         uploads: vec!["a".parse().unwrap(), "b".parse().unwrap()],
     };
     let given = world.request(choose());
-    let there = Place::Point(PointInPage::new(10.0, 20.0));
+    let there = DropPlace::Point(PointInPage::new(10.0, 20.0));
     assert!(
         matches!(&given[..], [Action::GiveFiles { place, .. }] if *place == there),
         "{given:?}"

@@ -768,3 +768,17 @@ fn a_page_opens_one_link_for_another_program_at_a_time_and_a_person_as_many_as_t
     chrome.on(link("third"));
     assert_eq!(shown(&chrome), "mailto:third");
 }
+
+#[test]
+fn what_is_dropped_on_a_page_is_kept_until_it_is_left_and_not_at_all_if_it_is_refused() {
+    let mut chrome = Chrome::with_page("a");
+    let forget = |drop| Action::ForgetUploads(drop);
+    chrome.on(Event::FilesGiven(id("a"), 1));
+    chrome.on(Event::FilesGiven(id("a"), 2));
+    assert_eq!(chrome.on(Event::FilesRefused(2)), [forget(2)]);
+    let left = chrome.on(page("a", PageEvent::Navigated));
+    assert!(
+        left.contains(&forget(1)) && !left.contains(&forget(2)),
+        "{left:?}"
+    );
+}
