@@ -1,6 +1,6 @@
 // The built product and a headless Chromium viewer whose window changes → how soon the picture is sharp again, and how sharp
-// it is on a screen of twice the pixels; and what WebGL costs without a GPU. `--json` for machines. It measures and never
-// judges.
+// it is on a screen of twice the pixels; how soon a tap is a click; how many frames the largest page shows; and what WebGL
+// costs without a GPU. `--json` for machines. It measures and never judges.
 
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -19,6 +19,7 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
     /** Gestures whose end is timed. */
     gestures: { type: 'string', default: '20' },
+    taps: { type: 'string', default: '60' },
   },
 });
 
@@ -72,6 +73,65 @@ async function gesture(page, number) {
   return Math.max(0, (sharp ?? final).at - resizedAt);
 }
 
+/**
+ * Milliseconds from a finger's last event in the viewer to the page's `click`.
+ * @param {import('@playwright/test').Browser} browser
+ * @param {Server} server
+ * @param {import('./support/site.mjs').Run} run
+ */
+async function taps(browser, server, run) {
+  const context = await browser.newContext({ viewport: { width: 800, height: 800 }, hasTouch: true, isMobile: true });
+  await context.request.get(server.entry.href);
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const lifted = /** @type {number[]} */ ([]);
+    Object.assign(window, { lifted });
+    addEventListener('pointerup', ({ timeStamp }) => lifted.push(performance.timeOrigin + timeStamp), { capture: true });
+  });
+  await page.goto(server.url(`/s/${await server.open(run.url('touch.html'))}`));
+  await page.getByRole('status').filter({ hasText: 'Connected' }).waitFor({ timeout: 20_000 });
+  await run.saw('seen', { page: '/touch.html' });
+  const place = await page.getByLabel('Remote browser').boundingBox();
+  if (!place) throw new Error('the video has no box');
+  const devtools = await context.newCDPSession(page);
+  const touchPoints = [{ x: place.x + 150, y: place.y + 150 }];
+  const waited = [];
+  for (let number = 0; number < Number(options.taps); number++) {
+    await devtools.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints });
+    await pause(40 + Math.random() * 30);
+    await devtools.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+    const tapped = await until(() => run.all('tapped')[number], () => 'no tap arrives');
+    const lifted = await page.evaluate(() => /** @type {any} */ (window).lifted.at(-1));
+    waited.push(Number(tapped.at) - lifted);
+    // Two that are close are a double tap.
+    await pause(500 + Math.random() * 100);
+  }
+  await context.close();
+  return spread(waited);
+}
+
+/**
+ * Text that scrolls on the largest page that is allowed without being asked.
+ * @param {import('@playwright/test').Browser} browser
+ * @param {import('./support/site.mjs').Run} run
+ */
+async function largest(browser, run) {
+  const server = await Server.start({ size: null });
+  try {
+    const page = await newWindow(browser, server, { width: 2560, height: 1500 });
+    await watch(page, server, await server.open(run.url('scenery.html#scroll')));
+    const video = await page.evaluate(() => {
+      const { videoWidth, videoHeight } = document.querySelector('video') ?? { videoWidth: 0, videoHeight: 0 };
+      return { width: videoWidth, height: videoHeight };
+    });
+    await pause(2000);
+    const { framesReceived, seconds, cores, coresOfServerAlone } = await observed(page, server, 8);
+    return { ...video, framesPerSecond: framesReceived / seconds, cores, coresOfServerAlone };
+  } finally {
+    await server.stop();
+  }
+}
+
 async function measure() {
   const [site, server] = [await Site.start(), await Server.start({ size: null, flags: ['--max-pixels', '8000000'] })];
   const browser = await chromium.launch({ ...LAUNCH, headless: true });
@@ -109,6 +169,9 @@ async function measure() {
     if (seen.length !== meant.length) throw new Error(`${frame?.width} × ${frame?.height} is not the page's size`);
     await context.close();
 
+    const tapped = await taps(browser, server, run);
+    const budget = await largest(browser, run);
+
     const scene = await server.open(run.url('orbit.html', { spin: '1' }));
     const turning = await newWindow(browser, server, { width: 1280, height: 798 });
     await watch(turning, server, scene);
@@ -117,6 +180,8 @@ async function measure() {
     return {
       webgl: { framesPerSecond: webgl.framesReceived / webgl.seconds, cores: webgl.cores, coresOfServerAlone: webgl.coresOfServerAlone },
       resizeToSharpMillis: spread(sharpAfter),
+      tapToClickMillis: tapped,
+      largest: budget,
       twice: { width: frame?.width, height: frame?.height, psnr: psnr(seen, meant) },
     };
   } finally {
@@ -130,12 +195,18 @@ const figures = await measure();
 if (options.json) {
   console.log(JSON.stringify(figures, null, 2));
 } else {
-  const { resizeToSharpMillis: sharp, twice, webgl } = figures;
+  const { resizeToSharpMillis: sharp, tapToClickMillis: tap, twice, largest: budget, webgl } = figures;
   console.log(
     table(
       ['', 'measured', 'wanted'],
       [
         ['last resize → sharp picture, p50 / p95', `${sharp.p50.toFixed(0)} / ${sharp.p95.toFixed(0)} ms`, '≤ 300 / 500 ms'],
+        ['tap → click, p50 / p95', `${tap.p50.toFixed(1)} / ${tap.p95.toFixed(1)} ms`, '≤ 15 ms p50'],
+        [
+          `text that scrolls, ${budget.width} × ${budget.height}: frames per second, CPU of server with its Chrome (server alone)`,
+          `${budget.framesPerSecond.toFixed(0)}, ${budget.cores.toFixed(2)} (${budget.coresOfServerAlone.toFixed(2)}) core`,
+          '60',
+        ],
         [
           'a scene in WebGL that turns: frames per second, CPU of server with its Chrome (server alone)',
           `${webgl.framesPerSecond.toFixed(0)}, ${webgl.cores.toFixed(2)} (${webgl.coresOfServerAlone.toFixed(2)}) core`,

@@ -12,7 +12,10 @@ use shared::file::{Dragged, Dropped};
 use shared::geometry::{AimedPoint, VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
-use shared::session::{DownloadId, SessionId, SessionState, TabId, UploadId, ViewerId};
+use shared::session::{
+    Credentials, DownloadId, SessionId, SessionState, TabId, UploadId, ViewerId,
+};
+use shared::site::{Location, Permission, PermissionState, SitePermissions};
 
 /// The implementation of the server functions.
 #[cfg(feature = "ssr")]
@@ -92,6 +95,13 @@ mod backend {
             viewer: Option<ViewerId>,
             url: String,
         ) -> Reply<LoadedImage>;
+        /// See [`permissions`](super::permissions()).
+        fn permissions(
+            &self,
+            caller: Caller,
+            session: SessionId,
+            viewer: Option<ViewerId>,
+        ) -> Reply<SitePermissions>;
         /// See [`clipboard`](super::clipboard()).
         fn clipboard(
             &self,
@@ -177,6 +187,18 @@ mod backend {
             accept: bool,
             text: Option<String>,
             silence: bool,
+        },
+        Authenticate {
+            challenge: u32,
+            credentials: Option<Credentials>,
+        },
+        SetPermission {
+            origin: String,
+            permission: Permission,
+            state: PermissionState,
+        },
+        SetLocation {
+            location: Location,
         },
         ExitFullscreen,
         Restart,
@@ -368,6 +390,22 @@ pub async fn answer_dialog(
     control(session, viewer, answer).await
 }
 
+/// Tells the server or proxy of that [`AuthChallenge`](shared::session::AuthChallenge) who the person is; without
+/// `credentials` it is declined.
+#[server(prefix = "/api", endpoint = "authenticate", input = Json, output = Json)]
+pub async fn authenticate(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    challenge: u32,
+    #[server(default)] credentials: Option<Credentials>,
+) -> Result<(), ApiError> {
+    let answer = Control::Authenticate {
+        challenge,
+        credentials,
+    };
+    control(session, viewer, answer).await
+}
+
 /// Ends the full screen that the active tab's page asked for.
 #[server(prefix = "/api", endpoint = "exit_fullscreen", input = Json, output = Json)]
 pub async fn exit_fullscreen(
@@ -397,6 +435,43 @@ pub async fn image(
     url: String,
 ) -> Result<LoadedImage, ApiError> {
     backend().image(caller(), session, viewer, url).await
+}
+
+/// What the site may do that the active tab shows.
+#[server(prefix = "/api", endpoint = "permissions", input = Json, output = Json)]
+pub async fn permissions(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+) -> Result<SitePermissions, ApiError> {
+    backend().permissions(caller(), session, viewer).await
+}
+
+/// Grants a permission to the site that the active tab shows, or denies it, until the session's Chrome ends. `origin` is
+/// that site's.
+#[server(prefix = "/api", endpoint = "set_permission", input = Json, output = Json)]
+pub async fn set_permission(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    origin: String,
+    permission: Permission,
+    state: PermissionState,
+) -> Result<(), ApiError> {
+    let set = Control::SetPermission {
+        origin,
+        permission,
+        state,
+    };
+    control(session, viewer, set).await
+}
+
+/// Where pages are told that the person is, if their site may know; without it they learn of no place.
+#[server(prefix = "/api", endpoint = "set_location", input = Json, output = Json)]
+pub async fn set_location(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    location: Location,
+) -> Result<(), ApiError> {
+    control(session, viewer, Control::SetLocation { location }).await
 }
 
 /// What the session's page has put into the clipboard last.

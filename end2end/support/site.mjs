@@ -19,6 +19,9 @@ const TYPES = /** @type {Record<string, string>} */ ({
   '.png': 'image/png',
 });
 
+/** Who may see the pages below `/private/…/`, whose realm is the name there. */
+export const KNOWN = { username: 'ada', password: 'lövelace' };
+
 /**
  * One thing that happened to a page, as pages/record.js tells it.
  * @typedef {{ type: string, page: string, number: number, opened: number, [detail: string]: any }} Recorded
@@ -164,6 +167,15 @@ export class Site {
    */
   async answer(request, response) {
     const url = new URL(request.url ?? '/', this.origin);
+    const [, realm, page] = /^\/private\/(\w+)(\/.*)$/.exec(url.pathname) ?? [];
+    if (realm) {
+      if (request.headers.authorization !== `Basic ${Buffer.from(`${KNOWN.username}:${KNOWN.password}`).toString('base64')}`) {
+        const refused = { 'www-authenticate': `Basic realm="${realm}"`, 'content-type': TYPES['.html'] };
+        response.writeHead(401, refused).end('<title>No entry</title><body style="background: rgb(240, 192, 0)">');
+        return;
+      }
+      url.pathname = page;
+    }
     if (request.method === 'POST' && url.pathname === '/events') {
       let body = '';
       for await (const part of request.setEncoding('utf8')) body += part;

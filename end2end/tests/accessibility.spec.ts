@@ -63,6 +63,16 @@ test('axe objects to nothing, in the light scheme and in the dark one', async ({
   await isFine('a page that asks for a file');
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
 
+  await viewer.button('Site information: not encrypted').click();
+  await expect(page.getByRole('region', { name: 'Site information' }).getByLabel('Location')).toBeVisible();
+  await isFine('what a site may do');
+  await page.keyboard.press('Escape');
+  await viewer.visit(run.url('private/Office/page.html'));
+  await expect(viewer.dialog).toContainText('Office');
+  await isFine('a server that asks who the person is');
+  await viewer.dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(viewer.dialog).toBeHidden();
+
   await viewer.button('New tab').click();
   const field = viewer.startPage.getByRole('textbox');
   await field.fill('file:///etc/hostname');
@@ -110,7 +120,7 @@ test('keys alone reach every control, and show where they are', async ({ open, p
     }
     return passed;
   };
-  const strip = ['New tab', 'New tab', 'Reload'];
+  const strip = ['New tab', 'New tab', 'Reload', 'Site information'];
   const bar = ['Address', 'Statistics', 'End', 'Menu'];
 
   await viewer.click(await run.center('alert'));
@@ -134,7 +144,7 @@ test('keys alone reach every control, and show where they are', async ({ open, p
   await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await expect(viewer.statistics).toBeVisible();
-  for (let back = 0; back < 3; back++) await page.keyboard.press('Shift+Tab');
+  for (let back = 0; back < 4; back++) await page.keyboard.press('Shift+Tab');
   await expect(viewer.button('New tab')).toBeFocused();
   await page.keyboard.press('Enter');
   await expect(viewer.startPage.getByRole('textbox')).toBeFocused();

@@ -1,7 +1,7 @@
 // What Chrome would ask its user, the person in front of the viewer is asked.
 
 import { expect, test } from '../support/fixtures';
-import type { Run } from '../support/site.mjs';
+import { KNOWN, type Run } from '../support/site.mjs';
 import { GREEN, type Viewer, YELLOW } from '../support/viewer';
 
 const green = { name: 'Green', color: 'rgb(0, 180, 0)' };
@@ -84,4 +84,42 @@ test('a link for another program is shown to be followed, and the page stays', a
   await link.click();
   await expect(link).toBeHidden();
   await expect(viewer.address).toHaveValue(/files\.html/);
+});
+
+test('who must sign in is asked by name: three attempts, and whoever cancels sees the page for strangers', async ({ open, run }) => {
+  const viewer = await open('page.html', green);
+  const signIn = async (password: string) => {
+    await viewer.dialog.getByLabel('User name').fill(KNOWN.username);
+    await viewer.dialog.getByLabel('Password').fill(password);
+    await viewer.dialog.getByRole('button', { name: 'Sign in' }).click();
+  };
+  await viewer.visit(run.url('private/Office/page.html', green));
+  await expect(viewer.dialog).toContainText(`${run.origin} asks for a user name and a password for “Office”.`);
+  await expect(viewer.dialog).toContainText('not encrypted');
+  await expect(viewer.dialog).not.toContainText('not accepted');
+  await signIn('wrong');
+  await expect(viewer.dialog).toContainText('That was not accepted.');
+  run.forget();
+  await signIn(KNOWN.password);
+  await run.saw('seen', { page: '/private/Office/page.html' });
+  await expect(viewer.dialog).toBeHidden();
+
+  await viewer.visit(run.url('private/Vault/page.html', green));
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    await expect(viewer.dialog.getByLabel('User name'), 'asked anew').toHaveValue('');
+    await signIn(`wrong ${attempt}`);
+  }
+  await expect(viewer.notice('three times')).toBeVisible();
+  await expect(viewer.dialog).toBeHidden();
+  await viewer.shows(YELLOW);
+
+  await viewer.button('Reload').click();
+  await viewer.dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(viewer.dialog).toBeHidden();
+  await expect(viewer.tab('No entry')).toBeVisible();
+  await viewer.button('Reload').click();
+  await expect(viewer.dialog).toBeVisible();
+  await viewer.visit(run.url('page.html', green));
+  await expect(viewer.dialog).toBeHidden();
+  await viewer.shows(GREEN);
 });

@@ -44,6 +44,8 @@ pub struct Config {
     pub files: FileLimits,
     /// Whether a page can be had as PDF.
     pub printing: bool,
+    /// Whether a person may go past Chrome's warning of a certificate that is not trusted.
+    pub certificate_exceptions: bool,
     /// Parent of each session's downloads and uploads; `None` takes a folder below `/var/tmp`.
     pub files_dir: Option<PathBuf>,
     /// The highest bitrate of a session's stream.
@@ -171,6 +173,7 @@ impl Settings {
                 session: mebibytes("max-files", self.max_files, 20 * 1024)?,
             },
             printing: self.printing != Some(settings::Switch::Off),
+            certificate_exceptions: self.certificate_exceptions != Some(settings::Switch::Off),
             files_dir: self.files_dir,
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),
             adapt: self.adapt != Some(settings::Switch::Off),

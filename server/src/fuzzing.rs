@@ -88,6 +88,9 @@ pub fn json(bytes: &[u8]) {
     read::<api::MoveTab>(bytes);
     read::<api::CloseTab>(bytes);
     read::<api::AnswerDialog>(bytes);
+    read::<api::Authenticate>(bytes);
+    read::<api::SetPermission>(bytes);
+    read::<api::SetLocation>(bytes);
     read::<api::Restart>(bytes);
     read::<api::End>(bytes);
 }

@@ -15,6 +15,7 @@ use shared::geometry::{VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
 use shared::session::{DownloadId, Phase, SessionId, SessionState, UploadId, ViewerId};
+use shared::site::SitePermissions;
 use tokio::task::JoinHandle;
 
 use crate::browser::address::{self, AllowedUrl, allowed};
@@ -293,6 +294,18 @@ impl Backend for Sessions {
             session,
             |session| async move { session.image(actor, url).await },
         )
+    }
+
+    fn permissions(
+        &self,
+        caller: Caller,
+        session: SessionId,
+        viewer: Option<ViewerId>,
+    ) -> Reply<SitePermissions> {
+        let actor = actor(caller, viewer);
+        self.with(session, |session| async move {
+            session.permissions(actor).await
+        })
     }
 
     fn clipboard(

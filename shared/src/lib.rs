@@ -24,3 +24,4 @@ pub mod api;
 pub mod clipboard;
 pub mod error;
 pub mod file;
+pub mod site;

@@ -1,9 +1,12 @@
 //! A session as viewers and scripts see it: its id, its phase, its tabs.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::file::Download;
 use crate::geometry::Geometry;
+use crate::site::Security;
 
 /// Id of a session; cannot be guessed, because it stands in a URL. 1 to 40 characters of `[A-Za-z0-9]`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,8 +69,8 @@ macro_rules! id {
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
             }
         }
@@ -128,6 +131,8 @@ pub struct Tab {
     pub fullscreen: bool,
     /// Something was entered there that would be lost with the page.
     pub has_unsaved_input: bool,
+    /// How it reached the browser.
+    pub security: Security,
 }
 
 impl Tab {
@@ -147,6 +152,7 @@ impl Tab {
             zoom: 100,
             fullscreen: false,
             has_unsaved_input: false,
+            security: Security::default(),
         }
     }
 }
@@ -210,6 +216,36 @@ pub enum DialogKind {
     BeforeUnload,
 }
 
+/// A server or a proxy asks who the person is, before it gives the active tab a page (RFC 9110, section 11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthChallenge {
+    /// Tells it from others.
+    pub number: u32,
+    /// Who asks: scheme, host, port.
+    pub origin: String,
+    /// What for, in words of whoever asks; to be shown as text, never as markup.
+    pub realm: String,
+    /// It is the proxy on the way that asks.
+    pub is_proxy: bool,
+    /// What was given before was not accepted.
+    pub is_repeated: bool,
+}
+
+/// The answer to an [`AuthChallenge`].
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// May be empty.
+    pub username: String,
+    /// May be empty.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("Credentials(…)")
+    }
+}
+
 /// What a viewer shows around the video.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionState {
@@ -227,6 +263,8 @@ pub struct SessionState {
     pub active: Option<TabId>,
     /// Of the active tab.
     pub dialog: Option<Dialog>,
+    /// Of the active tab.
+    pub auth_challenge: Option<AuthChallenge>,
     /// The latest message to the viewers, such as that a download was refused.
     pub notice: Option<String>,
     /// The pointer's present shape.
@@ -250,6 +288,7 @@ impl SessionState {
             tabs: Vec::new(),
             active: None,
             dialog: None,
+            auth_challenge: None,
             notice: None,
             cursor: Cursor::default(),
             viewers: 0,

@@ -15,6 +15,7 @@ mod cursor;
 mod picture;
 mod seen_geometry;
 // What lies over it when there is something to say.
+mod auth_challenge;
 mod context_menu;
 mod copy_and_save;
 mod dialog;
@@ -30,6 +31,7 @@ mod panel;
 mod panel_position;
 mod phase;
 mod plot;
+mod site_panel;
 mod start_page;
 mod statistics;
 mod status;
@@ -49,6 +51,7 @@ use shared::session::SessionId;
 
 use crate::app::NoSuchPage;
 use crate::connection::view_state::ViewState;
+use auth_challenge::AuthChallengeBox;
 use before_unload::AskBeforeLeaving;
 use context_menu::ContextMenu;
 use dialog::DialogBox;
@@ -121,6 +124,7 @@ fn Session(session: SessionId) -> impl IntoView {
             <Notices />
             <FindBar />
             <DialogBox />
+            <AuthChallengeBox />
             <FileChooser />
             <OutgoingFiles />
             <StatusLine />

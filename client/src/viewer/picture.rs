@@ -200,7 +200,9 @@ pub fn Picture() -> impl IntoView {
     // A page that asks something hears no keys: those who answer by key do not get lost in it.
     let asked = Memo::new(move |_| {
         let dialog = |state: &Option<SessionState>| {
-            state.as_ref().is_some_and(|state| state.dialog.is_some())
+            let asks =
+                |state: &SessionState| state.dialog.is_some() || state.auth_challenge.is_some();
+            state.as_ref().is_some_and(asks)
         };
         view.state.with(dialog)
     });

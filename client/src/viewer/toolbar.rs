@@ -12,6 +12,7 @@ use crate::viewer::downloads::Downloads;
 use crate::viewer::fullscreen::Fullscreen;
 use crate::viewer::icon::{self, Icon};
 use crate::viewer::main_menu::{MainMenu, ZoomFigure};
+use crate::viewer::site_panel::SitePanel;
 use crate::viewer::touch_tools::TouchTools;
 
 /// A click on the toolbar leaves the keyboard with the remote page, as in any browser.
@@ -77,6 +78,7 @@ pub fn Toolbar(
                     }) />
                 </button>
             </nav>
+            <SitePanel />
             <AddressBar />
             <ZoomFigure />
             <CommandKey />

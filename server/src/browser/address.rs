@@ -47,6 +47,13 @@ pub enum RefusedAddress {
 /// In bytes. Chrome's own limit is 2 MB; nobody types more than this.
 pub const MAX_LENGTH: usize = 16 * 1024;
 
+/// Scheme, host and port of a page on the web.
+pub fn origin(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let is_web = matches!(url.scheme(), "http" | "https");
+    is_web.then(|| url.origin().ascii_serialization())
+}
+
 /// Completes an address, or makes words a search; `search_url` has `{}` where the words go.
 pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddress> {
     let typed = typed.trim();

@@ -15,7 +15,7 @@ use shared::session::TabId;
 
 pub use command::{Command, PageCommand, configure, send};
 pub use connection::{CdpError, Connection};
-pub use event::{DownloadProgress, Event, PageEvent};
+pub use event::{Challenger, DownloadProgress, Event, PageEvent};
 pub use pipe::Pipe;
 pub use query::{Query, Reply, ask, product};
 pub use question::{Answer, DropPlace, Question, answer};

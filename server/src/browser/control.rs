@@ -1,6 +1,7 @@
 //! Commands and CDP events → the [`Machine`] decides → CDP: the loop performs, until Chrome has exited.
 
 mod active_tab;
+mod auth_challenges;
 mod backpressure;
 mod downloads;
 mod file_choosers;

@@ -100,8 +100,11 @@ pub fn local_state() -> serde_json::Value {
     })
 }
 
-/// `Default/Preferences` of a new profile.
-pub fn profile_preferences(preferences: &Preferences) -> serde_json::Value {
+/// `Default/Preferences` of a new profile. `certificate_exceptions`: the person may go past a certificate that is not trusted.
+pub fn profile_preferences(
+    preferences: &Preferences,
+    certificate_exceptions: bool,
+) -> serde_json::Value {
     let mut profile = serde_json::json!({
         // No passwords or cards in a profile that is removed with the session.
         "credentials_enable_service": false,
@@ -114,6 +117,7 @@ pub fn profile_preferences(preferences: &Preferences) -> serde_json::Value {
         // There is no printer, and the dialog would save to the server's disk.
         "printing": { "enabled": false },
         "translate": { "enabled": false },
+        "ssl": { "error_override_allowed": certificate_exceptions },
     });
     if !preferences.languages.is_empty() {
         let languages = preferences.languages.join(",");

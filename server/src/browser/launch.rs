@@ -1,5 +1,8 @@
 //! A profile directory and a Wayland socket → a running Chrome: sandboxed, unprivileged, killed when the server exits.
 
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -31,6 +34,8 @@ pub struct LaunchOptions {
     pub page: LogicalSize,
     /// Whether renderers are confined to Chrome's sandbox.
     pub sandbox: bool,
+    /// Whether the person may go past a certificate that is not trusted.
+    pub certificate_exceptions: bool,
     /// What pages are told of the person.
     pub preferences: Preferences,
 }
@@ -120,7 +125,7 @@ impl Chrome {
         profile_dir.write_to_profile("Local State", local_state().to_string().as_bytes())?;
         profile_dir.write_to_profile(
             "Default/Preferences",
-            profile_preferences(&options.preferences)
+            profile_preferences(&options.preferences, options.certificate_exceptions)
                 .to_string()
                 .as_bytes(),
         )?;
@@ -139,7 +144,7 @@ impl Chrome {
             // The server's environment may hold secrets, such as its token.
             .env_clear()
             .envs(
-                ["PATH", "LANG", "LC_ALL", "TZ"]
+                ["LANG", "LC_ALL", "TZ"]
                     .into_iter()
                     .filter_map(|name| Some((name, std::env::var_os(name)?))),
             )
@@ -150,6 +155,7 @@ impl Chrome {
                     .iter()
                     .map(|zone| ("TZ", zone)),
             )
+            .env("PATH", search_path(&options.chrome))
             .env("HOME", profile_dir.path())
             .env("XDG_CONFIG_HOME", profile_dir.path())
             .env("XDG_CACHE_HOME", profile_dir.tmp())
@@ -249,6 +255,17 @@ impl Chrome {
             status = child.wait() => status.ok(),
             () = drain => None,
         }
+    }
+}
+
+/// Where Chrome finds other programs: nowhere, for a page's link would have it run `xdg-open`, which opens what it likes on
+/// the server. A script that starts Chrome finds what it needs.
+fn search_path(chrome: &Path) -> OsString {
+    let mut start = [0; 2];
+    let read = File::open(chrome).and_then(|mut file| file.read_exact(&mut start));
+    match (read.is_ok() && start == *b"#!", std::env::var_os("PATH")) {
+        (true, Some(path)) => path,
+        _ => "/nonexistent".into(),
     }
 }
 

@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use shared::file::{Download, FileChooser};
-use shared::session::{ContextMenu, Dialog, DownloadId, Tab, TabId};
+use shared::session::{AuthChallenge, ContextMenu, Credentials, Dialog, DownloadId, Tab, TabId};
+use shared::site::{Location, Permission, PermissionState};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -73,6 +74,24 @@ pub enum BrowserCommand {
         /// The page's document shows no more of them, but for `beforeunload`.
         silence: bool,
     },
+    /// What the server or proxy of [`AuthChallenge::number`] gets; without credentials it is declined.
+    Authenticate {
+        /// Nothing happens unless it is open.
+        challenge: u32,
+        /// Of the person.
+        credentials: Option<Credentials>,
+    },
+    /// A site may do that, or not, until Chrome ends.
+    SetPermission {
+        /// Scheme, host and port.
+        origin: String,
+        /// What it may do.
+        permission: Permission,
+        /// Whether.
+        state: PermissionState,
+    },
+    /// Where pages are told that the person is.
+    SetLocation(Location),
     /// The active page has the full screen no longer.
     ExitFullscreen,
     /// Input was sent to the active page: check soon whether it is responsive.
@@ -103,6 +122,8 @@ pub struct BrowserState {
     pub active: Option<TabId>,
     /// Of the active tab.
     pub dialog: Option<Dialog>,
+    /// Of the active tab.
+    pub auth_challenge: Option<AuthChallenge>,
     /// The latest message to the viewers, and a number that tells two equal ones apart.
     pub notice: Option<(u64, String)>,
     /// Of all tabs that have one.

@@ -144,6 +144,10 @@ pub struct Settings {
     #[arg(long, env = "FARPANE_PRINTING", value_name = "on|off")]
     pub printing: Option<Switch>,
 
+    /// Whether a person may go past Chrome's warning of a certificate that is not trusted [default: on]
+    #[arg(long, env = "FARPANE_CERTIFICATE_EXCEPTIONS", value_name = "on|off")]
+    pub certificate_exceptions: Option<Switch>,
+
     /// Largest file that is downloaded or uploaded, in MiB [default: 10240]
     #[arg(long, env = "FARPANE_MAX_FILE", value_name = "MIB")]
     pub max_file: Option<u64>,
@@ -237,6 +241,7 @@ impl Settings {
             downloads: self.downloads.or(file.downloads),
             uploads: self.uploads.or(file.uploads),
             printing: self.printing.or(file.printing),
+            certificate_exceptions: self.certificate_exceptions.or(file.certificate_exceptions),
             max_file: self.max_file.or(file.max_file),
             max_files: self.max_files.or(file.max_files),
             files_dir: self.files_dir.or(file.files_dir),

@@ -5,7 +5,7 @@ use shared::error::ApiError;
 use shared::session::{SessionState, TabId};
 
 use crate::browser::BrowserCommand;
-use crate::browser::address::{AllowedUrl, allowed};
+use crate::browser::address::{self, AllowedUrl, allowed};
 
 /// What is asked, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,8 @@ pub enum Order {
     Restart,
 }
 
-/// 404 for a tab that is not there, 409 for a dialog that is not, 422 for an address that may not be opened.
+/// 400 for a place that is none, 404 for a tab that is not there, 409 for a dialog or a challenge that is not and for a
+/// site that is not shown, 422 for an address that may not be opened.
 pub fn order(control: Control, state: &SessionState, search_url: &str) -> Result<Order, ApiError> {
     let url = |url: &str| {
         allowed(url, search_url).map_err(|refused| ApiError::RefusedAddress(refused.to_string()))
@@ -50,6 +51,45 @@ pub fn order(control: Control, state: &SessionState, search_url: &str) -> Result
             text,
             silence,
         },
+        Control::Authenticate { challenge, .. }
+            if (state.auth_challenge.as_ref()).is_none_or(|open| open.number != challenge) =>
+        {
+            return Err(ApiError::Conflict(
+                "Nobody asks for that any more: it was answered already.".to_owned(),
+            ));
+        }
+        Control::Authenticate {
+            challenge,
+            credentials,
+        } => BrowserCommand::Authenticate {
+            challenge,
+            credentials,
+        },
+        Control::SetPermission {
+            origin,
+            permission,
+            state: wanted,
+        } => {
+            // Another site may have come meanwhile.
+            let active = state.active_tab();
+            if active.and_then(|tab| address::origin(&tab.url)) != Some(origin.clone()) {
+                return Err(ApiError::Conflict(format!(
+                    "The active tab does not show {origin}."
+                )));
+            }
+            BrowserCommand::SetPermission {
+                origin,
+                permission,
+                state: wanted,
+            }
+        }
+        Control::SetLocation { location } if !location.is_valid() => {
+            return Err(ApiError::BadRequest(
+                "There is no such place: latitudes are from -90 to 90, longitudes from -180 to 180."
+                    .to_owned(),
+            ));
+        }
+        Control::SetLocation { location } => BrowserCommand::SetLocation(location),
         Control::ExitFullscreen => BrowserCommand::ExitFullscreen,
         Control::Restart => return Ok(Order::Restart),
     }))

@@ -91,6 +91,7 @@ impl Engine {
             chrome: services.chrome.clone(),
             page: geometry.page,
             sandbox: config.chrome_sandbox,
+            certificate_exceptions: config.certificate_exceptions,
             preferences,
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;

@@ -77,7 +77,7 @@ impl EngineSlot {
                         if let Some(gone) = &state.exit {
                             tracing::warn!(%session, ?gone, "Chrome is gone");
                         }
-                        Event::Browser(state)
+                        Event::Browser(Box::new(state))
                     }
                     Ok(()) = display_state.changed() => {
                         let state = display_state.borrow_and_update().clone();

@@ -140,7 +140,7 @@ pub enum Event {
     /// It was told to end, and nothing of it is left.
     EngineEnded(EngineId),
     /// Of the engine that runs.
-    Browser(BrowserState),
+    Browser(Box<BrowserState>),
     /// Of the engine that runs.
     Display(DisplayState),
     /// A deadline may have passed.

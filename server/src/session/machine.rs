@@ -184,7 +184,7 @@ impl Machine {
                 self.on_engine_failed(engine, reason, actions, now);
             }
             Event::Browser(_) | Event::Display(_) if !self.browser.is_running() => {}
-            Event::Browser(browser) => self.on_browser(browser, actions, now),
+            Event::Browser(browser) => self.on_browser(*browser, actions, now),
             Event::Display(display) => self.on_display(display, actions, now),
             Event::Time => self.on_time(actions, now),
         }
@@ -802,6 +802,7 @@ impl Machine {
             state.active = browser.active;
             recent_pages::note(state);
             state.dialog = browser.dialog;
+            state.auth_challenge = browser.auth_challenge;
             state.notice = notice;
             state.downloads = browser.downloads;
         });
@@ -826,6 +827,7 @@ impl Machine {
             state.tabs.clear();
             state.active = None;
             state.dialog = None;
+            state.auth_challenge = None;
             state.notice = notice;
             state.downloads.clear();
         });

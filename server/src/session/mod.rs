@@ -51,6 +51,7 @@ use shared::geometry::{AimedPoint, VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
 use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};
+use shared::site::SitePermissions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -182,6 +183,18 @@ impl Session {
             .await?
         {
             Answer::Found(found) => Ok(found),
+            _ => Err(answered_otherwise()),
+        }
+    }
+
+    /// See [`client::api::permissions`]. 409 for a page that does not respond.
+    pub async fn permissions(&self, actor: Actor) -> Result<SitePermissions, ApiError> {
+        let question = Question::Permissions;
+        match self
+            .ask(Request::Ask { actor, question }, Caller::Answer)
+            .await?
+        {
+            Answer::Permissions(permissions) => Ok(permissions),
             _ => Err(answered_otherwise()),
         }
     }

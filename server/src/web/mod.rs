@@ -158,9 +158,13 @@ pub fn register_server_functions() {
     register_explicit::<api::CloseTab>();
     register_explicit::<api::MoveTab>();
     register_explicit::<api::AnswerDialog>();
+    register_explicit::<api::Authenticate>();
     register_explicit::<api::ExitFullscreen>();
     register_explicit::<api::Find>();
     register_explicit::<api::Image>();
+    register_explicit::<api::Permissions>();
+    register_explicit::<api::SetPermission>();
+    register_explicit::<api::SetLocation>();
     register_explicit::<api::Clipboard>();
     register_explicit::<api::SetClipboard>();
     register_explicit::<api::RemoveDownload>();

@@ -159,6 +159,7 @@ fn every_server_function_has_its_stable_path() {
         [
             "/api/activate_tab",
             "/api/answer_dialog",
+            "/api/authenticate",
             "/api/back",
             "/api/choose_files",
             "/api/clipboard",
@@ -177,12 +178,15 @@ fn every_server_function_has_its_stable_path() {
             "/api/new_tab",
             "/api/offer",
             "/api/open",
+            "/api/permissions",
             "/api/reload",
             "/api/remove_download",
             "/api/restart",
             "/api/send_input",
             "/api/sessions",
             "/api/set_clipboard",
+            "/api/set_location",
+            "/api/set_permission",
             "/api/stop",
             "/api/updates",
         ]

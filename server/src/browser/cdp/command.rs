@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use chromiumoxide_cdp::cdp::browser_protocol::{browser, dom, inspector, page, target};
+use chromiumoxide_cdp::cdp::browser_protocol::{
+    browser, dom, emulation, fetch, inspector, network, page, security, target,
+};
 use chromiumoxide_cdp::cdp::js_protocol::runtime;
-use shared::session::{DownloadId, TabId};
+use shared::session::{Credentials, DownloadId, TabId};
+use shared::site::{Location, Permission, PermissionState};
 
 use super::{CdpError, Connection, TargetSession};
 use crate::browser::address::AllowedUrl;
@@ -22,6 +25,12 @@ pub enum Command {
     CloseTarget(TabId),
     /// `Browser.cancelDownload`: nothing of it is kept.
     CancelDownload(DownloadId),
+    /// `Browser.setPermission`, for a site; until Chrome ends.
+    SetPermission {
+        origin: String,
+        permission: Permission,
+        state: PermissionState,
+    },
     /// To the page of that session.
     Page(TargetSession, PageCommand),
 }
@@ -56,6 +65,16 @@ pub enum PageCommand {
         accept: bool,
         prompt_text: Option<String>,
     },
+    /// `Fetch.continueRequest`, with a `Fetch.RequestId`.
+    ContinueRequest(String),
+    /// `Fetch.continueWithAuth`; without credentials the page shows what it has for those who have none.
+    ContinueWithAuth {
+        /// A `Fetch.RequestId`.
+        request: String,
+        credentials: Option<Credentials>,
+    },
+    /// `Emulation.setGeolocationOverride`
+    SetLocation(Location),
     /// `DOM.setFileInputFiles`, of an input by its `DOM.BackendNodeId`.
     SetFileInputFiles { input: i64, files: Vec<PathBuf> },
 }
@@ -104,6 +123,23 @@ pub fn send(cdp: &Connection, command: Command) -> Result<(), CdpError> {
         Command::CancelDownload(id) => {
             cdp.send(None, browser::CancelDownloadParams::new(guid(&id)))
         }
+        Command::SetPermission {
+            origin,
+            permission,
+            state,
+        } => {
+            let name = serde_json::to_value(permission)?;
+            let name = name.as_str().unwrap_or_default();
+            let setting = match state {
+                PermissionState::Prompt => browser::PermissionSetting::Prompt,
+                PermissionState::Granted => browser::PermissionSetting::Granted,
+                PermissionState::Denied => browser::PermissionSetting::Denied,
+            };
+            let permission = browser::PermissionDescriptor::new(name);
+            let mut set = browser::SetPermissionParams::new(permission, setting);
+            set.origin = Some(origin);
+            cdp.send(None, set)
+        }
         Command::Page(session, command) => send_to_page(cdp, &session, command),
     }
 }
@@ -122,6 +158,7 @@ fn send_to_page(
         PageCommand::Prepare { uploads } => {
             prepare(cdp, session, uploads)?;
             cdp.send(session, inspector::EnableParams::default())?;
+            cdp.send(session, security::EnableParams::default())?;
             // A window that a page opened does not load before, although Chrome reports `waitingForDebugger: false`.
             cdp.send(session, runtime::RunIfWaitingForDebuggerParams::default())
         }
@@ -143,6 +180,35 @@ fn send_to_page(
             handle.prompt_text = prompt_text;
             cdp.send(session, handle)
         }
+        PageCommand::ContinueRequest(request) => {
+            cdp.send(session, fetch::ContinueRequestParams::new(request))
+        }
+        PageCommand::ContinueWithAuth {
+            request,
+            credentials,
+        } => {
+            let response = match &credentials {
+                Some(_) => fetch::AuthChallengeResponseResponse::ProvideCredentials,
+                None => fetch::AuthChallengeResponseResponse::CancelAuth,
+            };
+            let mut response = fetch::AuthChallengeResponse::new(response);
+            if let Some(Credentials { username, password }) = credentials {
+                (response.username, response.password) = (Some(username), Some(password));
+            }
+            cdp.send(
+                session,
+                fetch::ContinueWithAuthParams::new(request, response),
+            )
+        }
+        PageCommand::SetLocation(location) => {
+            let set = emulation::SetGeolocationOverrideParams {
+                latitude: Some(location.latitude),
+                longitude: Some(location.longitude),
+                accuracy: Some(location.accuracy),
+                ..emulation::SetGeolocationOverrideParams::default()
+            };
+            cdp.send(session, set)
+        }
         PageCommand::SetFileInputFiles { input, files } => {
             let files = files.iter().map(|file| file.to_string_lossy().into_owned());
             let mut set = dom::SetFileInputFilesParams::new(files.collect());
@@ -162,6 +228,17 @@ fn prepare(
     let mut intercept = page::SetInterceptFileChooserDialogParams::new(true);
     intercept.cancel = (!uploads).then_some(true);
     cdp.send(session, intercept)?;
+    // A request that is not paused tells of no challenge; documents alone are, so that nothing else waits.
+    let documents = fetch::RequestPattern {
+        url_pattern: Some("*".to_owned()),
+        resource_type: Some(network::ResourceType::Document),
+        ..fetch::RequestPattern::default()
+    };
+    let pause = fetch::EnableParams {
+        patterns: Some(vec![documents]),
+        handle_auth_requests: Some(true),
+    };
+    cdp.send(session, pause)?;
     let mut print = page::AddScriptToEvaluateOnNewDocumentParams::new(PRINT);
     print.run_immediately = Some(true);
     cdp.send(session, print)?;

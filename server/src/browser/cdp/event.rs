@@ -1,12 +1,16 @@
 //! Pure: a CDP event message → the event it is here, or nothing.
 
-use chromiumoxide_cdp::cdp::browser_protocol::{browser, page, target};
+use chromiumoxide_cdp::cdp::browser_protocol::{browser, fetch, page, security, target};
 use chromiumoxide_cdp::cdp::{CdpEvent, CdpEventMessage};
 use shared::session::{DialogKind, DownloadId, TabId};
+use shared::site::{Certificate, Security, SecurityLevel};
 
 use super::{TargetInfo, TargetSession, tab_id};
 use crate::browser::address::is_external;
 use crate::browser::page_script::{self, PageReport};
+
+/// Of a certificate, in characters: its server chooses it.
+const MAX_NAME: usize = 200;
 
 /// What Chrome reports by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +95,29 @@ pub enum PageEvent {
         input: i64,
         multiple: bool,
     },
+    /// `Security.visibleSecurityStateChanged`
+    SecurityChanged(Security),
+    /// `Fetch.requestPaused`, of a document: it waits until it is told to go on.
+    RequestPaused {
+        /// Its `Fetch.RequestId`.
+        request: String,
+    },
+    /// `Fetch.authRequired`: the request waits for credentials.
+    AuthRequired {
+        /// Its `Fetch.RequestId`.
+        request: String,
+        challenger: Challenger,
+    },
     /// `Page.frameRequestedNavigation` or `Page.windowOpen` to an address that no browser shows.
     ExternalLink(String),
+}
+
+/// `Fetch.AuthChallenge`: who asks for credentials, and what for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Challenger {
+    pub origin: String,
+    pub realm: String,
+    pub is_proxy: bool,
 }
 
 /// `Browser.downloadProgress`'s `state`.
@@ -211,6 +236,20 @@ fn page_event(event: CdpEvent) -> Option<PageEvent> {
             input: *event.backend_node_id?.inner(),
             multiple: event.mode == page::FileChooserOpenedMode::SelectMultiple,
         },
+        CdpEvent::SecurityVisibleSecurityStateChanged(event) => {
+            PageEvent::SecurityChanged(security(&event.visible_security_state))
+        }
+        CdpEvent::FetchRequestPaused(event) => PageEvent::RequestPaused {
+            request: event.request_id.into(),
+        },
+        CdpEvent::FetchAuthRequired(event) => PageEvent::AuthRequired {
+            request: event.request_id.into(),
+            challenger: Challenger {
+                is_proxy: event.auth_challenge.source == Some(fetch::AuthChallengeSource::Proxy),
+                origin: event.auth_challenge.origin,
+                realm: event.auth_challenge.realm,
+            },
+        },
         CdpEvent::PageFrameRequestedNavigation(event) if is_external(&event.url) => {
             PageEvent::ExternalLink(event.url)
         }
@@ -219,6 +258,25 @@ fn page_event(event: CdpEvent) -> Option<PageEvent> {
         }
         _ => return None,
     })
+}
+
+fn security(state: &security::VisibleSecurityState) -> Security {
+    let cut = |name: &str| name.chars().take(MAX_NAME).collect();
+    let certificate = state.certificate_security_state.as_ref();
+    Security {
+        level: match state.security_state {
+            security::SecurityState::Secure => SecurityLevel::Secure,
+            security::SecurityState::Insecure => SecurityLevel::Insecure,
+            security::SecurityState::InsecureBroken => SecurityLevel::Broken,
+            _ => SecurityLevel::Neutral,
+        },
+        certificate: certificate.map(|certificate| Certificate {
+            subject: cut(&certificate.subject_name),
+            issuer: cut(&certificate.issuer),
+            valid_until: *certificate.valid_to.inner() as u64,
+            error: certificate.certificate_network_error.clone(),
+        }),
+    }
 }
 
 #[cfg(test)]

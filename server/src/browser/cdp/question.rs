@@ -12,6 +12,7 @@ use serde_json::Value;
 use shared::api::{Found, LoadedImage};
 use shared::geometry::PointInPage;
 use shared::session::TabId;
+use shared::site::{Permission, SitePermissions};
 use tokio::time::timeout;
 
 use super::resource::Resource;
@@ -67,6 +68,8 @@ pub enum Question {
     },
     /// A picture of the page, as the page itself gets it.
     Image(ImageUrl),
+    /// What the page's site may do.
+    Permissions,
     /// The page as it would be printed.
     Pdf,
     /// Files of those media types are dragged over the page, or, without a point, have left it.
@@ -103,6 +106,8 @@ pub enum Answer {
     Found(Found),
     /// Of [`Question::Image`].
     Image(LoadedImage),
+    /// Of [`Question::Permissions`].
+    Permissions(SitePermissions),
     /// Of [`Question::Pdf`]: the file.
     Pdf(Bytes),
     /// Of [`Question::DragFiles`], [`Question::ExpectFiles`] and [`Question::GiveFiles`]: whether the page takes them.
@@ -120,6 +125,7 @@ pub async fn answer(
         Question::Pdf => PRINT_TIMEOUT,
         Question::Find { .. }
         | Question::Image(_)
+        | Question::Permissions
         | Question::DragFiles { .. }
         | Question::ExpectFiles { .. }
         | Question::GiveFiles { .. } => TIMEOUT,
@@ -132,6 +138,13 @@ pub async fn answer(
                 let found = page_world::call(cdp, session, tab.as_str(), "find", &arguments).await;
                 let found = serde_json::from_str(&found.ok()??).ok()?;
                 Some(Answer::Found(found))
+            }
+            Question::Permissions => {
+                let frame = tab.as_str();
+                let arguments = [serde_json::to_value(Permission::ALL).ok()?];
+                let known = page_world::call(cdp, session, frame, "permissions", &arguments).await;
+                let known = serde_json::from_str(&known.ok()??).ok()?;
+                Some(Answer::Permissions(known))
             }
             Question::DragFiles { at, types } => {
                 let arguments = [json(at), types.into()];

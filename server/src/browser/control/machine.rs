@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use shared::file::FileChooser;
 use shared::session::{Dialog, DialogKind, DownloadId, TabId, Trouble};
+use shared::site::Location;
 
 use super::active_tab::ActiveTabPoll;
+use super::auth_challenges::{AuthChallenges, Outcome};
 use super::downloads::{Downloads, Effect};
 use super::file_choosers::FileChoosers;
 use super::frames::Frames;
@@ -16,7 +18,9 @@ use super::pending_navigation::{Destination, PendingNavigations};
 use super::responsiveness::ResponsivenessCheck;
 use super::tabs::{PageTarget, Tabs};
 use crate::browser::address::{AllowedUrl, is_external};
-use crate::browser::cdp::{self, Command, PageCommand, PageEvent, Query, Reply, TargetSession};
+use crate::browser::cdp::{
+    self, Challenger, Command, PageCommand, PageEvent, Query, Reply, TargetSession,
+};
 use crate::browser::page_script::PageReport;
 use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs, UiRequest};
 use crate::files::FileLimits;
@@ -72,6 +76,9 @@ pub struct Machine {
     uploads: bool,
     file_choosers: FileChoosers,
     frames: Frames,
+    auth_challenges: AuthChallenges,
+    /// Where pages are told that the person is.
+    location: Option<Location>,
     /// Of the event that is being handled.
     actions: Vec<Action>,
 }
@@ -106,6 +113,8 @@ impl Machine {
             uploads: files.uploads,
             file_choosers: FileChoosers::default(),
             frames: Frames::default(),
+            auth_challenges: AuthChallenges::default(),
+            location: None,
             actions: Vec::new(),
         }
     }
@@ -156,6 +165,9 @@ impl Machine {
             tabs: self.tabs.iter().map(|page| page.tab.clone()).collect(),
             active: active.map(|page| page.tab.id.clone()),
             dialog: active.and_then(|page| page.dialog.clone()),
+            auth_challenge: active
+                .and_then(|page| self.auth_challenges.asked(&page.tab.id))
+                .cloned(),
             icons: self.tabs.icons(),
             field: active.and_then(|page| page.reports.field().cloned()),
             text_fields: active.map_or_else(Vec::new, |page| page.reports.text_fields().to_vec()),
@@ -212,6 +224,31 @@ impl Machine {
                 text,
                 silence,
             } => self.answer_dialog(accept, text, silence),
+            BrowserCommand::Authenticate {
+                challenge,
+                credentials,
+            } => {
+                let answer = self.auth_challenges.answer(challenge, credentials);
+                if let Some((session, answer)) = answer {
+                    self.send_to_page(session, answer);
+                }
+            }
+            BrowserCommand::SetPermission {
+                origin,
+                permission,
+                state,
+            } => self.send(Command::SetPermission {
+                origin,
+                permission,
+                state,
+            }),
+            BrowserCommand::SetLocation(location) => {
+                self.location = Some(location);
+                let sessions = self.tabs.iter().map(|page| page.session.clone());
+                for session in sessions.collect::<Vec<_>>() {
+                    self.send_to_page(session, PageCommand::SetLocation(location));
+                }
+            }
             BrowserCommand::ExitFullscreen => {
                 if let Some(page) = self.tabs.active() {
                     let (tab, session) = (page.tab.id.clone(), page.session.clone());
@@ -244,11 +281,15 @@ impl Machine {
                 session,
                 frame,
             } => self.on_frame_attached(&parent, session, frame),
-            cdp::Event::Detached(session) => self.frames.detach(&session),
+            cdp::Event::Detached(session) => {
+                self.frames.detach(&session);
+                self.auth_challenges.on_detached(&session);
+            }
             cdp::Event::InfoChanged(target) => self.on_info_changed(target),
             cdp::Event::Destroyed(id) => {
                 self.pending.cancel(&id);
                 self.forget_uploads(&id);
+                self.auth_challenges.on_left(&id);
                 self.frames.forget(&id);
                 if let Some(next) = self.tabs.detach(&id) {
                     self.send(Command::ActivateTarget(next));
@@ -325,6 +366,11 @@ impl Machine {
                 self.on_file_chooser(attached.tab, session, input, multiple);
             }
             PageEvent::ExternalLink(url) => self.on_external_link(url, now),
+            PageEvent::RequestPaused { request } => self.continue_request(session, request),
+            PageEvent::AuthRequired {
+                request,
+                challenger,
+            } => self.on_challenge(attached.tab, session, request, challenger),
             _ => {}
         }
     }
@@ -361,6 +407,7 @@ impl Machine {
                 self.tabs.report(&id, PageReports::on_navigated);
                 self.tabs.forget_dialogs(&id);
                 self.forget_uploads(&id);
+                self.auth_challenges.on_left(&id);
                 self.install_in_page(&id, id.as_str().to_owned());
             }
             PageEvent::FrameNavigated { frame } => self.install_in_page(&id, frame),
@@ -397,7 +444,51 @@ impl Machine {
                 }
             }
             PageEvent::ExternalLink(url) => self.on_external_link(url, now),
+            PageEvent::SecurityChanged(security) => self.tabs.set_security(&id, security),
+            PageEvent::RequestPaused { request } => {
+                if let Some(page) = self.tabs.page(&id) {
+                    self.continue_request(page.session.clone(), request);
+                }
+            }
+            PageEvent::AuthRequired {
+                request,
+                challenger,
+            } => {
+                if let Some(page) = self.tabs.page(&id) {
+                    let session = page.session.clone();
+                    self.on_challenge(id, session, request, challenger);
+                }
+            }
         }
+    }
+
+    fn continue_request(&mut self, session: TargetSession, request: String) {
+        self.send_to_page(session, PageCommand::ContinueRequest(request));
+    }
+
+    fn on_challenge(
+        &mut self,
+        tab: TabId,
+        session: TargetSession,
+        request: String,
+        challenger: Challenger,
+    ) {
+        let origin = challenger.origin.clone();
+        let challenges = &mut self.auth_challenges;
+        let outcome = challenges.on_challenge(tab, session.clone(), request.clone(), challenger);
+        if outcome == Outcome::Asked {
+            return;
+        }
+        if outcome == Outcome::GaveUp {
+            self.notify(format!(
+                "{origin} did not accept what was entered, three times: reload the page to try again."
+            ));
+        }
+        let decline = PageCommand::ContinueWithAuth {
+            request,
+            credentials: None,
+        };
+        self.send_to_page(session, decline);
     }
 
     /// A page may open as many as it likes: one is shown at a time.
@@ -510,6 +601,9 @@ impl Machine {
         );
         let uploads = self.uploads;
         self.send_to_page(session.clone(), PageCommand::Prepare { uploads });
+        if let Some(location) = self.location {
+            self.send_to_page(session.clone(), PageCommand::SetLocation(location));
+        }
         self.install_in_page(&id, id.as_str().to_owned());
         match std::mem::replace(&mut self.startup, Startup::Done) {
             Startup::WaitingForPage(initial_tabs) => {
@@ -733,6 +827,7 @@ impl Machine {
         };
         let (tab, session) = (page.tab.id.clone(), page.session.clone());
         let dialog_open = page.dialog.is_some();
+        self.auth_challenges.leave(&tab);
         self.force_if_asking(&tab);
         if self.pending.begin(&tab, destination) {
             self.ask(Query::PrepareNavigation {
@@ -816,6 +911,7 @@ impl Machine {
             return;
         };
         let (id, session) = (page.tab.id.clone(), page.session.clone());
+        self.auth_challenges.leave(&id);
         if self.pending.cancel(&id) {
             // Chrome reports no end of a navigation that it was never told of.
             self.tabs.set_loading(&id, false);

@@ -1,6 +1,7 @@
 //! Pure: what Chrome reports about its pages → the tab strip.
 
 use shared::session::{Dialog, Tab, TabId, Trouble};
+use shared::site::Security;
 
 use super::page_reports::{Icon, PageReports};
 use crate::browser::cdp::TargetSession;
@@ -139,6 +140,12 @@ impl Tabs {
     }
 
     /// A crashed page neither loads nor shows a dialog.
+    pub fn set_security(&mut self, id: &TabId, security: Security) {
+        if let Some(page) = self.page_mut(id) {
+            page.tab.security = security;
+        }
+    }
+
     pub fn set_trouble(&mut self, id: &TabId, trouble: Option<Trouble>) {
         if let Some(page) = self.page_mut(id) {
             if trouble == Some(Trouble::Crashed) {

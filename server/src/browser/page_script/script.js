@@ -514,6 +514,19 @@
       changed();
     },
 
+    // What this page's site may do, of what has these names.
+    async permissions(names) {
+      const permissions = [];
+      for (const name of names) {
+        try {
+          permissions.push([name, (await navigator.permissions.query({ name })).state]);
+        } catch {
+          // It is not known here, or not to a page that is not encrypted.
+        }
+      }
+      return JSON.stringify({ origin: self.origin, permissions });
+    },
+
     exitFullscreen() {
       if (document.fullscreenElement) document.exitFullscreen();
     },

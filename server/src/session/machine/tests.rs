@@ -363,6 +363,10 @@ fn tabs(count: u32) -> BrowserState {
     }
 }
 
+fn chrome_is(state: BrowserState) -> Event {
+    Event::Browser(Box::new(state))
+}
+
 fn crash() -> BrowserState {
     BrowserState {
         exit: Some(BrowserExit::Crashed("Chrome crashed.".to_owned())),
@@ -603,7 +607,7 @@ fn a_menu_is_for_who_acted_last_and_comes_once() {
     let first = world.watch(Actor::Page);
     let second = world.watch(Actor::Page);
     let request = |number| {
-        Event::Browser(BrowserState {
+        chrome_is(BrowserState {
             ui_request: Some((number, UiRequest::ContextMenu(ContextMenu::default()))),
             ..tabs(1)
         })
@@ -639,7 +643,7 @@ fn an_icon_comes_before_the_tab_that_names_it() {
     let mut browser = tabs(1);
     browser.tabs[0].icon = Some(icon.id.clone());
     browser.icons = vec![icon];
-    let actions = world.feed(Event::Browser(browser));
+    let actions = world.feed(chrome_is(browser));
     let place = |wanted: fn(&ServerMessage) -> bool| {
         let is = |action: &Action| matches!(action, Action::Broadcast { message, .. } if wanted(message));
         actions.iter().position(is).unwrap()
@@ -721,10 +725,10 @@ fn the_viewer_who_is_gone_longest_makes_room() {
 fn a_crashed_chrome_is_started_again_with_its_tabs_three_times_a_minute() {
     let mut world = World::running();
     for _ in 0..3 {
-        world.feed(Event::Browser(tabs(2)));
+        world.feed(chrome_is(tabs(2)));
         world.feed(Event::Display(drawn()));
         assert_eq!(*world.phase(), Phase::Running);
-        let actions = world.feed(Event::Browser(crash()));
+        let actions = world.feed(chrome_is(crash()));
         assert_eq!(
             openings(&actions),
             [["https://tab0.example/", "https://tab1.example/"]]
@@ -732,8 +736,8 @@ fn a_crashed_chrome_is_started_again_with_its_tabs_three_times_a_minute() {
         assert!(world.machine.state().notice.is_some());
         world.engine_starts();
     }
-    world.feed(Event::Browser(tabs(2)));
-    world.feed(Event::Browser(crash()));
+    world.feed(chrome_is(tabs(2)));
+    world.feed(chrome_is(crash()));
     assert!(matches!(world.phase(), Phase::Stopped { .. }));
     let control = Control::Restart;
     let actor = Actor::Page;
@@ -759,8 +763,8 @@ fn an_address_typed_while_chrome_starts_is_what_it_starts_with() {
 #[test]
 fn an_address_typed_while_chrome_closes_starts_it_again() {
     let mut world = World::running();
-    world.feed(Event::Browser(tabs(1)));
-    world.feed(Event::Browser(tabs(0)));
+    world.feed(chrome_is(tabs(1)));
+    world.feed(chrome_is(tabs(0)));
     let control = navigate("other.example");
     let kept = world.ask(Request::Control {
         actor: Actor::Page,
@@ -771,7 +775,7 @@ fn an_address_typed_while_chrome_closes_starts_it_again() {
         exit: Some(BrowserExit::Closed("The last tab was closed.".to_owned())),
         ..BrowserState::default()
     };
-    let actions = world.feed(Event::Browser(closed));
+    let actions = world.feed(chrome_is(closed));
     assert_eq!(openings(&actions), [["https://other.example/"]]);
 }
 
@@ -868,7 +872,7 @@ enum Step {
     /// Of an engine that never was, or is not the one.
     OtherEngine(u64),
     EnginesEnd,
-    Browser(BrowserState),
+    Browser(Box<BrowserState>),
     Display(DisplayState),
 }
 
@@ -1054,7 +1058,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => Just(Step::EngineFails),
         1 => (0u64..5).prop_map(Step::OtherEngine),
         2 => Just(Step::EnginesEnd),
-        4 => any_browser().prop_map(Step::Browser),
+        4 => any_browser().prop_map(|state| Step::Browser(Box::new(state))),
         4 => any_display().prop_map(Step::Display),
     ]
 }
@@ -1169,7 +1173,7 @@ fn a_file_is_taken_for_the_page_that_asks_and_for_no_other() {
     let refused = |response| matches!(response, Err(ApiError::NotFound(_)));
     assert!(refused(world.ask(begin(1, "a"))), "no page asks");
     let asks = |directory| {
-        Event::Browser(BrowserState {
+        chrome_is(BrowserState {
             file_chooser: Some(FileChooser {
                 number: 1,
                 directory,
@@ -1198,7 +1202,7 @@ fn a_file_is_taken_for_the_page_that_asks_and_for_no_other() {
         uploads: vec!["a".parse().unwrap(), "b".parse().unwrap()],
     };
     assert!(matches!(world.ask(two), Err(ApiError::Conflict(_))));
-    world.feed(Event::Browser(crash()));
+    world.feed(chrome_is(crash()));
     assert!(refused(world.ask(begin(1, "a"))), "it is gone");
 }
 
@@ -1273,7 +1277,7 @@ fn what_is_dropped_need_not_be_asked_for_and_goes_where_it_was_dropped() {
         none.contains(&Action::ForgetUploads { drop: next }),
         "{none:?}"
     );
-    world.feed(Event::Browser(crash()));
+    world.feed(chrome_is(crash()));
     assert!(
         matches!(world.ask(drop(10.0)), Err(ApiError::Conflict(_))),
         "no page"
@@ -1287,7 +1291,7 @@ fn a_finished_download_is_handed_to_whoever_acts_and_opened_for_nobody_before() 
     world.message(&viewer, button(true));
     let id: DownloadId = "a".parse().unwrap();
     let list = |state| {
-        Event::Browser(BrowserState {
+        chrome_is(BrowserState {
             downloads: vec![Download {
                 id: "a".parse().unwrap(),
                 name: "a.pdf".to_owned(),
@@ -1311,6 +1315,6 @@ fn a_finished_download_is_handed_to_whoever_acts_and_opened_for_nobody_before() 
     }));
     let opened = world.request(open());
     assert!(matches!(opened[..], [Action::OpenDownload { .. }]));
-    world.feed(Event::Browser(tabs(1)));
+    world.feed(chrome_is(tabs(1)));
     assert!(matches!(world.ask(open()), Err(ApiError::NotFound(_))));
 }
