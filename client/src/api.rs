@@ -200,6 +200,10 @@ mod backend {
         SetLocation {
             location: Location,
         },
+        AnswerNotification {
+            notification: u32,
+            follow: bool,
+        },
         ExitFullscreen,
         Restart,
     }
@@ -472,6 +476,21 @@ pub async fn set_location(
     location: Location,
 ) -> Result<(), ApiError> {
     control(session, viewer, Control::SetLocation { location }).await
+}
+
+/// Follows the notification of that number, as with a click on it, or puts it away. Nothing happens unless it is shown.
+#[server(prefix = "/api", endpoint = "answer_notification", input = Json, output = Json)]
+pub async fn answer_notification(
+    session: SessionId,
+    #[server(default)] viewer: Option<ViewerId>,
+    notification: u32,
+    follow: bool,
+) -> Result<(), ApiError> {
+    let answer = Control::AnswerNotification {
+        notification,
+        follow,
+    };
+    control(session, viewer, answer).await
 }
 
 /// What the session's page has put into the clipboard last.

@@ -1,9 +1,8 @@
 // What pages give and what they are given: files, byte for byte.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Download, Page } from '@playwright/test';
 import { expect, test } from '../support/fixtures';
 import { fileOf } from '../support/site.mjs';
@@ -95,10 +94,9 @@ test('a page that saves files without end has most of them wait for a click', as
 test('files of one’s own are given to the page: one, several, a folder', async ({ open, run, server }) => {
   const viewer = await open('files.html');
   const { page } = viewer;
-  const dir = mkdtempSync(join(tmpdir(), 'farpane-upload-'));
   const own = (name: string, bytes: number) => {
-    const path = join(dir, name);
-    mkdirSync(join(path, '..'), { recursive: true });
+    const path = test.info().outputPath(name);
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, fileOf(bytes));
     return path;
   };
@@ -117,9 +115,8 @@ test('files of one’s own are given to the page: one, several, a folder', async
   expect(many.files).toEqual([given('a.bin', 1), given('empty.bin', 0), given('a.bin', 2)]);
   own('photos/1.bin', 10);
   own('photos/more/2.bin', 20);
-  const folder = await choose('folder', join(dir, 'photos'));
+  const folder = await choose('folder', test.info().outputPath('photos'));
   expect(folder.files.sort((a: any, b: any) => (a.name < b.name ? -1 : 1))).toEqual([given('photos/1.bin', 10), given('photos/more/2.bin', 20)]);
-  rmSync(dir, { recursive: true });
   // What a page was given goes with it.
   expect(server.transferred()).toHaveLength(6);
   await viewer.visit(run.url('green.html'));
@@ -166,6 +163,30 @@ test('an operator switches files off', async ({ start, open, run }) => {
   await viewer.click(await run.center('one'));
   await expect(viewer.notice(/asks for a file: this server takes none/)).toBeVisible();
   expect(server.transferred()).toEqual([]);
+});
+
+test('a program of the operator’s decides of each file whether it passes', async ({ start, open, run }) => {
+  const scanner = test.info().outputPath('scanner');
+  mkdirSync(dirname(scanner), { recursive: true });
+  const script = `#!/bin/sh\nif grep -q 'from a link'; then echo "$FILE_NAME holds what is forbidden."; exit 1; fi\n`;
+  writeFileSync(scanner, script, { mode: 0o755 });
+  const server = await start({ flags: ['--grace', '8s', '--scan-command', scanner] });
+  const viewer = await open('files.html', {}, server);
+  const { page } = viewer;
+  const made = await saved(page, async () => viewer.click(await run.center('blob')));
+  expect(made.bytes.toString()).toBe('made by the page');
+  await viewer.click(await run.center('data'));
+  await expect(viewer.notice('data.txt was not saved. data.txt holds what is forbidden.')).toBeVisible();
+  expect(server.transferred()).toHaveLength(1);
+
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), run.center('many').then((at) => viewer.click(at))]);
+  const file = (name: string, text: string) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(text) });
+  await chooser.setFiles([file('good.txt', 'from here'), file('bad.txt', 'from a link')]);
+  const asks = page.getByRole('dialog');
+  await expect(asks).toContainText('bad.txt was not taken. bad.txt holds what is forbidden.');
+  await asks.getByRole('button', { name: 'Leave out bad.txt' }).click();
+  const { files } = await run.saw('given', { target: 'many' });
+  expect(files.map(({ name }: { name: string }) => name)).toEqual(['good.txt']);
 });
 
 test('a frame of another site asks for a file, has a menu and a text field, like the page', async ({ open, run }) => {

@@ -66,3 +66,48 @@ test('a certificate that nobody vouches for is told, and can be gone past, unles
     site.close();
   }
 });
+
+test('what a page wants the person to know lies over the picture, or their own system shows it', async ({ open, run, page, context, server }) => {
+  await page.addInitScript(() => {
+    const made: Notification[] = [];
+    const System = Notification;
+    class Watched extends System {
+      constructor(title: string, options?: NotificationOptions) {
+        super(title, options);
+        made.push(this);
+      }
+    }
+    Object.assign(window, { made, Notification: Watched });
+  });
+  const made = () =>
+    page.evaluate(() => {
+      const { made } = window as unknown as { made: Notification[] };
+      return made.map(({ title, body }) => ({ title, body }));
+    });
+  const viewer = await open('site.html');
+  const allow = { session: viewer.session, origin: run.origin, permission: 'notifications', state: 'granted' };
+  await server.call('set_permission', allow);
+  await run.saw('permission', { name: 'notifications', state: 'granted' });
+
+  await viewer.click(await run.center('notify'));
+  const notice = viewer.notice('Dinner is ready');
+  await expect(notice).toContainText('Come down');
+  await notice.getByRole('button', { name: 'Open' }).click();
+  await run.saw('followed', { isTrusted: true });
+  await expect(notice).toBeHidden();
+  await viewer.click(await run.center('notify'));
+  run.forget();
+  await notice.getByRole('button', { name: 'Dismiss' }).click();
+  await run.saw('put-away');
+  expect(run.all('followed')).toEqual([]);
+  expect(await made()).toEqual([]);
+
+  await context.grantPermissions(['notifications']);
+  await page.reload();
+  await viewer.connected();
+  await viewer.click(await run.center('notify'));
+  await expect.poll(made).toEqual([{ title: 'Dinner is ready', body: expect.stringContaining('Come down') }]);
+  await expect(notice).toBeHidden();
+  await page.evaluate(() => (window as unknown as { made: Notification[] }).made[0]?.dispatchEvent(new Event('click')));
+  await run.saw('followed', { isTrusted: true });
+});

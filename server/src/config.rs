@@ -13,7 +13,7 @@ use shared::geometry::VideoSize;
 pub use settings::{Cli, Command, Settings};
 
 use crate::bitrate::Bitrate;
-use crate::files::FileLimits;
+use crate::files::{FileLimits, ScanCommand};
 
 /// What `farpane serve` runs with, validated.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub clipboard: ClipboardPolicy,
     /// Which files pass between a person's computer and a page, and how large they may be.
     pub files: FileLimits,
+    /// Says of each file that passes whether it may.
+    pub scan: Option<ScanCommand>,
     /// Whether a page can be had as PDF.
     pub printing: bool,
     /// Whether a person may go past Chrome's warning of a certificate that is not trusted.
@@ -116,6 +118,9 @@ pub enum ConfigError {
         "--search-url must start with https:// or http://, and contain {{}} in place of the words"
     )]
     SearchUrl,
+    /// Only white space.
+    #[error("--scan-command names no program")]
+    ScanCommand,
     /// No URL of RFC 7064 or RFC 7065, with TURN's credentials in front of the host.
     #[error("--ice-server {0:?} is not valid: use stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT")]
     IceServer(String),
@@ -172,6 +177,10 @@ impl Settings {
                 file: mebibytes("max-file", self.max_file, 10 * 1024)?,
                 session: mebibytes("max-files", self.max_files, 20 * 1024)?,
             },
+            scan: self
+                .scan_command
+                .map(|command| command.parse().map_err(|_| ConfigError::ScanCommand))
+                .transpose()?,
             printing: self.printing != Some(settings::Switch::Off),
             certificate_exceptions: self.certificate_exceptions != Some(settings::Switch::Off),
             files_dir: self.files_dir,

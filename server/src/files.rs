@@ -3,6 +3,7 @@
 //! Chrome owns the folder of downloads, so what is in there is opened without following a link; it can only read what was
 //! uploaded.
 
+mod scan;
 mod uploads;
 
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -19,6 +20,7 @@ use shared::session::DownloadId;
 use crate::ids::random_token;
 use crate::locked_dir::{DirError, LockedDir, at};
 
+pub use scan::ScanCommand;
 use uploads::Uploads;
 pub use uploads::{Upload, UploadError};
 
@@ -56,6 +58,8 @@ pub struct SessionFiles {
     downloads: OwnedFd,
     uploads: Mutex<Uploads>,
     limits: FileLimits,
+    /// Says of each file whether it may pass.
+    scan: Option<ScanCommand>,
     /// The user and group Chrome runs as, when those are not the server's own.
     chrome: Option<u32>,
 }
@@ -66,6 +70,7 @@ impl SessionFiles {
         parent: &Path,
         chrome: Option<u32>,
         limits: FileLimits,
+        scan: Option<ScanCommand>,
     ) -> Result<SessionFiles, DirError> {
         let name = random_token();
         let Some(dir) = LockedDir::take(parent, &name)? else {
@@ -90,6 +95,7 @@ impl SessionFiles {
             downloads: opened,
             uploads: Mutex::new(Uploads::default()),
             limits,
+            scan,
             chrome,
         })
     }
@@ -120,6 +126,22 @@ impl SessionFiles {
             return Err(io::Error::other("it is no file"));
         }
         Ok((file, found.len()))
+    }
+
+    /// Whether files are scanned before they are handed over.
+    pub fn scans(&self) -> bool {
+        self.scan.is_some()
+    }
+
+    /// `Err` is a sentence: that download must not be handed over under that name.
+    pub async fn scan_download(&self, id: &DownloadId, name: &str) -> Result<(), String> {
+        let Some(scan) = &self.scan else {
+            return Ok(());
+        };
+        match self.open_download(id) {
+            Ok((file, _)) => scan.scan(file, name).await,
+            Err(_) => Err("Its file is gone.".to_owned()),
+        }
     }
 
     /// Nothing of it is left, if there was anything.
@@ -187,7 +209,7 @@ mod tests {
 
     fn files() -> (tempfile::TempDir, SessionFiles) {
         let parent = tempfile::tempdir().unwrap();
-        let files = SessionFiles::create(parent.path(), None, LIMITS).unwrap();
+        let files = SessionFiles::create(parent.path(), None, LIMITS, None).unwrap();
         (parent, files)
     }
 

@@ -88,6 +88,7 @@ pub fn json(bytes: &[u8]) {
     read::<api::MoveTab>(bytes);
     read::<api::CloseTab>(bytes);
     read::<api::AnswerDialog>(bytes);
+    read::<api::AnswerNotification>(bytes);
     read::<api::Authenticate>(bytes);
     read::<api::SetPermission>(bytes);
     read::<api::SetLocation>(bytes);

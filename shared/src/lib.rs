@@ -24,4 +24,5 @@ pub mod api;
 pub mod clipboard;
 pub mod error;
 pub mod file;
+pub mod notification;
 pub mod site;

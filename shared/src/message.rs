@@ -8,6 +8,7 @@ use crate::file::FileChooser;
 use crate::geometry::{AimedPoint, Viewport};
 use crate::input::{Key, PointerButton, TouchPhase};
 use crate::latency::{InputId, InputPresented, Measurement};
+use crate::notification::Notification;
 use crate::session::{ContextMenu, Cursor, DownloadId, SessionState, TextField};
 
 /// Labels of the two data channels, both opened by the viewer.
@@ -235,6 +236,10 @@ pub enum ServerMessage {
     ChooseFiles(FileChooser),
     /// The page opens a link, such as `mailto:`, while this viewer acts, that is for another program than a browser.
     ExternalLink(String),
+    /// A page shows a notification.
+    Notification(Notification),
+    /// The one of that number is over.
+    NotificationGone(u32),
 }
 
 /// What the server knows about the last second of this session's stream; once a second while a viewer watches.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::message::{ServerMessage, Stamped};
 
 /// Changes when a message's encoding does. Server and client are built together: a mismatch means a stale page.
-pub const VERSION: u8 = 10;
+pub const VERSION: u8 = 11;
 
 /// In bytes. The longest message of a viewer is pasted text.
 pub const MAX_CLIENT_MESSAGE: usize = 64 * 1024;

@@ -12,6 +12,7 @@ use shared::file::{DOWNLOAD, Dropped, FileChooser, MOST_DRAGGED, PRINT};
 use shared::fit::Fit;
 use shared::geometry::{AimedPoint, Geometry, VideoSize};
 use shared::message::{ClientMessage, ServerMessage, ServerStatistics};
+use shared::notification::Notification;
 use shared::session::{
     ContextMenu, Cursor, DownloadId, SessionId, SessionState, Tab, TextField, ViewerId,
 };
@@ -85,6 +86,8 @@ pub struct ViewState {
     pub outgoing: RwSignal<Vec<Outgoing>>,
     /// The page opens this with another program.
     pub external_link: RwSignal<Option<String>>,
+    /// What pages want the person to know, the latest last.
+    pub notifications: RwSignal<Vec<Notification>>,
     /// What the person wants a menu of.
     pub context_menu: RwSignal<Option<ContextMenu>>,
     /// Where the pointer was last, in CSS pixels of the window.
@@ -130,6 +133,7 @@ impl ViewState {
             file_chooser: RwSignal::new(None),
             outgoing: RwSignal::new(Vec::new()),
             external_link: RwSignal::new(None),
+            notifications: RwSignal::new(Vec::new()),
             context_menu: RwSignal::new(None),
             pointer: StoredValue::new((0.0, 0.0)),
             find_shown: RwSignal::new(false),
@@ -221,6 +225,14 @@ impl ViewState {
             ServerMessage::Print => self.print(),
             ServerMessage::ChooseFiles(asks) => self.file_chooser.set(Some(asks)),
             ServerMessage::ExternalLink(url) => self.external_link.set(Some(url)),
+            ServerMessage::Notification(notification) => self.notifications.update(|shown| {
+                shown.retain(|known| known.number != notification.number);
+                shown.push(notification);
+            }),
+            ServerMessage::NotificationGone(number) => {
+                self.notifications
+                    .update(|shown| shown.retain(|known| known.number != number));
+            }
             ServerMessage::Deliver(download) => self.save_download(&download),
             // The connection's own.
             ServerMessage::State(_)

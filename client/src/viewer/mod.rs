@@ -26,6 +26,7 @@ mod latency;
 mod menu;
 mod menu_focus;
 mod notice;
+mod notifications;
 mod outgoing_files;
 mod panel;
 mod panel_position;

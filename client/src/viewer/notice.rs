@@ -9,6 +9,7 @@ use crate::api;
 use crate::connection::view_state::ViewState;
 use crate::viewer::Places;
 use crate::viewer::icon::{self, Icon};
+use crate::viewer::notifications::PageNotifications;
 
 #[component]
 pub fn Notices() -> impl IntoView {
@@ -45,6 +46,7 @@ pub fn Notices() -> impl IntoView {
                         view! { <Toast sentence dismiss /> }
                     })
             }}
+            <PageNotifications />
             {move || view.external_link.get().map(|url| view! { <ExternalLink url /> })}
             {move || {
                 view

@@ -44,6 +44,7 @@ pub struct Control {
     cdp: Arc<Connection>,
     queries: FuturesUnordered<BoxFuture<'static, Option<Reply>>>,
     answers: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
+    scans: FuturesUnordered<BoxFuture<'static, Event>>,
     /// Of Chrome's main process, asked for and not there yet: one at a time.
     sign_of_life: Option<BoxFuture<'static, ()>>,
     publish: watch::Sender<BrowserState>,
@@ -59,11 +60,12 @@ impl Control {
         publish: watch::Sender<BrowserState>,
     ) -> Control {
         Control {
-            machine: Machine::new(initial_tabs, files.limits()),
+            machine: Machine::new(initial_tabs, files.limits(), files.scans()),
             files,
             cdp: Arc::new(cdp),
             queries: FuturesUnordered::new(),
             answers: FuturesUnordered::new(),
+            scans: FuturesUnordered::new(),
             sign_of_life: None,
             publish,
         }
@@ -123,6 +125,7 @@ impl Control {
                         None => continue,
                     }
                 }
+                Some(event) = self.scans.next() => event,
                 Some(event) = self.answers.next() => match event {
                     Some(event) => event,
                     None => continue,
@@ -179,6 +182,14 @@ impl Control {
                     .push(async move { cdp::ask(&cdp, query).await }.boxed());
             }
             Action::RemoveDownload(id) => self.files.remove_download(&id),
+            Action::ScanDownload(id, name) => {
+                let files = Arc::clone(&self.files);
+                let scanned = async move {
+                    let result = files.scan_download(&id, &name).await;
+                    Event::Scanned(id, result)
+                };
+                self.scans.push(scanned.boxed());
+            }
             Action::ForgetUploads(chooser) => {
                 let files = Arc::clone(&self.files);
                 // A folder may be large. Whatever becomes of it, the session's end removes all.

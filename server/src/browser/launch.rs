@@ -38,6 +38,8 @@ pub struct LaunchOptions {
     pub certificate_exceptions: bool,
     /// What pages are told of the person.
     pub preferences: Preferences,
+    /// Where its session bus listens.
+    pub session_bus: String,
 }
 
 /// Why there is no Chrome, each with what to do about it.
@@ -161,8 +163,8 @@ impl Chrome {
             .env("XDG_CACHE_HOME", profile_dir.tmp())
             .env("XDG_RUNTIME_DIR", profile_dir.run())
             .env("TMPDIR", profile_dir.tmp())
-            // No session bus: Chrome would look for one, and start one.
-            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/dev/null")
+            // Without one it would look for one, and start one.
+            .env("DBUS_SESSION_BUS_ADDRESS", &options.session_bus)
             .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
             .current_dir(profile_dir.path())
             .stdin(Stdio::null())

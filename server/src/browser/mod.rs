@@ -12,6 +12,8 @@ pub mod profile_dir;
 mod cdp;
 mod control;
 mod page_script;
+// What it finds of a desktop.
+pub mod session_bus;
 
 use std::path::PathBuf;
 use std::sync::Arc;

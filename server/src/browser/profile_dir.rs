@@ -49,6 +49,11 @@ pub fn remove_stale(parent: &Path) -> Result<usize, DirError> {
 }
 
 impl ProfileDir {
+    /// Where its Chrome finds the session bus. No other Chrome reaches it.
+    pub fn session_bus(&self) -> PathBuf {
+        self.run().join("bus")
+    }
+
     /// A new directory, and as root a user that nobody else has.
     pub fn create(parent: &Path) -> Result<ProfileDir, DirError> {
         let root = geteuid().is_root();
@@ -117,7 +122,8 @@ impl ProfileDir {
         self.chown(&path)
     }
 
-    fn chown(&self, path: &Path) -> Result<(), DirError> {
+    /// As root: that file is Chrome's.
+    pub(super) fn chown(&self, path: &Path) -> Result<(), DirError> {
         match self.uid {
             None => Ok(()),
             Some(uid) => chown(path, Some(uid), Some(uid)).map_err(at(path)),

@@ -63,6 +63,9 @@ pub enum UploadError {
     /// The body has another length than it said.
     #[error("{0} did not arrive whole.")]
     NotWhole(String),
+    /// By the operator's program, with its sentence.
+    #[error("{name} was not taken. {reason}")]
+    Refused { name: String, reason: String },
     /// The same path twice, or the disk failed.
     #[error("{name} cannot be written: {source}")]
     Io {
@@ -183,6 +186,22 @@ impl Upload {
         &self.name
     }
 
+    /// Asks the operator's program whether the page may have it, if there is one.
+    pub async fn scan(&self) -> Result<(), UploadError> {
+        let files = self.files.upgrade();
+        let Some(scan) = files.and_then(|files| files.scan.clone()) else {
+            return Ok(());
+        };
+        let name = self.name.clone();
+        match File::open(&self.path) {
+            Ok(file) => match scan.scan(file, &name).await {
+                Ok(()) => Ok(()),
+                Err(reason) => Err(UploadError::Refused { name, reason }),
+            },
+            Err(source) => Err(UploadError::Io { name, source }),
+        }
+    }
+
     /// All of it is written.
     pub fn finish(mut self) -> UploadId {
         self.is_whole = true;
@@ -275,7 +294,7 @@ mod tests {
             file: 1000,
             session: 1500,
         };
-        let files = SessionFiles::create(parent.path(), None, limits).unwrap();
+        let files = SessionFiles::create(parent.path(), None, limits, None).unwrap();
         (parent, Arc::new(files))
     }
 

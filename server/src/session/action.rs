@@ -53,6 +53,11 @@ pub enum Action {
         command: BrowserCommand,
         reply: ReplyToken,
     },
+    /// What the person does with a notification, if it is still shown.
+    AnswerNotification {
+        number: u32,
+        follow: bool,
+    },
     /// A question to the page in front.
     Ask {
         question: Question,

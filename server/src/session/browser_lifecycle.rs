@@ -42,6 +42,8 @@ enum Tabs {
 /// What becomes of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Routed {
+    /// There is no more to it.
+    Done,
     /// It is for the Chrome that runs.
     ToChrome(BrowserCommand),
     /// Chrome will be started with it, or is being so.

@@ -13,6 +13,11 @@ pub enum Order {
     Command(BrowserCommand),
     /// Chrome is wanted back.
     Restart,
+    /// The person has followed a notification of that number, or put it away.
+    AnswerNotification {
+        number: u32,
+        follow: bool,
+    },
 }
 
 /// 400 for a place that is none, 404 for a tab that is not there, 409 for a dialog or a challenge that is not and for a
@@ -91,6 +96,10 @@ pub fn order(control: Control, state: &SessionState, search_url: &str) -> Result
         }
         Control::SetLocation { location } => BrowserCommand::SetLocation(location),
         Control::ExitFullscreen => BrowserCommand::ExitFullscreen,
+        Control::AnswerNotification {
+            notification: number,
+            follow,
+        } => return Ok(Order::AnswerNotification { number, follow }),
         Control::Restart => return Ok(Order::Restart),
     }))
 }

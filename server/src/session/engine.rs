@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
 use crate::browser::profile_dir::ProfileDir;
+use crate::browser::session_bus::SessionBus;
 use crate::browser::{Browser, BrowserState, InitialTabs};
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::files::SessionFiles;
@@ -25,6 +26,7 @@ pub struct Engine {
     pub encoder: Encoder,
     pub browser: Browser,
     pub display: Display,
+    pub session_bus: SessionBus,
     pub files: Arc<SessionFiles>,
     pub downlink: Arc<Downlink>,
     pub mailbox: Arc<Mailbox>,
@@ -85,14 +87,21 @@ impl Engine {
         let hub = &services.hub;
         hub.open_stream(id, Arc::clone(&downlink)).await?;
         let home = ProfileDir::create(&services.runtime_dir)?;
-        let files = SessionFiles::create(&services.files_dir, home.uid(), config.files)?;
+        let files = SessionFiles::create(
+            &services.files_dir,
+            home.uid(),
+            config.files,
+            config.scan.clone(),
+        )?;
         let files = Arc::new(files);
+        let session_bus = SessionBus::start(&home)?;
         let options = LaunchOptions {
             chrome: services.chrome.clone(),
             page: geometry.page,
             sandbox: config.chrome_sandbox,
             certificate_exceptions: config.certificate_exceptions,
             preferences,
+            session_bus: session_bus.address().to_owned(),
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
         let browser = Browser::control(chrome, pipe, opening, Arc::clone(&files)).await?;
@@ -109,6 +118,7 @@ impl Engine {
             encoder,
             browser,
             display,
+            session_bus,
             files,
             downlink,
             mailbox,

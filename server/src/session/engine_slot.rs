@@ -69,6 +69,7 @@ impl EngineSlot {
                 let Engine {
                     browser_state,
                     display_state,
+                    session_bus,
                     ..
                 } = engine.as_mut();
                 tokio::select! {
@@ -86,7 +87,8 @@ impl EngineSlot {
                         }
                         Event::Display(state)
                     }
-                    // Both are gone: the browser's last state said so.
+                    Some(event) = session_bus.event() => Event::Notification(event),
+                    // All are gone: the browser's last state said so.
                     else => pending().await,
                 }
             }

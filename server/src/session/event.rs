@@ -8,6 +8,7 @@ use shared::message::ClientMessage;
 use shared::session::{DownloadId, UploadId, ViewerId};
 
 use super::lease::Actor;
+use crate::browser::session_bus::NotificationEvent;
 use crate::browser::{BrowserState, Question};
 use crate::display::DisplayState;
 use crate::transport::PeerEvent;
@@ -141,6 +142,8 @@ pub enum Event {
     EngineEnded(EngineId),
     /// Of the engine that runs.
     Browser(Box<BrowserState>),
+    /// Of the engine that runs.
+    Notification(NotificationEvent),
     /// Of the engine that runs.
     Display(DisplayState),
     /// A deadline may have passed.

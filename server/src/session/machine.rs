@@ -33,6 +33,7 @@ use super::recent_pages;
 use super::viewer_message::{Context, Meaning, accept};
 use super::viewers::Viewers;
 use crate::browser::address::AllowedUrl;
+use crate::browser::session_bus::NotificationEvent;
 use crate::browser::{BrowserCommand, BrowserExit, BrowserState, Question, UiRequest};
 use crate::display::{DisplayState, SeatEvent};
 use crate::input::{GeometryHistory, RefusedInput};
@@ -183,8 +184,16 @@ impl Machine {
             Event::EngineFailed(engine, reason) => {
                 self.on_engine_failed(engine, reason, actions, now);
             }
-            Event::Browser(_) | Event::Display(_) if !self.browser.is_running() => {}
+            Event::Browser(_) | Event::Display(_) | Event::Notification(_)
+                if !self.browser.is_running() => {}
             Event::Browser(browser) => self.on_browser(*browser, actions, now),
+            Event::Notification(event) => {
+                let message = match event {
+                    NotificationEvent::Shown(shown) => ServerMessage::Notification(shown),
+                    NotificationEvent::Gone(number) => ServerMessage::NotificationGone(number),
+                };
+                self.broadcast(message, actions);
+            }
             Event::Display(display) => self.on_display(display, actions, now),
             Event::Time => self.on_time(actions, now),
         }
@@ -291,7 +300,7 @@ impl Machine {
                     Ok(Routed::ToChrome(command)) => {
                         return actions.push(Action::Command { command, reply });
                     }
-                    Ok(Routed::Kept | Routed::Restarted) => Ok(Response::Done),
+                    Ok(Routed::Done | Routed::Kept | Routed::Restarted) => Ok(Response::Done),
                     Ok(Routed::Conflict(sentence)) => Err(ApiError::Conflict(sentence.to_owned())),
                     Err(error) => Err(error),
                 }
@@ -551,6 +560,12 @@ impl Machine {
         let routed = match order(control, &self.state, &self.settings.search_url)? {
             Order::Command(command) => self.browser.route(command, actions),
             Order::Restart => self.browser.restart(actions),
+            Order::AnswerNotification { number, follow } => {
+                if self.browser.is_running() {
+                    actions.push(Action::AnswerNotification { number, follow });
+                }
+                Routed::Done
+            }
         };
         if routed == Routed::Restarted {
             self.change(actions, |state| {

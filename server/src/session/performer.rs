@@ -117,6 +117,11 @@ impl Performer {
                 }
             }
             Action::Command { command, reply } => self.command(command, reply),
+            Action::AnswerNotification { number, follow } => {
+                if let Some(engine) = self.engine.running() {
+                    engine.session_bus.answer(number, follow);
+                }
+            }
             Action::Ask { question, reply } => self.ask(question, reply),
             Action::OpenDownload { download, reply } => self.open_download(download, reply),
             Action::BeginUpload {

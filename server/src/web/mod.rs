@@ -158,6 +158,7 @@ pub fn register_server_functions() {
     register_explicit::<api::CloseTab>();
     register_explicit::<api::MoveTab>();
     register_explicit::<api::AnswerDialog>();
+    register_explicit::<api::AnswerNotification>();
     register_explicit::<api::Authenticate>();
     register_explicit::<api::ExitFullscreen>();
     register_explicit::<api::Find>();

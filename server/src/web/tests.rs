@@ -159,6 +159,7 @@ fn every_server_function_has_its_stable_path() {
         [
             "/api/activate_tab",
             "/api/answer_dialog",
+            "/api/answer_notification",
             "/api/authenticate",
             "/api/back",
             "/api/choose_files",

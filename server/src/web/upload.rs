@@ -71,10 +71,11 @@ pub async fn answer(
         file.write_all(&chunk).await.map_err(failed)?;
     }
     file.flush().await.map_err(failed)?;
-    match written == upload.bytes() {
-        true => Ok(Json(Uploaded {
-            upload: upload.finish(),
-        })),
-        false => Err(not_whole().into()),
+    if written != upload.bytes() {
+        return Err(not_whole().into());
     }
+    upload.scan().await.map_err(conflict)?;
+    Ok(Json(Uploaded {
+        upload: upload.finish(),
+    }))
 }

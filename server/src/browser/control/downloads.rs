@@ -27,6 +27,8 @@ pub enum Effect {
     Cancel(DownloadId),
     /// Its file goes.
     Remove(DownloadId),
+    /// It is asked whether its file may be handed over under that name.
+    Scan(DownloadId, String),
     /// A sentence for the viewers.
     Notify(String),
 }
@@ -35,6 +37,8 @@ pub enum Effect {
 #[derive(Debug)]
 pub struct Downloads {
     limits: FileLimits,
+    /// Files are scanned before they are handed over.
+    scans: bool,
     /// Bytes that the disk still takes.
     free: u64,
     entries: Vec<Entry>,
@@ -43,14 +47,17 @@ pub struct Downloads {
 #[derive(Debug)]
 struct Entry {
     download: Download,
+    /// Chrome has finished it, and it is being scanned.
+    is_scanned: bool,
     /// Of a file that is there.
     expires: Option<Instant>,
 }
 
 impl Downloads {
-    pub fn new(limits: FileLimits) -> Downloads {
+    pub fn new(limits: FileLimits, scans: bool) -> Downloads {
         Downloads {
             limits,
+            scans,
             free: u64::MAX,
             entries: Vec::new(),
         }
@@ -102,6 +109,7 @@ impl Downloads {
                 total: None,
                 state: DownloadState::InProgress,
             },
+            is_scanned: false,
             expires: None,
         });
         effects
@@ -117,8 +125,9 @@ impl Downloads {
         now: Instant,
     ) -> Vec<Effect> {
         let others = self.bytes_but(id);
-        let (limits, free) = (self.limits, self.free);
+        let (limits, free, scans) = (self.limits, self.free, self.scans);
         let entry = match self.entry(id) {
+            Some(entry) if entry.is_scanned => return Vec::new(),
             Some(entry) if entry.is_coming() => entry,
             Some(entry) if entry.download.state.is_there() => return Vec::new(),
             // Chrome had all of it before it was told to break it off.
@@ -137,8 +146,11 @@ impl Downloads {
             DownloadProgress::Completed => {
                 // There is no more to come, whatever was announced.
                 download.total = Some(received);
-                download.state = DownloadState::Finished;
-                entry.expires = Some(now + KEPT);
+                if scans {
+                    entry.is_scanned = true;
+                    return vec![Effect::Scan(id.clone(), entry.download.name.clone())];
+                }
+                entry.finish(now);
                 Vec::new()
             }
             DownloadProgress::InProgress => {
@@ -163,6 +175,29 @@ impl Downloads {
         }
     }
 
+    /// It may be handed over, or why not.
+    pub fn scanned(
+        &mut self,
+        id: &DownloadId,
+        result: Result<(), String>,
+        now: Instant,
+    ) -> Vec<Effect> {
+        let Some(entry) = self.entry(id).filter(|entry| entry.is_scanned) else {
+            return Vec::new();
+        };
+        entry.is_scanned = false;
+        match result {
+            Ok(()) => {
+                entry.finish(now);
+                Vec::new()
+            }
+            Err(reason) => {
+                entry.fail(&reason);
+                vec![Effect::Remove(id.clone())]
+            }
+        }
+    }
+
     /// The person wants it no more: it is broken off, and nothing of it is left.
     pub fn remove(&mut self, id: &DownloadId) -> Vec<Effect> {
         let Some(place) = self
@@ -173,7 +208,7 @@ impl Downloads {
             return Vec::new();
         };
         let removed = self.entries.remove(place);
-        match removed.is_coming() {
+        match removed.is_coming() && !removed.is_scanned {
             // Its file goes with it.
             true => vec![Effect::Cancel(id.clone())],
             false => vec![Effect::Remove(id.clone())],
@@ -226,6 +261,11 @@ impl Entry {
         self.download.state == DownloadState::InProgress
     }
 
+    fn finish(&mut self, now: Instant) {
+        self.download.state = DownloadState::Finished;
+        self.expires = Some(now + KEPT);
+    }
+
     fn fail(&mut self, reason: &str) {
         let reason = reason.to_owned();
         self.download.state = DownloadState::Failed { reason };
@@ -259,7 +299,7 @@ mod tests {
     #[test]
     fn a_file_comes_is_handed_over_and_goes() {
         let now = Instant::now();
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         assert_eq!(downloads.begin(id(1), "../a.pdf"), []);
         let coming = DownloadProgress::InProgress;
         assert_eq!(downloads.progress(&id(1), 5, Some(10), coming, now), []);
@@ -283,8 +323,43 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_scanned_comes_when_it_has_passed() {
+        let now = Instant::now();
+        let mut downloads = Downloads::new(LIMITS, true);
+        let whole = |downloads: &mut Downloads, number| {
+            downloads.begin(id(number), "a.zip");
+            downloads.progress(&id(number), 10, Some(10), DownloadProgress::Completed, now)
+        };
+        let scan = |number| Effect::Scan(id(number), "a.zip".to_owned());
+        assert_eq!(whole(&mut downloads, 1), [scan(1)]);
+        assert_eq!(downloads.list()[0].state, DownloadState::InProgress);
+        assert_eq!(downloads.scanned(&id(1), Ok(()), now), []);
+        assert_eq!(downloads.list()[0].state, DownloadState::Finished);
+
+        assert_eq!(whole(&mut downloads, 2), [scan(2)]);
+        let refused = Err("It has a virus.".to_owned());
+        assert_eq!(
+            downloads.scanned(&id(2), refused.clone(), now),
+            [Effect::Remove(id(2))]
+        );
+        assert_eq!(
+            downloads.list()[1].state,
+            DownloadState::Failed {
+                reason: "It has a virus.".to_owned()
+            }
+        );
+        assert_eq!(whole(&mut downloads, 3), [scan(3)]);
+        assert_eq!(
+            downloads.remove(&id(3)),
+            [Effect::Remove(id(3))],
+            "meanwhile"
+        );
+        assert_eq!(downloads.scanned(&id(3), refused, now), []);
+    }
+
+    #[test]
     fn a_thousand_at_once_are_ten() {
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         let effects: Vec<_> = (0..1000)
             .flat_map(|n| downloads.begin(id(n), "a"))
             .collect();
@@ -298,7 +373,7 @@ mod tests {
     #[test]
     fn a_thousand_one_after_the_other_leave_a_hundred() {
         let now = Instant::now();
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         let mut removed = 0;
         for number in 0..1000 {
             let effects = downloads.begin(id(number), "a");
@@ -318,7 +393,7 @@ mod tests {
     fn what_is_too_large_is_broken_off_before_it_is_there() {
         let now = Instant::now();
         let coming = DownloadProgress::InProgress;
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         downloads.begin(id(1), "two.tb");
         let effects = downloads.progress(&id(1), 1, Some(2 << 40), coming, now);
         assert_eq!(effects, [Effect::Cancel(id(1))]);
@@ -327,7 +402,7 @@ mod tests {
         downloads.progress(&id(1), 1, None, DownloadProgress::Canceled, now);
         assert!(reason(&downloads).contains("100 MiB"));
 
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         downloads.begin(id(1), "without.length");
         let effects = downloads.progress(&id(1), 101 * MIB, None, coming, now);
         assert_eq!(effects, [Effect::Cancel(id(1))]);
@@ -337,7 +412,7 @@ mod tests {
     fn a_session_and_a_disk_are_full() {
         let now = Instant::now();
         let coming = DownloadProgress::InProgress;
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         for number in [1, 2] {
             downloads.begin(id(number), "a");
             downloads.progress(&id(number), 1, Some(90 * MIB), coming, now);
@@ -348,7 +423,7 @@ mod tests {
             DownloadState::Failed { .. }
         ));
 
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         downloads.set_free(RESERVE + 10 * MIB);
         downloads.begin(id(1), "a");
         downloads.progress(&id(1), 0, Some(11 * MIB), coming, now);
@@ -358,10 +433,13 @@ mod tests {
     #[test]
     fn a_switch_forbids_them_and_a_person_removes_them() {
         let now = Instant::now();
-        let mut off = Downloads::new(FileLimits {
-            downloads: false,
-            ..LIMITS
-        });
+        let mut off = Downloads::new(
+            FileLimits {
+                downloads: false,
+                ..LIMITS
+            },
+            false,
+        );
         let effects = off.begin(id(1), "a.txt");
         assert!(
             matches!(&effects[..], [Effect::Cancel(_), Effect::Notify(told)] if told.contains("a.txt"))
@@ -370,7 +448,7 @@ mod tests {
         let late = off.progress(&id(1), 1, None, DownloadProgress::Completed, now);
         assert_eq!(late, [Effect::Remove(id(1))], "too late to break it off");
 
-        let mut downloads = Downloads::new(LIMITS);
+        let mut downloads = Downloads::new(LIMITS, false);
         downloads.begin(id(1), "a");
         assert_eq!(downloads.remove(&id(1)), [Effect::Cancel(id(1))]);
         downloads.begin(id(2), "b");

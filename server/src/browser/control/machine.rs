@@ -38,6 +38,8 @@ pub enum Event {
     Command(BrowserCommand),
     Cdp(cdp::Event),
     Reply(Reply),
+    /// That download may be handed over, or why not.
+    Scanned(DownloadId, Result<(), String>),
     /// So many bytes the disk for downloads still takes.
     FreeSpace(u64),
     /// That page is given what was uploaded for that drop, and may read it until it is left.
@@ -56,6 +58,8 @@ pub enum Action {
     Ask(Query),
     /// Nothing of that download is left.
     RemoveDownload(DownloadId),
+    /// Answered by [`Event::Scanned`], under that name.
+    ScanDownload(DownloadId, String),
     /// Nor of what was uploaded for that file chooser.
     ForgetUploads(u32),
 }
@@ -98,7 +102,7 @@ enum Startup {
 
 impl Machine {
     /// Opens `initial_tabs` as soon as Chrome's first page is attached.
-    pub fn new(initial_tabs: InitialTabs, files: FileLimits) -> Machine {
+    pub fn new(initial_tabs: InitialTabs, files: FileLimits, scans: bool) -> Machine {
         Machine {
             startup: Startup::WaitingForPage(initial_tabs),
             tabs: Tabs::default(),
@@ -109,7 +113,7 @@ impl Machine {
             ui_request: None,
             linked_at: None,
             watches_text_fields: false,
-            downloads: Downloads::new(files),
+            downloads: Downloads::new(files, scans),
             uploads: files.uploads,
             file_choosers: FileChoosers::default(),
             frames: Frames::default(),
@@ -126,6 +130,10 @@ impl Machine {
             Event::Cdp(event) => self.on_cdp_event(event, now),
             Event::Reply(reply) => self.on_reply(reply, now),
             Event::FreeSpace(bytes) => self.downloads.set_free(bytes),
+            Event::Scanned(id, result) => {
+                let effects = self.downloads.scanned(&id, result, now);
+                self.effect(effects);
+            }
             Event::FilesGiven(tab, drop) => self.file_choosers.give(tab, drop),
             Event::FilesRefused(drop) => {
                 self.file_choosers.take_back(drop);
@@ -803,6 +811,7 @@ impl Machine {
             match effect {
                 Effect::Cancel(id) => self.send(Command::CancelDownload(id)),
                 Effect::Remove(id) => self.actions.push(Action::RemoveDownload(id)),
+                Effect::Scan(id, name) => self.actions.push(Action::ScanDownload(id, name)),
                 Effect::Notify(sentence) => self.notify(sentence),
             }
         }

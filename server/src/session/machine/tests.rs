@@ -144,7 +144,9 @@ impl World {
                 running();
                 events.iter().for_each(|event| self.seat(event));
             }
-            Action::Hint(_) | Action::ForgetUploads { .. } => running(),
+            Action::Hint(_) | Action::AnswerNotification { .. } | Action::ForgetUploads { .. } => {
+                running();
+            }
             Action::DelayDrawing { viewer, .. } | Action::SetPacesetter(viewer) => {
                 running();
                 known(viewer);
@@ -874,6 +876,7 @@ enum Step {
     EnginesEnd,
     Browser(Box<BrowserState>),
     Display(DisplayState),
+    NotificationGone(u32),
 }
 
 fn viewport(width: u16) -> Viewport {
@@ -1002,6 +1005,14 @@ fn any_control() -> impl Strategy<Value = Control> {
             accept: true,
             text: None,
         },
+        Control::Authenticate {
+            challenge: 1,
+            credentials: None,
+        },
+        Control::AnswerNotification {
+            notification: 1,
+            follow: true,
+        },
         Control::ExitFullscreen,
         Control::Restart,
     ])
@@ -1060,6 +1071,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::EnginesEnd),
         4 => any_browser().prop_map(|state| Step::Browser(Box::new(state))),
         4 => any_display().prop_map(Step::Display),
+        1 => any::<u32>().prop_map(Step::NotificationGone),
     ]
 }
 
@@ -1122,6 +1134,10 @@ impl World {
             }
             Step::EnginesEnd => self.engines_end(),
             Step::Browser(state) => drop(self.feed(Event::Browser(state))),
+            Step::NotificationGone(number) => {
+                let gone = NotificationEvent::Gone(number);
+                drop(self.feed(Event::Notification(gone)));
+            }
             Step::Display(state) => drop(self.feed(Event::Display(state))),
         }
     }

@@ -75,7 +75,7 @@ impl Chrome {
 
     fn started_for(urls: Vec<AllowedUrl>, active: usize) -> Chrome {
         Chrome {
-            machine: Machine::new(InitialTabs { urls, active }, FILES),
+            machine: Machine::new(InitialTabs { urls, active }, FILES, false),
             now: Instant::now(),
         }
     }
