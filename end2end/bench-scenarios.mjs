@@ -137,6 +137,9 @@ const WIDE = { rate: '10M', queue: '200ms', delay: '10ms' };
 /** @type {Conditions} */
 const OUTAGE = { delay: '20ms' };
 /** @type {Conditions} */
+const TRANSFER = { rate: '20M', queue: '100ms', delay: '10ms' };
+/** Takes longer on that link than all that is measured meanwhile. */
+const TRANSFER_BYTES = 256 * 2 ** 20;
 const IDLE = { rate: '4M', queue: '200ms', delay: '20ms' };
 
 /**
@@ -326,6 +329,50 @@ export const SCENARIOS = [
         limited('live picture again after', liveAfter(frames, 200, back, to), '≤', 1000, seconds),
         limited('frames of the past shown', past.length, '≤', 0, whole),
         spreadOf('age of the picture, from 3 s after it on', ageSpread(within(frames, back + 3000, to))),
+      ];
+    },
+  },
+  {
+    name: 'transfer',
+    title: 'A large download on the way; 20 Mb/s, 20 ms round trip',
+    link: TRANSFER,
+    async play(stage, quick) {
+      const { server, run } = stage.ready();
+      const samples = quick ? 15 : 40;
+      await stage.open('green.html', { toggle: '1' });
+      const page = stage.page();
+      await until(() => page.evaluate(() => window.instruments.pixel(5, 5)), () => 'no picture');
+      const box = await page.getByLabel('Remote browser').boundingBox();
+      if (!box) throw new Error('the video has no box');
+      await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
+      const click = async () => {
+        await page.mouse.down();
+        await page.mouse.up();
+      };
+      const alone = await pressed(page, samples, click);
+      // Whoever has clicked is handed it.
+      const handed = page.waitForEvent('download');
+      const file = `/file?name=large.bin&bytes=${TRANSFER_BYTES}`;
+      await server.call('navigate', { session: stage.session, url: new URL(file, run.origin).href });
+      const download = await handed;
+      const began = Date.now();
+      const bytesBefore = stage.traffic.at(-1)?.bytes ?? 0;
+      const beside = await pressed(page, samples, click);
+      await show(run, server, stage.session, run.url('text.html', { auto: '4' }));
+      await stage.beginClock(SPARSELY);
+      await stage.last(3);
+      const from = Date.now();
+      await stage.last(quick ? 8 : 20);
+      const to = Date.now();
+      const frames = within(await stage.collect(), from, to);
+      const carried = ((stage.traffic.at(-1)?.bytes ?? 0) - bytesBefore) * 8000 / (to - began);
+      await download.cancel();
+      return [
+        spreadOf('click → picture, nothing else on the way', alone),
+        spreadOf('click → picture, with the download', beside),
+        limited('… beside it', beside.p50 / alone.p50, '≤', 1.5, times),
+        spreadOf('age of the picture, scrolling', ageSpread(frames), { p95: 150 }),
+        told('rate, with the download', carried, megabits(carried)),
       ];
     },
   },

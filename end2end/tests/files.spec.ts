@@ -212,7 +212,7 @@ test('a frame of another site asks for a file, has a menu and a text field, like
   await expect(page.getByLabel('Keyboard input')).toHaveAttribute('inputmode', 'tel');
 });
 
-test('what is printed is saved as PDF', async ({ open, run }) => {
+test('what is printed is saved as PDF, and a page as one file', async ({ open, run }) => {
   const viewer = await open('page.html', { name: 'A/B page', color: 'rgb(0, 180, 0)' });
   await viewer.click({ x: 640, y: 360 });
   await run.saw('seen');
@@ -222,6 +222,10 @@ test('what is printed is saved as PDF', async ({ open, run }) => {
   await viewer.button('Menu').click();
   const again = await saved(viewer.page, () => viewer.page.getByRole('menuitem', { name: 'Print', exact: true }).click());
   expect(again.bytes.subarray(0, 5).toString()).toBe('%PDF-');
+
+  const whole = await saved(viewer.page, () => viewer.page.keyboard.press('Control+s'));
+  expect(whole.name).toBe('A_B page.mhtml');
+  expect(whole.bytes.toString()).toMatch(/Content-Type: multipart\/related[^]*A\/B page/);
 
   await viewer.visit(run.url('files.html'));
   await run.saw('seen', { page: '/files.html' });

@@ -10,6 +10,9 @@ pub const DOWNLOAD: &str = "/api/download";
 /// Where the active page is as PDF, with `session` and, if one asks, `viewer`.
 pub const PRINT: &str = "/api/print";
 
+/// Where the active page is as MHTML, likewise.
+pub const SAVE_PAGE: &str = "/api/save_page";
+
 /// Where a file is sent, with `session`, `chooser`, `path` (its place in the folder that is sent, or its name) and, if one sends,
 /// `viewer`.
 pub const UPLOAD: &str = "/api/upload";

@@ -219,6 +219,8 @@ pub enum ServerMessage {
     Find,
     /// This viewer pressed Ctrl+P, and the page did not take it: it is to be handed the page as PDF.
     Print,
+    /// This viewer pressed Ctrl+S, and the page did not take it: it is to be handed the page.
+    SavePage,
     /// The page locks the pointer, or has let it go: `Element.requestPointerLock()`.
     PointerLock {
         /// It wants its motion alone, without an edge.

@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 use send_wrapper::SendWrapper;
 use shared::clipboard::ClipboardContent;
 use shared::error::ApiError;
-use shared::file::{DOWNLOAD, Dropped, FileChooser, MOST_DRAGGED, PRINT};
+use shared::file::{DOWNLOAD, Dropped, FileChooser, MOST_DRAGGED, PRINT, SAVE_PAGE};
 use shared::fit::Fit;
 use shared::geometry::{AimedPoint, Geometry, VideoSize};
 use shared::message::{ClientMessage, ServerMessage, ServerStatistics};
@@ -223,6 +223,7 @@ impl ViewState {
             ServerMessage::ContextMenu(menu) => self.context_menu.set(Some(menu)),
             ServerMessage::Find => self.show_find(),
             ServerMessage::Print => self.print(),
+            ServerMessage::SavePage => self.save_page(),
             ServerMessage::ChooseFiles(asks) => self.file_chooser.set(Some(asks)),
             ServerMessage::ExternalLink(url) => self.external_link.set(Some(url)),
             ServerMessage::Notification(notification) => self.notifications.update(|shown| {
@@ -249,6 +250,11 @@ impl ViewState {
     /// The person's browser takes the page as PDF, to be printed there.
     pub fn print(&self) {
         self.save(&self.address(PRINT));
+    }
+
+    /// The person's browser takes the page as a file.
+    pub fn save_page(&self) {
+        self.save(&self.address(SAVE_PAGE));
     }
 
     /// What the server has at that path for this viewer and session.

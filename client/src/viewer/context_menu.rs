@@ -89,6 +89,7 @@ fn items(view: ViewState, target: Target) -> Vec<Item> {
     items.push(Item::act("Reload", move || {
         view.ask(api::reload(view.session(), view.viewer()));
     }));
+    items.push(Item::act("Save page", move || view.save_page()));
     items.push(Item::act("Print", move || view.print()));
     items
 }

@@ -153,6 +153,8 @@ pub enum UiRequest {
     Find,
     /// The page as PDF.
     Print,
+    /// The page as a file.
+    SavePage,
     /// The person's own files.
     ChooseFiles(FileChooser),
     /// A link for another program of theirs, such as `mailto:`.

@@ -796,6 +796,7 @@ impl Machine {
                 UiRequest::ContextMenu(menu) => ServerMessage::ContextMenu(menu),
                 UiRequest::Find => ServerMessage::Find,
                 UiRequest::Print => ServerMessage::Print,
+                UiRequest::SavePage => ServerMessage::SavePage,
                 UiRequest::ChooseFiles(asks) => ServerMessage::ChooseFiles(asks),
                 UiRequest::ExternalLink(url) => ServerMessage::ExternalLink(url),
             };

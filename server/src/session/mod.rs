@@ -178,49 +178,61 @@ impl Session {
     /// See [`client::api::find`]. 409 for a page that does not respond.
     pub async fn find(&self, actor: Actor, text: String, step: i32) -> Result<Found, ApiError> {
         let question = Question::Find { text, step };
-        match self
-            .ask(Request::Ask { actor, question }, Caller::Answer)
-            .await?
-        {
-            Answer::Found(found) => Ok(found),
-            _ => Err(answered_otherwise()),
-        }
+        self.answered(actor, question, |answer| match answer {
+            Answer::Found(found) => Some(found),
+            _ => None,
+        })
+        .await
     }
 
     /// See [`client::api::permissions`]. 409 for a page that does not respond.
     pub async fn permissions(&self, actor: Actor) -> Result<SitePermissions, ApiError> {
         let question = Question::Permissions;
-        match self
-            .ask(Request::Ask { actor, question }, Caller::Answer)
-            .await?
-        {
-            Answer::Permissions(permissions) => Ok(permissions),
-            _ => Err(answered_otherwise()),
-        }
+        self.answered(actor, question, |answer| match answer {
+            Answer::Permissions(permissions) => Some(permissions),
+            _ => None,
+        })
+        .await
     }
 
     /// See [`client::api::image`]. 409 for what is no picture, or too large.
     pub async fn image(&self, actor: Actor, url: ImageUrl) -> Result<LoadedImage, ApiError> {
         let question = Question::Image(url);
-        match self
-            .ask(Request::Ask { actor, question }, Caller::Answer)
-            .await?
-        {
-            Answer::Image(image) => Ok(image),
-            _ => Err(answered_otherwise()),
-        }
+        self.answered(actor, question, |answer| match answer {
+            Answer::Image(image) => Some(image),
+            _ => None,
+        })
+        .await
     }
 
     /// The active page as PDF. 409 for a page that does not respond, or a document that is too long.
     pub async fn pdf(&self, actor: Actor) -> Result<Bytes, ApiError> {
         let question = Question::Pdf;
-        match self
-            .ask(Request::Ask { actor, question }, Caller::Answer)
-            .await?
-        {
-            Answer::Pdf(pdf) => Ok(pdf),
-            _ => Err(answered_otherwise()),
-        }
+        self.answered(actor, question, |answer| match answer {
+            Answer::Pdf(pdf) => Some(pdf),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The active page with what it shows, as MHTML. 409 for a page that does not respond, or is too large.
+    pub async fn snapshot(&self, actor: Actor) -> Result<Bytes, ApiError> {
+        self.answered(actor, Question::Snapshot, |answer| match answer {
+            Answer::Snapshot(page) => Some(page),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Asks the page in front; `take` has what is answered to such a question.
+    async fn answered<T>(
+        &self,
+        actor: Actor,
+        question: Question,
+        take: impl FnOnce(Answer) -> Option<T>,
+    ) -> Result<T, ApiError> {
+        let asked = self.ask(Request::Ask { actor, question }, Caller::Answer);
+        take(asked.await?).ok_or_else(answered_otherwise)
     }
 
     /// What the page has copied last. 409 if that is nothing, or not passed on.

@@ -6,7 +6,7 @@ mod caller;
 mod errors;
 // What no server function can give or take.
 mod download;
-mod print;
+mod page_file;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -86,7 +86,8 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
     let unlimited = Router::new()
         .route(shared::file::DOWNLOAD, get(download::answer))
         .route(shared::file::UPLOAD, put(upload::answer))
-        .route(shared::file::PRINT, get(print::answer))
+        .route(shared::file::PRINT, get(page_file::print))
+        .route(shared::file::SAVE_PAGE, get(page_file::save))
         // A session's limits count.
         .layer(DefaultBodyLimit::disable())
         .with_state(sessions.clone());

@@ -72,6 +72,8 @@ pub enum Question {
     Permissions,
     /// The page as it would be printed.
     Pdf,
+    /// The page with what it shows, in one file.
+    Snapshot,
     /// Files of those media types are dragged over the page, or, without a point, have left it.
     DragFiles {
         /// In the page, whatever its zoom.
@@ -110,6 +112,8 @@ pub enum Answer {
     Permissions(SitePermissions),
     /// Of [`Question::Pdf`]: the file.
     Pdf(Bytes),
+    /// Of [`Question::Snapshot`]: MHTML.
+    Snapshot(Bytes),
     /// Of [`Question::DragFiles`], [`Question::ExpectFiles`] and [`Question::GiveFiles`]: whether the page takes them.
     Taken(bool),
 }
@@ -122,7 +126,7 @@ pub async fn answer(
     question: Question,
 ) -> Option<Answer> {
     let limit = match question {
-        Question::Pdf => PRINT_TIMEOUT,
+        Question::Pdf | Question::Snapshot => PRINT_TIMEOUT,
         Question::Find { .. }
         | Question::Image(_)
         | Question::Permissions
@@ -133,6 +137,11 @@ pub async fn answer(
     let answer = async {
         match question {
             Question::Pdf => Some(Answer::Pdf(pdf(cdp, session).await?)),
+            Question::Snapshot => {
+                let capture = page::CaptureSnapshotParams::default();
+                let captured = cdp.call(Some(session), capture).await.ok()?;
+                Some(Answer::Snapshot(captured.data.clone().into()))
+            }
             Question::Find { text, step } => {
                 let arguments = [text.into(), step.into()];
                 let found = page_world::call(cdp, session, tab.as_str(), "find", &arguments).await;

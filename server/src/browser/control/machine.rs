@@ -545,6 +545,7 @@ impl Machine {
             PageReport::Menu(menu) => self.request_ui(UiRequest::ContextMenu(menu)),
             PageReport::Find(_) => self.request_ui(UiRequest::Find),
             PageReport::Print(_) => self.request_ui(UiRequest::Print),
+            PageReport::Save(_) => self.request_ui(UiRequest::SavePage),
             // Clicked: a person does not do that too often.
             PageReport::Link(url) if is_external(&url) => {
                 self.request_ui(UiRequest::ExternalLink(url));

@@ -42,6 +42,8 @@ pub enum PageReport {
     Find(bool),
     /// Ctrl+P was pressed, or the page wants to be printed.
     Print(bool),
+    /// Ctrl+S was pressed.
+    Save(bool),
     /// A link was clicked that Chrome does not show: `mailto:` and others.
     Link(String),
 }

@@ -120,12 +120,12 @@
     });
   });
 
-  // Find and print. After the page's own listeners, but for those that it adds to its window later.
+  // Find, print and save. After the page's own listeners, but for those that it adds to its window later.
 
   addEventListener('keydown', (event) => {
     if (!event.isTrusted || !event.ctrlKey || event.shiftKey || event.altKey || event.metaKey) return;
     const wants = (letter) => event.code === `Key${letter.toUpperCase()}` || event.key === letter;
-    const wanted = wants('f') ? 'find' : wants('p') ? 'print' : null;
+    const wanted = wants('f') ? 'find' : wants('p') ? 'print' : wants('s') ? 'save' : null;
     if (!wanted || event.defaultPrevented) return;
     event.preventDefault();
     report(wanted, true);
