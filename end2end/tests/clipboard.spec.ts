@@ -147,3 +147,28 @@ test('on a server that lets nothing through each side keeps its own, and is told
     expect(status, name).toBe(409);
   }
 });
+
+test('what the browser forbids is done as it allows: with the keys that copy and paste', async ({ open, run, page, context }) => {
+  const devtools = await context.newCDPSession(page);
+  for (const name of ['clipboard-read', 'clipboard-write']) {
+    await devtools.send('Browser.setPermission', { permission: { name }, setting: 'denied' });
+  }
+  const viewer = await open('clipboard.html');
+  await viewer.address.fill('typed here');
+  await viewer.address.press('Control+a');
+  await viewer.address.press('Control+c');
+  await viewer.click(await run.center('field'));
+  await page.keyboard.press('Control+V');
+  await run.saw('value', { value: 'typed here' });
+  await page.keyboard.type(', and there');
+  await run.saw('value', { value: 'typed here, and there' });
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Control+C');
+  await expect
+    .poll(async () => {
+      await viewer.address.fill('');
+      await viewer.address.press('Control+v');
+      return viewer.address.inputValue();
+    })
+    .toBe('typed here, and there');
+});

@@ -25,7 +25,8 @@ async function wheel(viewer: Viewer, at: { x: number; y: number }, down: number)
   await viewer.page.mouse.wheel(0, down);
 }
 
-test('editors: typing, composing, selecting, undoing', async ({ open, run }) => {
+test('editors: typing, composing, selecting, undoing, pasting', async ({ open, run, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const viewer = await open('green.html');
   const { keyboard } = viewer.page;
   const devtools = await viewer.page.context().newCDPSession(viewer.page);
@@ -70,6 +71,16 @@ test('editors: typing, composing, selecting, undoing', async ({ open, run }) => 
     await expect.poll(() => document()?.text).toBe('plain bold\n日本');
     await keyboard.type('é!');
     await expect.poll(() => document()?.text).toBe('plain bold\n日本é!');
+    // From another editor, with a picture in it.
+    const picture = 'data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=';
+    await viewer.page.evaluate((picture) => {
+      const html = `<p>see <strong>this</strong> <img src="${picture}"></p>`;
+      return navigator.clipboard.write([new ClipboardItem({ 'text/html': html, 'text/plain': 'see this' })]);
+    }, picture);
+    await keyboard.press('Control+a');
+    await keyboard.press('Control+v');
+    await expect.poll(() => document()?.images).toEqual([picture]);
+    expect(document()).toMatchObject({ marked: ['this'] });
   });
 });
 

@@ -16,9 +16,13 @@ async function stays(viewer: Viewer, run: Run, leave: () => Promise<void>, draft
   await run.saw('input', { target: 'draft', value: `${draft}!` });
 }
 
-test('an unsaved draft is not lost: by address, reload, back, tab and end', async ({ open, run, page }) => {
+test('an unsaved draft is not lost: by address, reload, back, forward, tab and end', async ({ open, run, page }) => {
   const viewer = await open('page.html', green);
   await viewer.visit(run.url('draft.html'));
+  await viewer.shows(YELLOW, { x: 700, y: 500 });
+  await viewer.visit(run.url('page.html', green));
+  await viewer.shows(GREEN);
+  await viewer.button('Back').click();
   await viewer.shows(YELLOW, { x: 700, y: 500 });
   await viewer.click(await run.center('draft'));
   await page.keyboard.type('my draft');
@@ -27,10 +31,11 @@ test('an unsaved draft is not lost: by address, reload, back, tab and end', asyn
   await stays(viewer, run, () => viewer.visit(run.url('page.html', green)), 'my draft');
   await stays(viewer, run, () => viewer.button('Reload').click(), 'my draft!');
   await stays(viewer, run, () => viewer.button('Back').click(), 'my draft!!');
+  await stays(viewer, run, () => viewer.button('Forward').click(), 'my draft!!!');
   await viewer.button('New tab').click();
   await expect(viewer.tabs).toHaveCount(2);
   // From behind: the page that asks comes to the front.
-  await stays(viewer, run, () => viewer.closeTab('Draft').click(), 'my draft!!!');
+  await stays(viewer, run, () => viewer.closeTab('Draft').click(), 'my draft!!!!');
   await expect(viewer.tab('Draft')).toHaveAttribute('aria-selected', 'true');
 
   let asked = '';
