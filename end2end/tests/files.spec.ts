@@ -149,6 +149,20 @@ test('whoever is not asked for a file cannot send one, nor take one that is not 
   expect((await choose([upload])).status, 'once').toBe(404);
 
   const get = (query: Record<string, string>) => fetch(server.url(`/api/download?${new URLSearchParams(query)}`), { headers: server.bearer });
+  const [name, whole] = ['whole.bin', fileOf(100_000)];
+  await saved(viewer.page, () => viewer.visit(`${run.origin}/file?name=${name}&bytes=${whole.length}`));
+  const { viewer: watcher } = await server.call('join', { session });
+  const { downloads: list } = await server.call('updates', { session, viewer: watcher, after: 0 });
+  const part = async (range: string, ifRange?: string) => {
+    const asked = { ...server.bearer, range, ...(ifRange && { 'if-range': ifRange }) };
+    const reply = await fetch(server.url(`/api/download?session=${session}&download=${list[0].id}`), { headers: asked });
+    return { status: reply.status, tag: reply.headers.get('etag') ?? '', body: Buffer.from(await reply.arrayBuffer()) };
+  };
+  const rest = await part('bytes=40000-');
+  expect([rest.status, sha256(rest.body)], 'the rest of what was broken off').toEqual([206, sha256(whole.subarray(40_000))]);
+  expect((await part('bytes=0-9', rest.tag)).body).toEqual(whole.subarray(0, 10));
+  expect((await part('bytes=0-9', '"another"')).body, 'all of it, if it is another').toHaveLength(whole.length);
+  expect((await part('bytes=100000-')).status).toBe(416);
   expect((await get({ session, download: '0'.repeat(32) })).status).toBe(404);
   expect((await get({ session, download: '../x' })).status).toBe(400);
   expect((await fetch(server.url(`/api/download?session=${session}&download=a`))).status).toBe(401);

@@ -54,6 +54,19 @@ pub enum Event {
         total: Option<u64>,
         state: DownloadProgress,
     },
+    /// `Fetch.requestPaused`, of a document: it waits until it is told to go on.
+    RequestPaused {
+        session: TargetSession,
+        /// Its `Fetch.RequestId`.
+        request: String,
+    },
+    /// `Fetch.authRequired`: the request waits for credentials.
+    AuthRequired {
+        session: TargetSession,
+        /// Its `Fetch.RequestId`.
+        request: String,
+        challenger: Challenger,
+    },
     /// Of the page of that session.
     Page(TargetSession, PageEvent),
 }
@@ -97,17 +110,6 @@ pub enum PageEvent {
     },
     /// `Security.visibleSecurityStateChanged`
     SecurityChanged(Security),
-    /// `Fetch.requestPaused`, of a document: it waits until it is told to go on.
-    RequestPaused {
-        /// Its `Fetch.RequestId`.
-        request: String,
-    },
-    /// `Fetch.authRequired`: the request waits for credentials.
-    AuthRequired {
-        /// Its `Fetch.RequestId`.
-        request: String,
-        challenger: Challenger,
-    },
     /// `Page.frameRequestedNavigation` or `Page.windowOpen` to an address that no browser shows.
     ExternalLink(String),
 }
@@ -172,6 +174,19 @@ pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
                 browser::DownloadProgressState::InProgress => DownloadProgress::InProgress,
                 browser::DownloadProgressState::Completed => DownloadProgress::Completed,
                 browser::DownloadProgressState::Canceled => DownloadProgress::Canceled,
+            },
+        },
+        CdpEvent::FetchRequestPaused(event) => Event::RequestPaused {
+            session: message.session_id?,
+            request: event.request_id.into(),
+        },
+        CdpEvent::FetchAuthRequired(event) => Event::AuthRequired {
+            session: message.session_id?,
+            request: event.request_id.into(),
+            challenger: Challenger {
+                is_proxy: event.auth_challenge.source == Some(fetch::AuthChallengeSource::Proxy),
+                origin: event.auth_challenge.origin,
+                realm: event.auth_challenge.realm,
             },
         },
         params => Event::Page(message.session_id?, page_event(params)?),
@@ -239,17 +254,6 @@ fn page_event(event: CdpEvent) -> Option<PageEvent> {
         CdpEvent::SecurityVisibleSecurityStateChanged(event) => {
             PageEvent::SecurityChanged(security(&event.visible_security_state))
         }
-        CdpEvent::FetchRequestPaused(event) => PageEvent::RequestPaused {
-            request: event.request_id.into(),
-        },
-        CdpEvent::FetchAuthRequired(event) => PageEvent::AuthRequired {
-            request: event.request_id.into(),
-            challenger: Challenger {
-                is_proxy: event.auth_challenge.source == Some(fetch::AuthChallengeSource::Proxy),
-                origin: event.auth_challenge.origin,
-                realm: event.auth_challenge.realm,
-            },
-        },
         CdpEvent::PageFrameRequestedNavigation(event) if is_external(&event.url) => {
             PageEvent::ExternalLink(event.url)
         }

@@ -49,11 +49,15 @@ pub enum Outcome {
 impl AuthChallenges {
     pub fn on_challenge(
         &mut self,
-        tab: TabId,
+        tab: Option<TabId>,
         session: TargetSession,
         request: String,
         challenger: Challenger,
     ) -> Outcome {
+        // Of a page that nobody sees.
+        let Some(tab) = tab else {
+            return Outcome::Declined;
+        };
         let attempts = self.attempts_of(&tab, &challenger);
         if attempts >= MOST_ATTEMPTS {
             self.forget_attempts(&tab, &challenger);
@@ -87,32 +91,31 @@ impl AuthChallenges {
         Some(&open.asks)
     }
 
-    /// What is sent for the challenge of that number; nothing, unless it is open. Without credentials it is declined.
+    /// What is sent for the challenge of that number; nothing, unless it is open. Without credentials it is declined, and
+    /// with it whatever else its tab asks.
     pub fn answer(
         &mut self,
         number: u32,
         credentials: Option<Credentials>,
-    ) -> Option<(TargetSession, PageCommand)> {
-        let place = (self.open.iter()).position(|open| open.asks.number == number)?;
-        let open = self.open.remove(place);
-        match &credentials {
-            Some(_) => {
-                let attempts = self.attempts_of(&open.tab, &open.challenger) + 1;
-                self.forget_attempts(&open.tab, &open.challenger);
-                self.attempts
-                    .push((open.tab.clone(), open.challenger.clone(), attempts));
-            }
-            None => {
-                self.forget_attempts(&open.tab, &open.challenger);
-                self.declined.push(open.tab);
-            }
-        }
-        let request = open.request;
-        let answer = PageCommand::ContinueWithAuth {
-            request,
-            credentials,
+    ) -> Vec<(TargetSession, PageCommand)> {
+        let mut open = self.open.iter();
+        let Some(place) = open.position(|open| open.asks.number == number) else {
+            return Vec::new();
         };
-        Some((open.session, answer))
+        if credentials.is_some() {
+            let open = self.open.remove(place);
+            let attempts = self.attempts_of(&open.tab, &open.challenger) + 1;
+            self.forget_attempts(&open.tab, &open.challenger);
+            self.attempts
+                .push((open.tab.clone(), open.challenger.clone(), attempts));
+            return vec![open.answer(credentials)];
+        }
+        let tab = self.open[place].tab.clone();
+        let of_tab = |open: &mut Open| open.tab == tab;
+        let declined: Vec<_> = self.open.extract_if(.., of_tab).collect();
+        self.on_left(&tab);
+        self.declined.push(tab);
+        declined.into_iter().map(|open| open.answer(None)).collect()
     }
 
     /// That tab goes elsewhere: Chrome has no use for an answer.
@@ -144,6 +147,17 @@ impl AuthChallenges {
     }
 }
 
+impl Open {
+    fn answer(self, credentials: Option<Credentials>) -> (TargetSession, PageCommand) {
+        let request = self.request;
+        let answer = PageCommand::ContinueWithAuth {
+            request,
+            credentials,
+        };
+        (self.session, answer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +176,7 @@ mod tests {
 
     fn challenge(challenges: &mut AuthChallenges, origin: &str) -> Outcome {
         let (session, request) = ("S".to_owned(), "R".to_owned());
-        challenges.on_challenge(tab("a"), session, request, challenger(origin))
+        challenges.on_challenge(Some(tab("a")), session, request, challenger(origin))
     }
 
     fn answer(challenges: &mut AuthChallenges, known: bool) -> Option<PageCommand> {
@@ -171,7 +185,8 @@ mod tests {
             username: "ada".to_owned(),
             password: "secret".to_owned(),
         });
-        Some(challenges.answer(number, credentials)?.1)
+        let answers = challenges.answer(number, credentials);
+        answers.into_iter().map(|(_, answer)| answer).next()
     }
 
     #[test]
@@ -209,6 +224,10 @@ mod tests {
         );
         challenges.on_left(&tab("a"));
         assert_eq!(challenge(&mut challenges, "https://b.test"), Outcome::Asked);
+        challenge(&mut challenges, "https://c.test");
+        let number = challenges.asked(&tab("a")).unwrap().number;
+        assert_eq!(challenges.answer(number, None).len(), 2, "both frames");
+        assert_eq!(challenges.asked(&tab("a")), None);
     }
 
     #[test]
@@ -222,7 +241,7 @@ mod tests {
         assert_eq!(first.map(|asks| asks.origin), Some("https://0.test".into()));
         challenges.on_detached(&"S".to_owned());
         assert_eq!(challenges.asked(&tab("a")), None);
-        assert_eq!(challenges.answer(1, None), None);
+        assert_eq!(challenges.answer(1, None), []);
     }
 
     #[test]

@@ -236,8 +236,8 @@ impl Machine {
                 challenge,
                 credentials,
             } => {
-                let answer = self.auth_challenges.answer(challenge, credentials);
-                if let Some((session, answer)) = answer {
+                let answers = self.auth_challenges.answer(challenge, credentials);
+                for (session, answer) in answers {
                     self.send_to_page(session, answer);
                 }
             }
@@ -329,6 +329,15 @@ impl Machine {
                 let effects = self.downloads.progress(&id, received, total, state, now);
                 self.effect(effects);
             }
+            // Also of a frame that nothing is known of: it would wait for ever.
+            cdp::Event::RequestPaused { session, request } => {
+                self.send_to_page(session, PageCommand::ContinueRequest(request));
+            }
+            cdp::Event::AuthRequired {
+                session,
+                request,
+                challenger,
+            } => self.on_challenge(session, request, challenger),
             cdp::Event::Page(session, event) => {
                 let page = self.tabs.by_session(&session);
                 if let Some(id) = page.map(|page| page.tab.id.clone()) {
@@ -374,11 +383,6 @@ impl Machine {
                 self.on_file_chooser(attached.tab, session, input, multiple);
             }
             PageEvent::ExternalLink(url) => self.on_external_link(url, now),
-            PageEvent::RequestPaused { request } => self.continue_request(session, request),
-            PageEvent::AuthRequired {
-                request,
-                challenger,
-            } => self.on_challenge(attached.tab, session, request, challenger),
             _ => {}
         }
     }
@@ -453,35 +457,12 @@ impl Machine {
             }
             PageEvent::ExternalLink(url) => self.on_external_link(url, now),
             PageEvent::SecurityChanged(security) => self.tabs.set_security(&id, security),
-            PageEvent::RequestPaused { request } => {
-                if let Some(page) = self.tabs.page(&id) {
-                    self.continue_request(page.session.clone(), request);
-                }
-            }
-            PageEvent::AuthRequired {
-                request,
-                challenger,
-            } => {
-                if let Some(page) = self.tabs.page(&id) {
-                    let session = page.session.clone();
-                    self.on_challenge(id, session, request, challenger);
-                }
-            }
         }
     }
 
-    fn continue_request(&mut self, session: TargetSession, request: String) {
-        self.send_to_page(session, PageCommand::ContinueRequest(request));
-    }
-
-    fn on_challenge(
-        &mut self,
-        tab: TabId,
-        session: TargetSession,
-        request: String,
-        challenger: Challenger,
-    ) {
+    fn on_challenge(&mut self, session: TargetSession, request: String, challenger: Challenger) {
         let origin = challenger.origin.clone();
+        let tab = self.tab_of(&session);
         let challenges = &mut self.auth_challenges;
         let outcome = challenges.on_challenge(tab, session.clone(), request.clone(), challenger);
         if outcome == Outcome::Asked {
@@ -897,6 +878,7 @@ impl Machine {
 
     fn on_crash(&mut self, id: &TabId) {
         self.tabs.set_trouble(id, Some(Trouble::Crashed));
+        self.auth_challenges.on_left(id);
         if let Some(destination) = self.pending.lost(id) {
             self.go(id, Some(destination));
             self.tabs.set_loading(id, true);

@@ -1,6 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 use shared::file::DownloadState;
+use shared::session::Credentials;
 
 struct Chrome {
     machine: Machine,
@@ -118,6 +119,55 @@ fn a_page_is_left_once_it_is_ready() {
         [to_page("a", PageCommand::Navigate(url("2")))],
         "the last one counts"
     );
+}
+
+#[test]
+fn a_server_that_asks_for_credentials_gets_them_and_is_forgotten_when_the_page_is_left() {
+    let mut chrome = Chrome::with_page("a");
+    let challenged = |session: &str| {
+        Event::Cdp(cdp::Event::AuthRequired {
+            session: session.to_owned(),
+            request: "R".to_owned(),
+            challenger: Challenger {
+                origin: "https://a.test".to_owned(),
+                realm: String::new(),
+                is_proxy: false,
+            },
+        })
+    };
+    let answer = |credentials| PageCommand::ContinueWithAuth {
+        request: "R".to_owned(),
+        credentials,
+    };
+    let asks = |chrome: &Chrome| chrome.machine.state().auth_challenge;
+    assert_eq!(chrome.on(challenged(&session("a"))), []);
+    let credentials = Some(Credentials {
+        username: "ada".to_owned(),
+        password: String::new(),
+    });
+    let given = chrome.command(BrowserCommand::Authenticate {
+        challenge: asks(&chrome).unwrap().number,
+        credentials: credentials.clone(),
+    });
+    assert_eq!(given, [to_page("a", answer(credentials))]);
+    assert_eq!(asks(&chrome), None);
+
+    chrome.on(challenged(&session("a")));
+    chrome.command(BrowserCommand::Navigate(url("1")));
+    assert_eq!(asks(&chrome), None);
+    chrome.on(challenged(&session("a")));
+    chrome.on(page("a", PageEvent::Crashed));
+    assert_eq!(asks(&chrome), None);
+
+    // Of a frame that nothing is known of.
+    let send = |command| [Action::Send(Command::Page("frame".to_owned(), command))];
+    let paused = Event::Cdp(cdp::Event::RequestPaused {
+        session: "frame".to_owned(),
+        request: "R".to_owned(),
+    });
+    let go_on = PageCommand::ContinueRequest("R".to_owned());
+    assert_eq!(chrome.on(paused), send(go_on));
+    assert_eq!(chrome.on(challenged("frame")), send(answer(None)));
 }
 
 #[test]
