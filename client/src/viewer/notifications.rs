@@ -134,13 +134,13 @@ fn Line(notification: Notification, shown: RwSignal<Shown>) -> impl IntoView {
     };
     let offer = move || {
         (shown.get() == Shown::HereForNow)
-            .then(|| view! { <button on:click=allow>"Show such on my screen"</button> })
+            .then(|| view! { <button on:click=allow>"Use my system’s"</button> })
     };
     view! {
-        <div class="notice">
+        <div class="notice of-page">
             <p class="said">
                 <strong>{title}</strong>
-                {body}
+                {body.replace("\n\n", "\n")}
             </p>
             {offer}
             <button class="primary" on:click=move |_| done(true)>

@@ -175,7 +175,7 @@ pub fn SitePanel() -> impl IntoView {
     };
     view! {
         <button
-            class="tool"
+            class="tool of-site"
             aria-label=move || way.get().name()
             title=move || way.get().name()
             aria-expanded=move || shown.get().to_string()
