@@ -65,6 +65,9 @@ test.describe('with the browser\'s permission', () => {
     await expect.poll(() => local(page)).toBe('from the page');
     await viewer.click(await run.center('long'));
     await expect.poll(() => local(page)).toBe('é'.repeat(63_000));
+    await viewer.click(await run.center('huge'));
+    await expect(viewer.notice('text of at most 1024 KiB; this is more')).toBeVisible();
+    expect(await local(page), 'what was there stays').toBe('é'.repeat(63_000));
 
     /** As of one moment: `null` while it changes. */
     const formats = () =>

@@ -88,8 +88,8 @@ impl ClipboardContent {
         let text = texts.into_iter().flatten().map(String::len).max();
         let png = self.png.as_ref().map(Vec::len);
         for (what, bytes, most) in [("text", text, limits.text), ("a picture", png, limits.png)] {
-            if let Some(bytes) = bytes.filter(|bytes| *bytes > most) {
-                return Err(too_large(what, bytes, most));
+            if bytes.is_some_and(|bytes| bytes > most) {
+                return Err(too_large(what, most));
             }
         }
         Ok(())
@@ -97,13 +97,9 @@ impl ClipboardContent {
 }
 
 /// A sentence for the person.
-pub fn too_large(what: &str, bytes: usize, most: usize) -> String {
-    let kibibytes = |bytes: usize| bytes.div_ceil(1024);
-    format!(
-        "The clipboard takes {what} of at most {} KiB; this is {} KiB.",
-        kibibytes(most),
-        kibibytes(bytes)
-    )
+pub fn too_large(what: &str, most: usize) -> String {
+    let most = most.div_ceil(1024);
+    format!("The clipboard takes {what} of at most {most} KiB; this is more.")
 }
 
 #[cfg(test)]

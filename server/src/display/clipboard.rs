@@ -145,10 +145,10 @@ fn begin_reading(compositor: &mut Compositor, offered: &[String], now: Instant) 
 
 /// A sentence for what is too large.
 fn content(received: Received, limits: ClipboardLimits) -> Result<ClipboardContent, String> {
-    if let Some((format, bytes)) = received.too_large {
+    if let Some(format) = received.too_large {
         return Err(match format {
-            Format::Text | Format::Html => too_large("text", bytes, limits.text),
-            Format::Png => too_large("a picture", bytes, limits.png),
+            Format::Text | Format::Html => too_large("text", limits.text),
+            Format::Png => too_large("a picture", limits.png),
         });
     }
     let mut content = ClipboardContent::default();

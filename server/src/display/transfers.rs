@@ -60,8 +60,8 @@ pub enum Format {
 #[derive(Debug, Default)]
 pub struct Received {
     pub formats: Vec<(Format, Vec<u8>)>,
-    /// Larger than may be: the format, and how much came before it was given up.
-    pub too_large: Option<(Format, usize)>,
+    /// A format that is larger than it may be.
+    pub too_large: Option<Format>,
 }
 
 /// A program that neither reads nor writes for so long has given up.
@@ -143,7 +143,7 @@ impl Transfers {
             match reading.stage {
                 Stage::Complete => received.formats.push((reading.format, reading.bytes)),
                 Stage::TooLarge => {
-                    received.too_large = Some((reading.format, reading.bytes.len()));
+                    received.too_large = Some(reading.format);
                 }
                 Stage::UnderWay | Stage::Broken => {}
             }
@@ -224,7 +224,7 @@ mod tests {
             .turn(now)
             .expect("the other one is too long to go on");
         assert_eq!(read.formats, [(Format::Text, b"Hello".to_vec())]);
-        assert_eq!(read.too_large, Some((Format::Html, 12)));
+        assert_eq!(read.too_large, Some(Format::Html));
         assert!(transfers.turn(now).is_none());
     }
 
