@@ -155,6 +155,24 @@ async function scroll(stage, quick) {
   return { from, to: Date.now() };
 }
 
+/**
+ * Shows a page that answers clicks, and puts the pointer on it.
+ * @param {Stage} stage
+ * @returns {Promise<() => Promise<void>>} a click there
+ */
+async function clickable(stage) {
+  await stage.open('green.html', { toggle: '1' });
+  const page = stage.page();
+  await until(() => page.evaluate(() => window.instruments.pixel(5, 5)), () => 'no picture');
+  const box = await page.getByLabel('Remote browser').boundingBox();
+  if (!box) throw new Error('the video has no box');
+  await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
+  return async () => {
+    await page.mouse.down();
+    await page.mouse.up();
+  };
+}
+
 /** @type {Scenario[]} */
 export const SCENARIOS = [
   {
@@ -164,16 +182,8 @@ export const SCENARIOS = [
     async play(stage, quick) {
       const { server, run } = stage.ready();
       const samples = quick ? 20 : 80;
-      await stage.open('green.html', { toggle: '1' });
+      const click = await clickable(stage);
       const page = stage.page();
-      await until(() => page.evaluate(() => window.instruments.pixel(5, 5)), () => 'no picture');
-      const box = await page.getByLabel('Remote browser').boundingBox();
-      if (!box) throw new Error('the video has no box');
-      await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
-      const click = async () => {
-        await page.mouse.down();
-        await page.mouse.up();
-      };
       const still = await pressed(page, samples, click);
       await show(run, server, stage.session, run.url('green.html', { toggle: '1', busy: '1' }));
       const busy = await pressed(page, samples, click);
@@ -339,16 +349,8 @@ export const SCENARIOS = [
     async play(stage, quick) {
       const { server, run } = stage.ready();
       const samples = quick ? 15 : 40;
-      await stage.open('green.html', { toggle: '1' });
+      const click = await clickable(stage);
       const page = stage.page();
-      await until(() => page.evaluate(() => window.instruments.pixel(5, 5)), () => 'no picture');
-      const box = await page.getByLabel('Remote browser').boundingBox();
-      if (!box) throw new Error('the video has no box');
-      await page.mouse.move(box.x + box.width / 3, box.y + box.height / 2);
-      const click = async () => {
-        await page.mouse.down();
-        await page.mouse.up();
-      };
       const alone = await pressed(page, samples, click);
       // Whoever has clicked is handed it.
       const handed = page.waitForEvent('download');

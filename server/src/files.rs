@@ -21,6 +21,7 @@ use crate::ids::random_token;
 use crate::locked_dir::{DirError, LockedDir, at};
 
 pub use scan::ScanCommand;
+use scan::Scanner;
 use uploads::Uploads;
 pub use uploads::{Upload, UploadError};
 
@@ -59,7 +60,7 @@ pub struct SessionFiles {
     uploads: Mutex<Uploads>,
     limits: FileLimits,
     /// Says of each file whether it may pass.
-    scan: Option<ScanCommand>,
+    scanner: Option<Scanner>,
     /// The user and group Chrome runs as, when those are not the server's own.
     chrome: Option<u32>,
 }
@@ -95,7 +96,7 @@ impl SessionFiles {
             downloads: opened,
             uploads: Mutex::new(Uploads::default()),
             limits,
-            scan,
+            scanner: scan.map(Scanner::new),
             chrome,
         })
     }
@@ -130,16 +131,16 @@ impl SessionFiles {
 
     /// Whether files are scanned before they are handed over.
     pub fn scans(&self) -> bool {
-        self.scan.is_some()
+        self.scanner.is_some()
     }
 
     /// `Err` is a sentence: that download must not be handed over under that name.
     pub async fn scan_download(&self, id: &DownloadId, name: &str) -> Result<(), String> {
-        let Some(scan) = &self.scan else {
+        let Some(scanner) = &self.scanner else {
             return Ok(());
         };
         match self.open_download(id) {
-            Ok((file, _)) => scan.scan(file, name).await,
+            Ok((file, _)) => scanner.scan(file, name).await,
             Err(_) => Err("Its file is gone.".to_owned()),
         }
     }

@@ -1,6 +1,5 @@
 //! A server or proxy asks who the person is: a user name and a password, over the picture, as for the page's own dialogs.
 
-use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
 use shared::session::{AuthChallenge, Credentials};
@@ -8,6 +7,7 @@ use shared::session::{AuthChallenge, Credentials};
 use crate::api;
 use crate::connection::view_state::ViewState;
 use crate::viewer::Places;
+use crate::viewer::dialog::QuestionForm;
 
 #[component]
 pub fn AuthChallengeBox() -> impl IntoView {
@@ -56,15 +56,6 @@ fn OpenChallenge(asks: AuthChallenge) -> impl IntoView {
             crate::input::focus(&field);
         }
     });
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        answer(true);
-    };
-    let escape = move |event: KeyboardEvent| {
-        if event.key() == "Escape" {
-            answer(false);
-        }
-    };
     let AuthChallenge {
         origin,
         realm,
@@ -77,18 +68,22 @@ fn OpenChallenge(asks: AuthChallenge) -> impl IntoView {
         true => format!("The proxy {origin}"),
         false => origin,
     };
-    let asks = match realm.is_empty() {
-        true => format!("{who} asks for a user name and a password."),
-        false => format!("{who} asks for a user name and a password for “{realm}”."),
+    let what = match realm.is_empty() {
+        true => String::new(),
+        false => format!(" for “{realm}”"),
     };
+    let before = if is_repeated {
+        "That was not accepted. "
+    } else {
+        ""
+    };
+    let warning = match readable {
+        true => " What you enter is not encrypted on its way there.",
+        false => "",
+    };
+    let message = format!("{before}{who} asks for a user name and a password{what}.{warning}");
     view! {
-        <div class="veil" role="alertdialog" aria-labelledby="dialog-heading" aria-describedby="dialog-message">
-            <form class="dialog" autocomplete="off" on:submit=submit on:keydown=escape>
-                <h2 id="dialog-heading">"Sign in"</h2>
-                <p id="dialog-message">
-                    {is_repeated.then_some("That was not accepted. ")} {asks}
-                    {readable.then_some(" What you enter is not encrypted on its way there.")}
-                </p>
+        <QuestionForm heading="Sign in" message answer>
                 <input
                     node_ref=username
                     type="text"
@@ -113,7 +108,6 @@ fn OpenChallenge(asks: AuthChallenge) -> impl IntoView {
                         "Sign in"
                     </button>
                 </p>
-            </form>
-        </div>
+        </QuestionForm>
     }
 }

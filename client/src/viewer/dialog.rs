@@ -55,15 +55,6 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
             crate::input::focus(&ok);
         }
     });
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        answer(true);
-    };
-    let escape = move |event: KeyboardEvent| {
-        if event.key() == "Escape" {
-            answer(false);
-        }
-    };
     let Dialog {
         kind,
         message,
@@ -78,10 +69,7 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
         false => message,
     };
     view! {
-        <div class="veil" role="alertdialog" aria-labelledby="dialog-heading" aria-describedby="dialog-message">
-            <form class="dialog" on:submit=submit on:keydown=escape>
-                <h2 id="dialog-heading">{heading(kind)}</h2>
-                <p id="dialog-message">{message}</p>
+        <QuestionForm heading=heading(kind) message answer>
                 {(kind == DialogKind::Prompt)
                     .then(|| {
                         view! {
@@ -116,6 +104,33 @@ fn OpenDialog(dialog: Dialog) -> impl IntoView {
                         {if asks_to_leave { "Leave" } else { "OK" }}
                     </button>
                 </p>
+        </QuestionForm>
+    }
+}
+
+/// A question over the picture. Submitting it is yes, Escape is no.
+#[component]
+pub fn QuestionForm(
+    heading: &'static str,
+    message: String,
+    answer: impl Fn(bool) + Copy + Send + Sync + 'static,
+    children: Children,
+) -> impl IntoView {
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        answer(true);
+    };
+    let escape = move |event: KeyboardEvent| {
+        if event.key() == "Escape" {
+            answer(false);
+        }
+    };
+    view! {
+        <div class="veil" role="alertdialog" aria-labelledby="dialog-heading" aria-describedby="dialog-message">
+            <form class="dialog" autocomplete="off" on:submit=submit on:keydown=escape>
+                <h2 id="dialog-heading">{heading}</h2>
+                <p id="dialog-message">{message}</p>
+                {children()}
             </form>
         </div>
     }

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::process::Stdio;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 /// For a file of any size; after it the file does not pass.
@@ -15,12 +17,39 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// What is read of the program's sentence, in bytes.
 const MAX_SENTENCE: u64 = 500;
 
+/// Of one session, at the same time: each is a process.
+const MOST_AT_ONCE: usize = 2;
+
 /// A program, and what it is called with. It reads the file from its standard input, and finds its name in `FILE_NAME`. When
 /// it exits with 0 the file passes; else the first line that it has printed says why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanCommand {
     program: String,
     arguments: Vec<String>,
+}
+
+/// Runs that program on the files of one session, a few at a time.
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    command: ScanCommand,
+    free: Arc<Semaphore>,
+}
+
+impl Scanner {
+    /// Nothing runs yet.
+    pub fn new(command: ScanCommand) -> Scanner {
+        Scanner {
+            command,
+            free: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+        }
+    }
+
+    /// See [`ScanCommand::scan`]; waits for its turn.
+    pub async fn scan(&self, file: File, name: &str) -> Result<(), String> {
+        // It is never closed.
+        let _turn = self.free.acquire().await;
+        self.command.scan(file, name).await
+    }
 }
 
 impl FromStr for ScanCommand {
@@ -108,6 +137,23 @@ mod tests {
         // One that talks without end is not listened to.
         let endless = scanned("yes & sleep 0.1; kill $!; exit 1", "").await;
         assert_eq!(endless, Err("y".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn however_many_files_come_few_are_scanned_at_once() {
+        let counted = tempfile::tempdir().unwrap();
+        // Fails where it sees more than two of its kind.
+        let script = format!(
+            "cd {} && touch $$ && test $(ls | wc -l) -le 2; seen=$?; rm $$; exit $seen",
+            counted.path().display()
+        );
+        let scanner = Scanner::new(ScanCommand {
+            program: "sh".to_owned(),
+            arguments: vec!["-c".to_owned(), script],
+        });
+        let scans = (0..40).map(|_| scanner.scan(tempfile::tempfile().unwrap(), "a"));
+        let scanned = futures::future::join_all(scans).await;
+        assert_eq!(scanned, vec![Ok(()); 40]);
     }
 
     #[tokio::test]

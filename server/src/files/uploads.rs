@@ -189,12 +189,12 @@ impl Upload {
     /// Asks the operator's program whether the page may have it, if there is one.
     pub async fn scan(&self) -> Result<(), UploadError> {
         let files = self.files.upgrade();
-        let Some(scan) = files.and_then(|files| files.scan.clone()) else {
+        let Some(scanner) = files.and_then(|files| files.scanner.clone()) else {
             return Ok(());
         };
         let name = self.name.clone();
         match File::open(&self.path) {
-            Ok(file) => match scan.scan(file, &name).await {
+            Ok(file) => match scanner.scan(file, &name).await {
                 Ok(()) => Ok(()),
                 Err(reason) => Err(UploadError::Refused { name, reason }),
             },

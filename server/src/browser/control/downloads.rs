@@ -48,7 +48,7 @@ pub struct Downloads {
 struct Entry {
     download: Download,
     /// Chrome has finished it, and it is being scanned.
-    is_scanned: bool,
+    is_being_scanned: bool,
     /// Of a file that is there.
     expires: Option<Instant>,
 }
@@ -109,7 +109,7 @@ impl Downloads {
                 total: None,
                 state: DownloadState::InProgress,
             },
-            is_scanned: false,
+            is_being_scanned: false,
             expires: None,
         });
         effects
@@ -127,7 +127,7 @@ impl Downloads {
         let others = self.bytes_but(id);
         let (limits, free, scans) = (self.limits, self.free, self.scans);
         let entry = match self.entry(id) {
-            Some(entry) if entry.is_scanned => return Vec::new(),
+            Some(entry) if entry.is_being_scanned => return Vec::new(),
             Some(entry) if entry.is_coming() => entry,
             Some(entry) if entry.download.state.is_there() => return Vec::new(),
             // Chrome had all of it before it was told to break it off.
@@ -147,7 +147,7 @@ impl Downloads {
                 // There is no more to come, whatever was announced.
                 download.total = Some(received);
                 if scans {
-                    entry.is_scanned = true;
+                    entry.is_being_scanned = true;
                     return vec![Effect::Scan(id.clone(), entry.download.name.clone())];
                 }
                 entry.finish(now);
@@ -182,10 +182,10 @@ impl Downloads {
         result: Result<(), String>,
         now: Instant,
     ) -> Vec<Effect> {
-        let Some(entry) = self.entry(id).filter(|entry| entry.is_scanned) else {
+        let Some(entry) = self.entry(id).filter(|entry| entry.is_being_scanned) else {
             return Vec::new();
         };
-        entry.is_scanned = false;
+        entry.is_being_scanned = false;
         match result {
             Ok(()) => {
                 entry.finish(now);
@@ -208,7 +208,7 @@ impl Downloads {
             return Vec::new();
         };
         let removed = self.entries.remove(place);
-        match removed.is_coming() && !removed.is_scanned {
+        match removed.is_coming() && !removed.is_being_scanned {
             // Its file goes with it.
             true => vec![Effect::Cancel(id.clone())],
             false => vec![Effect::Remove(id.clone())],
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_scanned_comes_when_it_has_passed() {
+    fn a_file_that_is_being_scanned_comes_when_it_has_passed() {
         let now = Instant::now();
         let mut downloads = Downloads::new(LIMITS, true);
         let whole = |downloads: &mut Downloads, number| {
