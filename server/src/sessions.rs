@@ -1,6 +1,6 @@
 //! All sessions of this server, and what the server functions do with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ const MAX_FIND: usize = 1000;
 /// A call of `send_input` with more messages is no person's.
 const MAX_MESSAGES: usize = 500;
 
+/// Of so many sessions that are gone it is still known why: for a viewer that was away meanwhile.
+const MAX_ENDED: usize = 256;
+
 /// Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Sessions {
@@ -43,6 +46,8 @@ pub struct Sessions {
 #[derive(Default)]
 struct Running {
     sessions: BTreeMap<SessionId, (Session, JoinHandle<()>)>,
+    /// Those that are gone, with the sentence for whoever comes too late; the oldest first.
+    ended: VecDeque<(SessionId, ApiError)>,
     closing: bool,
 }
 
@@ -98,8 +103,9 @@ impl Sessions {
         let mut running = lock(&self.running);
         running.forget_ended();
         match running.sessions.get(id) {
-            Some((session, _)) if !has_ended(session) => Ok(session.clone()),
-            _ => Err(gone(id)),
+            Some((session, _)) if has_ended(session) => Err(session.gone()),
+            Some((session, _)) => Ok(session.clone()),
+            None => Err(running.why_gone(id)),
         }
     }
 
@@ -140,13 +146,19 @@ impl Running {
     }
 
     fn forget_ended(&mut self) {
-        self.sessions.retain(|id, (_, task)| {
-            let ended = task.is_finished();
-            if ended {
-                tracing::debug!(session = %id, "a session is forgotten");
+        let over = |_: &SessionId, (_, task): &mut (Session, JoinHandle<()>)| task.is_finished();
+        for (id, (session, _)) in self.sessions.extract_if(.., over) {
+            tracing::debug!(session = %id, "a session is forgotten");
+            if self.ended.len() == MAX_ENDED {
+                self.ended.pop_front();
             }
-            !ended
-        });
+            self.ended.push_back((id, session.gone()));
+        }
+    }
+
+    fn why_gone(&self, id: &SessionId) -> ApiError {
+        let known = self.ended.iter().find(|(ended, _)| ended == id);
+        known.map_or_else(|| gone(id), |(_, why)| why.clone())
     }
 }
 
@@ -220,7 +232,7 @@ impl Backend for Sessions {
             let mut state = session.state();
             let news = state.wait_for(|state| state.version > after);
             if let Ok(Err(_)) = tokio::time::timeout(UPDATES_WAIT, news).await {
-                return Err(gone(session.id()));
+                return Err(session.gone());
             }
             let state = state.borrow().clone();
             Ok(state)
@@ -456,7 +468,11 @@ mod tests {
         assert_eq!(ended.await, Ok(()));
         assert!(session.state().has_changed().is_err(), "its task is over");
         assert_eq!(sessions.list(), []);
-        assert!(sessions.find(&opened.session).is_err());
+        let sentence = format!("Session {} has ended. It was closed.", opened.session);
+        let why = sessions.find(&opened.session).err();
+        assert_eq!(why, Some(ApiError::NotFound(sentence)), "whoever comes now");
+        let unknown: SessionId = random_id();
+        assert_eq!(sessions.find(&unknown).err(), Some(gone(&unknown)));
     }
 
     #[tokio::test]

@@ -22,9 +22,9 @@ use super::clipboard::SessionClipboard;
 use super::control::{Order, order};
 use super::deliveries::Deliveries;
 use super::drops::Drops;
+use super::ended;
 use super::event::{EngineId, Event, ReplyToken, Request};
 use super::focused_field::FocusedField;
-use super::gone;
 use super::icons::Icons;
 use super::idle_timeout::{Departure, IdleLimits, IdleTimeout};
 use super::lease::{self, Actor};
@@ -172,7 +172,7 @@ impl Machine {
                 let response = match request {
                     // What was asked for happens.
                     Request::End { .. } => Ok(Response::Done),
-                    _ => Err(gone(&self.settings.id)),
+                    _ => Err(ended(&self.settings.id, &self.state.phase)),
                 };
                 answer(reply, response, actions);
             }

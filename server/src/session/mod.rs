@@ -50,7 +50,7 @@ use shared::file::{Dragged, Dropped};
 use shared::geometry::{AimedPoint, VideoSize, Viewport};
 use shared::message::{ClientMessage, ServerMessage};
 use shared::preferences::Preferences;
-use shared::session::{DownloadId, SessionId, SessionState, UploadId, ViewerId};
+use shared::session::{DownloadId, Phase, SessionId, SessionState, UploadId, ViewerId};
 use shared::site::SitePermissions;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -356,8 +356,13 @@ impl Session {
     ) -> Result<T, ApiError> {
         let (reply, answer) = oneshot::channel();
         let sent = self.requests.send((request, caller(reply))).await;
-        sent.map_err(|_| gone(&self.id))?;
-        answer.await.map_err(|_| gone(&self.id))?
+        sent.map_err(|_| self.gone())?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Why nothing can be asked of it any more.
+    pub fn gone(&self) -> ApiError {
+        ended(&self.id, &self.state.borrow().phase)
     }
 }
 
@@ -371,4 +376,12 @@ pub fn gone(id: &SessionId) -> ApiError {
     ApiError::NotFound(format!(
         "There is no session {id}: it has ended, or it never was."
     ))
+}
+
+/// The same for a session of which more is known.
+pub fn ended(id: &SessionId, phase: &Phase) -> ApiError {
+    match phase {
+        Phase::Ended { reason } => ApiError::NotFound(format!("Session {id} has ended. {reason}")),
+        _ => gone(id),
+    }
 }
