@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use shared::file::{Download, FileChooser};
+use shared::geometry::LogicalSize;
 use shared::session::{AuthChallenge, ContextMenu, Credentials, Dialog, DownloadId, Tab, TabId};
 use shared::site::{Location, Permission, PermissionState};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -94,6 +95,8 @@ pub enum BrowserCommand {
     },
     /// Where pages are told that the person is.
     SetLocation(Location),
+    /// How large pages are told to be, where that is not the size of their windows.
+    EmulateSize(Option<LogicalSize>),
     /// The active page has the full screen no longer.
     ExitFullscreen,
     /// Input was sent to the active page: check soon whether it is responsive.

@@ -6,6 +6,8 @@
 use shared::geometry::LogicalSize;
 use smithay::utils::{Logical, Point, Size};
 
+use super::window_size::emulated_size;
+
 /// One window that floats.
 #[derive(Debug, Default)]
 pub struct Floating {
@@ -13,6 +15,8 @@ pub struct Floating {
     is_maximized: bool,
     /// Its page wants the whole picture, without the frame.
     is_fullscreen: bool,
+    /// So does every window on a page as narrow as a phone's: there is no room beside it.
+    is_narrow: bool,
     /// The place of its top left corner; `None` until it has drawn.
     at: Option<Point<i32, Logical>>,
     /// As it was drawn last.
@@ -51,9 +55,10 @@ const CASCADE: i32 = 28;
 const MOST_CASCADED: i32 = 6;
 
 impl Floating {
-    /// Opened while so many float.
-    pub fn new(before: usize) -> Floating {
+    /// Opened while so many float over a page of that size.
+    pub fn new(before: usize, page: LogicalSize) -> Floating {
         Floating {
+            is_narrow: is_narrow(page),
             before: i32::try_from(before).unwrap_or(0) % MOST_CASCADED,
             ..Floating::default()
         }
@@ -86,12 +91,12 @@ impl Floating {
 
     /// `xdg_toplevel.state.fullscreen`
     pub fn is_fullscreen(&self) -> bool {
-        self.is_fullscreen
+        self.is_fullscreen || self.is_narrow
     }
 
     /// Its size is the page's.
     pub fn covers_page(&self) -> bool {
-        self.is_maximized || self.is_fullscreen
+        self.is_maximized() || self.is_fullscreen()
     }
 
     /// It has drawn that size. The first time it opens in the middle of the page. Gives the size to ask Chrome for, if it
@@ -186,6 +191,10 @@ impl Floating {
 
     /// The page has that size now. Gives the size to ask Chrome for, if the window no longer fits.
     pub fn page_resized(&mut self, page: LogicalSize) -> Option<Size<i32, Logical>> {
+        self.is_narrow = is_narrow(page);
+        if self.is_narrow {
+            self.let_go();
+        }
         self.stay_within_reach(page);
         self.fitting(page)
     }
@@ -211,6 +220,10 @@ impl Floating {
     }
 }
 
+fn is_narrow(page: LogicalSize) -> bool {
+    emulated_size(page).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -222,7 +235,7 @@ mod tests {
     }
 
     fn opened() -> Floating {
-        let mut window = Floating::new(0);
+        let mut window = Floating::new(0, page(1280, 720));
         window.drawn((500, 400).into(), page(1280, 720));
         window
     }
@@ -238,10 +251,10 @@ mod tests {
     #[test]
     fn it_opens_in_the_middle_and_the_next_one_beside_it() {
         assert_eq!(opened().at(), (390, 160).into());
-        let mut next = Floating::new(1);
+        let mut next = Floating::new(1, page(1280, 720));
         next.drawn((500, 400).into(), page(1280, 720));
         assert_eq!(next.at(), (418, 188).into());
-        let mut large = Floating::new(3);
+        let mut large = Floating::new(3, page(1280, 720));
         large.drawn((1280, 700).into(), page(1280, 720));
         assert_eq!(large.at(), (0, 20).into(), "as far as there is room");
     }
@@ -287,16 +300,28 @@ mod tests {
         assert!(window.is_maximized(), "as before its page had the picture");
         window.maximize(false);
         assert_eq!(window.at(), (390, 160).into());
-        assert_eq!(window.page_resized(page(450, 720)), Some((450, 400).into()));
+        assert_eq!(window.page_resized(page(505, 300)), Some((500, 300).into()));
     }
 
     #[test]
     fn a_page_that_shrinks_takes_it_along() {
         let mut window = opened();
         assert_eq!(window.page_resized(page(1280, 800)), None);
-        let asked = window.page_resized(page(450, 320));
-        assert_eq!(asked, Some((450, 320).into()));
+        let asked = window.page_resized(page(505, 320));
+        assert_eq!(asked, Some((500, 320).into()));
         assert_eq!(window.at(), (390, 160).into());
+    }
+
+    #[test]
+    fn on_a_page_as_narrow_as_a_phone_it_covers_the_page() {
+        let mut window = opened();
+        window.take_hold(Grip::Move, (400.0, 170.0).into());
+        assert_eq!(window.page_resized(page(412, 800)), None);
+        assert!(window.is_fullscreen() && !window.is_dragged());
+        assert_eq!(window.at(), (0, 0).into());
+        assert_eq!(window.page_resized(page(1280, 720)), None);
+        assert!(!window.covers_page(), "the phone was turned");
+        assert!(Floating::new(0, page(412, 800)).covers_page());
     }
 
     proptest! {

@@ -39,6 +39,8 @@ mod stack;
 mod surface_scale;
 mod surfaces;
 mod windows;
+// Pure: how large a window has to be for a page.
+pub mod window_size;
 // Pure: where a window floats.
 mod floating;
 // Clipboard and drags between parts of the same Chrome.

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use shared::geometry::{BufferSize, Geometry};
 
+use super::window_size::window_size;
+
 /// Sizes that Chrome was asked for and has not drawn. With more than so many it hangs, and the newest are the ones it
 /// will draw.
 const MOST_ASKED: usize = 8;
@@ -92,8 +94,8 @@ fn fits(geometry: Geometry, buffer: BufferSize) -> bool {
         let exact = f64::from(logical) * geometry.scale.as_f64();
         (exact - f64::from(pixels)).abs() <= 1.0
     };
-    is_near(geometry.page.width(), buffer.width())
-        && is_near(geometry.page.height(), buffer.height())
+    let window = window_size(geometry.page);
+    is_near(window.width(), buffer.width()) && is_near(window.height(), buffer.height())
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use super::{
     floating::{Floating, Grip},
     seat,
     surfaces::Surfaces,
+    window_size::{LEAST_WIDTH_WITH_TABS, window_size},
 };
 
 /// All of Chrome's toplevels and popups.
@@ -56,8 +57,6 @@ struct Popup {
 
 /// What a window may wish.
 const CAPABILITIES: [WmCapabilities; 2] = [WmCapabilities::Maximize, WmCapabilities::Fullscreen];
-/// Chrome's own, in logical pixels.
-const LEAST_WIDTH_WITH_TABS: i32 = 500;
 /// Deeper nesting is no menu.
 const MOST_NESTED: usize = 16;
 /// More windows and menus than this are no page's honest wish; Chrome is asked to close the newest.
@@ -290,7 +289,7 @@ impl Windows {
             && !toplevel.surface.is_initial_configure_sent()
         {
             if others && is_small(surface) {
-                toplevel.floating = Some(Floating::new(floating));
+                toplevel.floating = Some(Floating::new(floating, page));
                 toplevel.prepare(page, None);
             }
             toplevel.surface.send_configure();
@@ -352,6 +351,7 @@ impl Toplevel {
 
     /// What it is to be told: while it floats that size, or without one the size that Chrome gives it.
     fn prepare(&self, page: LogicalSize, size: Option<Size<i32, Logical>>) {
+        let page = window_size(page);
         let page = (page.width().into(), page.height().into()).into();
         let floating = self.floating.as_ref();
         let is_maximized = floating.is_some_and(Floating::is_maximized);
@@ -379,7 +379,7 @@ impl Toplevel {
 fn is_small(surface: &WlSurface) -> bool {
     with_states(surface, |states| {
         let mut cached = states.cached_state.get::<SurfaceCachedState>();
-        cached.current().min_size.w < LEAST_WIDTH_WITH_TABS
+        cached.current().min_size.w < LEAST_WIDTH_WITH_TABS.into()
     })
 }
 

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use crate::browser::launch::{Chrome, LaunchError, LaunchOptions};
 use crate::browser::profile_dir::ProfileDir;
 use crate::browser::session_bus::SessionBus;
-use crate::browser::{Browser, BrowserState, InitialTabs};
+use crate::browser::{Browser, BrowserCommand, BrowserState, InitialTabs};
+use crate::display::window_size::emulated_size;
 use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::files::SessionFiles;
 use crate::locked_dir::DirError;
@@ -108,6 +109,7 @@ impl Engine {
         if browser.throttles_pages() {
             display.quicken();
         }
+        emulate_size(&browser, geometry);
         let (mut browser_state, mut display_state) = (browser.state(), display.state());
         // What they say already counts as news.
         browser_state.mark_changed();
@@ -125,6 +127,12 @@ impl Engine {
         })
     }
 
+    /// Chrome's windows, and the pages in them, are to have another size.
+    pub fn resize(&self, geometry: Geometry) {
+        emulate_size(&self.browser, geometry);
+        self.display.resize(geometry);
+    }
+
     /// Waits until no thread, process or file of it is left.
     pub async fn end(self) {
         self.browser.end().await;
@@ -135,5 +143,13 @@ impl Engine {
         if let Err(error) = ended {
             tracing::error!(%error, "a display's end failed");
         }
+    }
+}
+
+/// Pages of a Chrome whose windows cannot be as narrow are told so.
+fn emulate_size(browser: &Browser, geometry: Geometry) {
+    let size = emulated_size(geometry.page);
+    if browser.send(BrowserCommand::EmulateSize(size)).is_err() {
+        tracing::debug!("Chrome was not told how narrow its pages are");
     }
 }

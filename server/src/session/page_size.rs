@@ -12,7 +12,7 @@ use shared::session::ViewerId;
 /// From one size to the next at least, while a window is being dragged: each costs a keyframe.
 const WHILE_MOVING: Duration = Duration::from_millis(330);
 /// A window that keeps its size for so long is not being dragged any more,
-const AT_REST: Duration = Duration::from_millis(150);
+const AT_REST: Duration = Duration::from_millis(100);
 /// and gets its last size so soon after the one before.
 const SHORTEST: Duration = Duration::from_millis(100);
 /// There are never more than [`MOST`] in so long.
@@ -22,8 +22,8 @@ const MOST: usize = 4;
 const BEFORE_ANOTHER_LEADS: Duration = Duration::from_millis(270);
 /// Who acts keeps the page's size for so long.
 const LEADS_FOR: Duration = Duration::from_secs(2);
-/// Chrome's windows end here, in logical pixels: a smaller one is shown a page of its shape, smaller than it is.
-const SMALLEST: (f64, f64) = (500.0, 240.0);
+/// Pages end here, in logical pixels: a smaller window is shown one of its shape, smaller than it is.
+const SMALLEST: (f64, f64) = (320.0, 240.0);
 /// The encoder's longer and shorter side end here.
 const LARGEST: (f64, f64) = (3840.0, 2160.0);
 /// Sharper than this nobody can see, and every pixel costs.
@@ -273,10 +273,10 @@ mod tests {
         assert_eq!(page(1282, 721, 150), (1282, 720, 150, 1602, 900));
         assert_eq!(
             page(390, 700, 360),
-            (500, 897, 240, 1000, 1794),
+            (390, 700, 240, 780, 1400),
             "no phone needs more"
         );
-        assert_eq!(page(100, 50, 120), (500, 250, 120, 500, 250));
+        assert_eq!(page(100, 50, 120), (480, 240, 120, 480, 240));
         assert_eq!(
             page(1000, 600, 60),
             (1000, 600, 120, 1000, 600),

@@ -158,7 +158,7 @@ impl Performer {
             }
             Action::Resize(geometry) => {
                 if let Some(engine) = self.engine.running() {
-                    engine.display.resize(geometry);
+                    engine.resize(geometry);
                 }
             }
             Action::Publish(state) => {

@@ -6,6 +6,7 @@ use chromiumoxide_cdp::cdp::browser_protocol::{
     browser, dom, emulation, fetch, inspector, network, page, security, target,
 };
 use chromiumoxide_cdp::cdp::js_protocol::runtime;
+use shared::geometry::LogicalSize;
 use shared::session::{Credentials, DownloadId, TabId};
 use shared::site::{Location, Permission, PermissionState};
 
@@ -75,6 +76,8 @@ pub enum PageCommand {
     },
     /// `Emulation.setGeolocationOverride`
     SetLocation(Location),
+    /// `Emulation.setDeviceMetricsOverride` of the width and the screen; without a size those of the window.
+    EmulateSize(Option<LogicalSize>),
     /// `DOM.setFileInputFiles`, of an input by its `DOM.BackendNodeId`.
     SetFileInputFiles { input: i64, files: Vec<PathBuf> },
 }
@@ -208,6 +211,17 @@ fn send_to_page(
                 ..emulation::SetGeolocationOverrideParams::default()
             };
             cdp.send(session, set)
+        }
+        PageCommand::EmulateSize(Some(size)) => {
+            let (width, height) = (size.width().into(), size.height().into());
+            // 0 is the window's own.
+            let mut set = emulation::SetDeviceMetricsOverrideParams::new(width, 0, 0.0, false);
+            (set.screen_width, set.screen_height) = (Some(width), Some(height));
+            cdp.send(session, set)
+        }
+        PageCommand::EmulateSize(None) => {
+            let clear = emulation::ClearDeviceMetricsOverrideParams::default();
+            cdp.send(session, clear)
         }
         PageCommand::SetFileInputFiles { input, files } => {
             let files = files.iter().map(|file| file.to_string_lossy().into_owned());

@@ -5,6 +5,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use shared::file::FileChooser;
+use shared::geometry::LogicalSize;
 use shared::session::{Dialog, DialogKind, DownloadId, TabId, Trouble};
 use shared::site::Location;
 
@@ -83,6 +84,8 @@ pub struct Machine {
     auth_challenges: AuthChallenges,
     /// Where pages are told that the person is.
     location: Option<Location>,
+    /// How large they are told to be, where that is not the size of their windows.
+    emulated_size: Option<LogicalSize>,
     /// Of the event that is being handled.
     actions: Vec<Action>,
 }
@@ -119,6 +122,7 @@ impl Machine {
             frames: Frames::default(),
             auth_challenges: AuthChallenges::default(),
             location: None,
+            emulated_size: None,
             actions: Vec::new(),
         }
     }
@@ -252,9 +256,11 @@ impl Machine {
             }),
             BrowserCommand::SetLocation(location) => {
                 self.location = Some(location);
-                let sessions = self.tabs.iter().map(|page| page.session.clone());
-                for session in sessions.collect::<Vec<_>>() {
-                    self.send_to_page(session, PageCommand::SetLocation(location));
+                self.send_to_pages(&PageCommand::SetLocation(location));
+            }
+            BrowserCommand::EmulateSize(size) => {
+                if std::mem::replace(&mut self.emulated_size, size) != size {
+                    self.send_to_pages(&PageCommand::EmulateSize(size));
                 }
             }
             BrowserCommand::ExitFullscreen => {
@@ -593,6 +599,10 @@ impl Machine {
         self.send_to_page(session.clone(), PageCommand::Prepare { uploads });
         if let Some(location) = self.location {
             self.send_to_page(session.clone(), PageCommand::SetLocation(location));
+        }
+        if self.emulated_size.is_some() {
+            let emulate = PageCommand::EmulateSize(self.emulated_size);
+            self.send_to_page(session.clone(), emulate);
         }
         self.install_in_page(&id, id.as_str().to_owned());
         match std::mem::replace(&mut self.startup, Startup::Done) {
@@ -954,6 +964,13 @@ impl Machine {
     fn notify(&mut self, sentence: String) {
         let number = self.notice.as_ref().map_or(0, |(number, _)| *number) + 1;
         self.notice = Some((number, sentence));
+    }
+
+    fn send_to_pages(&mut self, command: &PageCommand) {
+        let sessions = self.tabs.iter().map(|page| page.session.clone());
+        for session in sessions.collect::<Vec<_>>() {
+            self.send_to_page(session, command.clone());
+        }
     }
 
     fn send_to_page(&mut self, session: TargetSession, command: PageCommand) {

@@ -29,6 +29,10 @@
     };
   };
 
+  // As it is without zoom. A window that floats has its shadow on both sides, and a page that is told its size is told its
+  // screen's.
+  const pageWidth = () => Math.min(outerWidth - (toolbar.visible ? 0 : 2 * 16), screen.width);
+
   const target = (event) => event.composedPath()[0];
   const isElement = (node) => node?.nodeType === Node.ELEMENT_NODE;
   const on = (name, handler) => addEventListener(name, handler, { capture: true, passive: true });
@@ -156,12 +160,11 @@
     const tellFullscreen = reporter('fullscreen', false);
     on('fullscreenchange', () => tellFullscreen(document.fullscreenElement !== null));
 
-    // Chrome's zoom. Only zoom tells the two widths apart, and the shadow on both sides of a window that floats.
+    // Chrome's zoom. Only zoom tells the two widths apart.
 
     const tellZoom = reporter('zoom', undefined);
-    const shadow = toolbar.visible ? 0 : 2 * 16;
     const zoomed = throttled(150, () => {
-      if (innerWidth > 0) tellZoom(Math.round((100 * (outerWidth - shadow)) / innerWidth));
+      if (innerWidth > 0) tellZoom(Math.round((100 * pageWidth()) / innerWidth));
     });
     on('resize', zoomed);
     zoomed();
@@ -334,7 +337,7 @@
     return elementAt(within, x - box.left - element.clientLeft, y - box.top - element.clientTop);
   };
   const pointed = ([x, y]) => {
-    const zoom = (outerWidth - (toolbar.visible ? 0 : 2 * 16)) / innerWidth;
+    const zoom = pageWidth() / innerWidth;
     const { offsetLeft, offsetTop, scale } = visualViewport;
     return elementAt(document, x / zoom / scale + offsetLeft, y / zoom / scale + offsetTop);
   };

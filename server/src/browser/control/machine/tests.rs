@@ -832,3 +832,18 @@ fn what_is_dropped_on_a_page_is_kept_until_it_is_left_and_not_at_all_if_it_is_re
         "{left:?}"
     );
 }
+
+#[test]
+fn pages_narrower_than_their_windows_are_told_their_size_and_so_is_each_that_comes() {
+    let mut chrome = Chrome::with_page("a");
+    let phone = LogicalSize::new(412, 800).ok();
+    let told = |name: &str, size| to_page(name, PageCommand::EmulateSize(size));
+    let actions = chrome.command(BrowserCommand::EmulateSize(phone));
+    assert_eq!(actions, [told("a", phone)]);
+    assert!(chrome.on(attached("b")).contains(&told("b", phone)));
+    assert_eq!(chrome.command(BrowserCommand::EmulateSize(phone)), []);
+    let actions = chrome.command(BrowserCommand::EmulateSize(None));
+    assert_eq!(actions, [told("a", None), told("b", None)]);
+    let is_told = |action: &Action| *action == told("c", None);
+    assert!(!chrome.on(attached("c")).iter().any(is_told));
+}
