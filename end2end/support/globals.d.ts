@@ -11,5 +11,7 @@ declare global {
     stopwatch: Stopwatch;
     /** With `keepMediaPortShut`. */
     mediaPort: { open: () => void };
+    /** Frames, where nothing decodes them. */
+    arrived: number;
   }
 }

@@ -145,25 +145,38 @@ export function ticks(server) {
 }
 
 /**
+ * The processor time of the server with its Chromes, in cores.
+ * @param {Server} server
+ * @param {number} forSeconds
+ */
+export async function observedCores(server, forSeconds) {
+  const [ticksBefore, began] = [ticks(server), performance.now()];
+  await pause(forSeconds * 1000);
+  const [ticksAfter, seconds] = [ticks(server), (performance.now() - began) / 1000];
+  const spent = (/** @type {number} */ pid) => (ticksAfter.get(pid) ?? 0) - (ticksBefore.get(pid) ?? 0);
+  const total = [...ticksAfter.keys()].reduce((sum, pid) => sum + spent(pid), 0);
+  return {
+    cores: total / clockTicks() / seconds,
+    coresOfServerAlone: spent(server.pid) / clockTicks() / seconds,
+    seconds,
+  };
+}
+
+/**
  * Watches for a while: traffic, frames, and the processor time of the server with its Chromes.
  * @param {Page} page
  * @param {Server} server
  * @param {number} forSeconds
  */
 export async function observed(page, server, forSeconds) {
-  const [before, ticksBefore, began] = [await received(page), ticks(server), performance.now()];
-  await pause(forSeconds * 1000);
-  const [after, ticksAfter] = [await received(page), ticks(server)];
-  const seconds = (performance.now() - began) / 1000;
-  const spent = (/** @type {number} */ pid) => (ticksAfter.get(pid) ?? 0) - (ticksBefore.get(pid) ?? 0);
-  const total = [...ticksAfter.keys()].reduce((sum, pid) => sum + spent(pid), 0);
+  const before = await received(page);
+  const cores = await observedCores(server, forSeconds);
+  const [after, { seconds }] = [await received(page), cores];
   return {
+    ...cores,
     kilobitsPerSecond: ((after.bytes - before.bytes) * 8) / 1000 / seconds,
     framesReceived: after.frames - before.frames,
     freezes: after.freezes - before.freezes,
     packetsLost: after.lost - before.lost,
-    cores: total / clockTicks() / seconds,
-    coresOfServerAlone: spent(server.pid) / clockTicks() / seconds,
-    seconds,
   };
 }

@@ -72,6 +72,8 @@ pub struct RateControl {
     clear_at: Instant,
     /// So soon after that a picture has waited.
     waited: Duration,
+    /// The picture has another size, and nothing but its keyframe has come: the page is about to be laid out anew.
+    awaits_layout: bool,
 }
 
 impl RateControl {
@@ -91,6 +93,7 @@ impl RateControl {
             keyframe_sizes: SizeModel::of_keyframes(width * height),
             clear_at: now,
             waited: frame_interval.mul_f64(WAITED_INTERVALS),
+            awaits_layout: false,
         }
     }
 
@@ -102,6 +105,7 @@ impl RateControl {
         self.keyframe_sizes.resized(larger);
         self.resolution = Resolution::new(video);
         self.refinement = Refinement::default();
+        self.awaits_layout = true;
     }
 
     /// What the picture may take from now on.
@@ -184,6 +188,10 @@ impl RateControl {
         // Nobody knows yet what it takes.
         let room = self.bitrate.bytes_in(FIRST_ON_THE_WAY);
         let first = self.keyframe_sizes.quantizer_of_part(rows.into(), room);
+        if self.awaits_layout {
+            // No movement begins: it stays, and has to be as sharp as a new page.
+            return first;
+        }
         let limits = FIRST_OF_MOVEMENT;
         qp.max(first).clamp(limits.finest, limits.coarsest)
     }
@@ -214,6 +222,7 @@ impl RateControl {
     /// A frame became so many bytes. `changed`: it shows something new.
     pub fn encoded(&mut self, bytes: usize, quality: Quality, changed: bool, now: Instant) {
         let on_the_way = self.bitrate.time_for(bytes);
+        self.awaits_layout &= matches!(quality, Quality::Keyframe(_));
         let mut moved = None;
         match quality {
             Quality::Keyframe(qp) => {
@@ -324,6 +333,23 @@ mod tests {
             }
             (shown, self.now - began)
         }
+    }
+
+    #[test]
+    fn a_page_laid_out_anew_for_another_size_is_as_sharp_as_a_new_page() {
+        let mut walk = Walk::on(Bitrate::kbps(6000));
+        walk.rests();
+        let size = VideoSize::new(1000, 600).unwrap();
+        walk.rate_control.video_resized(VideoSize::HD, size);
+        walk.frame(Some(1.0), true);
+        let (laid_out, _) = walk.frame(Some(1.0), false);
+        assert!(
+            laid_out.quantizer() < FIRST_OF_MOVEMENT.finest,
+            "{laid_out:?}"
+        );
+        walk.rests();
+        let (moves, _) = walk.frame(Some(1.0), false);
+        assert!(moves.quantizer() >= FIRST_OF_MOVEMENT.finest, "{moves:?}");
     }
 
     #[test]
