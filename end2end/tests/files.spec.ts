@@ -203,7 +203,7 @@ test('a program of the operator’s decides of each file whether it passes', asy
   expect(files.map(({ name }: { name: string }) => name)).toEqual(['good.txt']);
 });
 
-test('a frame of another site asks for a file, has a menu and a text field, like the page', async ({ open, run }) => {
+test('a frame of another site asks for a file, has a menu and a text field, and is searched like the page', async ({ open, run }) => {
   const viewer = await open('files.html', { elsewhere: '' });
   const { page } = viewer;
   await run.saw('seen', { page: '/frame.html' });
@@ -224,6 +224,12 @@ test('a frame of another site asks for a file, has a menu and a text field, like
 
   await viewer.click(await within('inner-field'));
   await expect(page.getByLabel('Keyboard input')).toHaveAttribute('inputmode', 'tel');
+
+  await page.keyboard.press('Control+f');
+  const bar = page.getByRole('search');
+  await expect(bar.getByRole('textbox')).toBeFocused();
+  await page.keyboard.type('inner link');
+  await expect(bar.getByRole('status')).toHaveText('1 of 1');
 });
 
 test('what is printed is saved as PDF, and a page as one file', async ({ open, run }) => {

@@ -78,17 +78,23 @@ test('find marks what is seen, counts, and goes round', async ({ open, run }) =>
   await viewer.page.keyboard.press('Control+f');
   await expect(bar.getByRole('textbox')).toBeFocused();
   await viewer.page.keyboard.type('needle');
-  await expect(figure).toHaveText('1 of 3');
+  await expect(figure).toHaveText('1 of 4');
   await viewer.page.keyboard.press('Enter');
-  await expect(figure).toHaveText('2 of 3');
+  await expect(figure).toHaveText('2 of 4');
   run.forget();
   await bar.getByRole('button', { name: 'Next match' }).click();
-  await expect(figure).toHaveText('3 of 3');
+  await expect(figure).toHaveText('3 of 4');
   expect((await run.saw('scrolled')).top).toBeGreaterThan(1000);
+  const frame = await run.box('frame');
+  await viewer.remember();
   await viewer.page.keyboard.press('Enter');
-  await expect(figure).toHaveText('1 of 3');
+  await expect(figure).toHaveText('4 of 4');
+  // The mark is another one now.
+  await viewer.changed(frame, { width: 40, height: 10 });
+  await viewer.page.keyboard.press('Enter');
+  await expect(figure).toHaveText('1 of 4');
   await viewer.page.keyboard.press('Shift+Enter');
-  await expect(figure).toHaveText('3 of 3');
+  await expect(figure).toHaveText('4 of 4');
   await bar.getByRole('textbox').fill('nowhere');
   await expect(figure).toHaveText('none');
   await viewer.page.keyboard.press('Escape');

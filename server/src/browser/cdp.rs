@@ -5,6 +5,7 @@
 mod command;
 mod connection;
 mod event;
+mod find;
 mod page_world;
 mod pipe;
 mod query;
@@ -18,7 +19,7 @@ pub use connection::{CdpError, Connection};
 pub use event::{Challenger, DownloadProgress, Event, PageEvent};
 pub use pipe::Pipe;
 pub use query::{Query, Reply, ask, product};
-pub use question::{Answer, DropPlace, Question, answer};
+pub use question::{ActivePage, Answer, DropPlace, Question, answer};
 
 /// CDP `Target.SessionID`: which page a command is for.
 pub type TargetSession = String;

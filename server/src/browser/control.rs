@@ -20,7 +20,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use shared::session::TabId;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use backpressure::{Backpressure, Step};
 use machine::{Action, Event, Machine};
@@ -44,6 +44,8 @@ pub struct Control {
     cdp: Arc<Connection>,
     queries: FuturesUnordered<BoxFuture<'static, Option<Reply>>>,
     answers: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
+    /// A search goes on from where the one before it came to.
+    searching: Arc<Mutex<()>>,
     scans: FuturesUnordered<BoxFuture<'static, Event>>,
     /// Of Chrome's main process, asked for and not there yet: one at a time.
     sign_of_life: Option<BoxFuture<'static, ()>>,
@@ -65,6 +67,7 @@ impl Control {
             cdp: Arc::new(cdp),
             queries: FuturesUnordered::new(),
             answers: FuturesUnordered::new(),
+            searching: Arc::default(),
             scans: FuturesUnordered::new(),
             sign_of_life: None,
             publish,
@@ -204,13 +207,19 @@ impl Control {
             Question::GiveFiles { drop, .. } => Some(*drop),
             _ => None,
         };
-        let Some((tab, session)) = self.machine.active_page() else {
+        let Some(page) = self.machine.active_page() else {
             return drop.map(Event::FilesRefused);
         };
-        let given = drop.map(|drop| Event::FilesGiven(tab.clone(), drop));
+        let given = drop.map(|drop| Event::FilesGiven(page.tab.clone(), drop));
+        let is_search = matches!(question, Question::Find { .. });
+        let searching = is_search.then(|| Arc::clone(&self.searching));
         let cdp = Arc::clone(&self.cdp);
         let answered = async move {
-            let answer = cdp::answer(&cdp, &tab, &session, question).await;
+            let _turn = match searching {
+                Some(searching) => Some(searching.lock_owned().await),
+                None => None,
+            };
+            let answer = cdp::answer(&cdp, &page, question).await;
             let refused = drop.filter(|_| answer != Some(Answer::Taken(true)));
             if let Some(answer) = answer {
                 // A caller that waits no more is no failure.

@@ -16,7 +16,7 @@ use shared::site::{Permission, SitePermissions};
 use tokio::time::timeout;
 
 use super::resource::Resource;
-use super::{CdpError, Connection, TargetSession, page_world, resource};
+use super::{CdpError, Connection, TargetSession, find, page_world, resource};
 use crate::browser::address::ImageUrl;
 
 /// A page that does not respond has no answer.
@@ -54,6 +54,17 @@ impl DropPlace {
             DropPlace::Focus => None,
         }
     }
+}
+
+/// The page in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActivePage {
+    /// Its tab, which is its main frame's `Page.FrameId`, too.
+    pub tab: TabId,
+    /// Its own.
+    pub session: TargetSession,
+    /// Of its frames that have a process of their own, in the order in which they came.
+    pub frames: Vec<TargetSession>,
 }
 
 /// Asked of the page in front.
@@ -119,12 +130,8 @@ pub enum Answer {
 }
 
 /// `None` from a page that does not respond, or without such a picture.
-pub async fn answer(
-    cdp: &Connection,
-    tab: &TabId,
-    session: &TargetSession,
-    question: Question,
-) -> Option<Answer> {
+pub async fn answer(cdp: &Connection, page: &ActivePage, question: Question) -> Option<Answer> {
+    let ActivePage { tab, session, .. } = page;
     let limit = match question {
         Question::Pdf | Question::Snapshot => PRINT_TIMEOUT,
         Question::Find { .. }
@@ -143,10 +150,7 @@ pub async fn answer(
                 Some(Answer::Snapshot(captured.data.clone().into()))
             }
             Question::Find { text, step } => {
-                let arguments = [text.into(), step.into()];
-                let found = page_world::call(cdp, session, tab.as_str(), "find", &arguments).await;
-                let found = serde_json::from_str(&found.ok()??).ok()?;
-                Some(Answer::Found(found))
+                Some(Answer::Found(find::find(cdp, page, &text, step).await?))
             }
             Question::Permissions => {
                 let frame = tab.as_str();

@@ -44,6 +44,19 @@ impl Frames {
         self.by_session.retain(|_, attached| attached.tab != *tab);
     }
 
+    /// Those of a page, in the order in which they came.
+    pub fn of(&self, tab: &TabId) -> Vec<TargetSession> {
+        let frames = self.by_session.iter();
+        let mut frames: Vec<_> = frames
+            .filter(|(_, attached)| attached.tab == *tab)
+            .collect();
+        frames.sort_by_key(|(_, attached)| attached.number);
+        frames
+            .into_iter()
+            .map(|(session, _)| session.clone())
+            .collect()
+    }
+
     pub fn by_session(&self, session: &str) -> Option<&Attached> {
         self.by_session.get(session)
     }

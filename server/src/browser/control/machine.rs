@@ -20,7 +20,7 @@ use super::responsiveness::ResponsivenessCheck;
 use super::tabs::{PageTarget, Tabs};
 use crate::browser::address::{AllowedUrl, is_external};
 use crate::browser::cdp::{
-    self, Challenger, Command, PageCommand, PageEvent, Query, Reply, TargetSession,
+    self, ActivePage, Challenger, Command, PageCommand, PageEvent, Query, Reply, TargetSession,
 };
 use crate::browser::page_script::PageReport;
 use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs, UiRequest};
@@ -165,9 +165,13 @@ impl Machine {
     }
 
     /// The page in front, and its CDP session.
-    pub fn active_page(&self) -> Option<(TabId, TargetSession)> {
+    pub fn active_page(&self) -> Option<ActivePage> {
         let page = self.tabs.active()?;
-        Some((page.tab.id.clone(), page.session.clone()))
+        Some(ActivePage {
+            tab: page.tab.id.clone(),
+            session: page.session.clone(),
+            frames: self.frames.of(&page.tab.id),
+        })
     }
 
     /// What viewers are shown, of a Chrome that has not exited.

@@ -267,6 +267,7 @@
       nodes.push(node);
       all += node.data;
     }
+    const orderOf = new Map(nodes.map((node, order) => [node, order]));
     all = folded(all).replace(/[\t\r\u00a0]/g, ' ');
     const wanted = folded(text);
     const ranges = [];
@@ -288,7 +289,7 @@
       range.setEnd(...place(at + wanted.length, true));
       ranges.push(range);
     }
-    return ranges;
+    return { ranges, orderOf };
   };
 
   const isSeen = (range) => {
@@ -309,9 +310,10 @@
     CSS.highlights.delete('farpane-found');
     CSS.highlights.delete('farpane-current');
     if (!found.ranges.length) return;
+    CSS.highlights.set('farpane-found', new Highlight(...found.ranges));
+    if (found.current < 0) return;
     const current = new Highlight(found.ranges[found.current]);
     current.priority = 1;
-    CSS.highlights.set('farpane-found', new Highlight(...found.ranges));
     CSS.highlights.set('farpane-current', current);
   };
 
@@ -435,30 +437,34 @@
       return 'taken';
     },
 
-    // Marks `text` wherever it stands, and goes so many steps from the one that is shown. Empty text ends it.
-    find(text, step) {
-      const isNew = text !== found.text;
+    // Looks for `text` in this document, as `Matches` in `cdp/find.rs`. Empty text ends it.
+    find(text) {
       const before = found.ranges[found.current];
-      if (isNew || !found.ranges.every((range) => range.startContainer.isConnected && !range.collapsed)) {
-        found = { text, ranges: text && document.body ? search(text) : [], current: -1 };
+      const isOld = text === found.text && found.ranges.every((range) => range.startContainer.isConnected && !range.collapsed);
+      if (isOld) {
+        const { ranges, current } = found;
+        return JSON.stringify({ count: ranges.length, current: current < 0 ? null : current, from: 0, led: false });
       }
-      const count = found.ranges.length;
-      if (count && found.current < 0) {
-        // From what was shown, or else from what is seen.
-        const after = (range) =>
-          before?.startContainer.isConnected
-            ? range.compareBoundaryPoints(Range.START_TO_START, before) >= 0
-            : range.getBoundingClientRect().bottom > 0;
-        found.current = Math.max(0, found.ranges.findIndex(after));
-      } else if (count) {
-        found.current = (found.current + step + count) % count;
-      }
+      const { ranges, orderOf } = text && document.body ? search(text) : { ranges: [], orderOf: new Map() };
+      found = { text, ranges, current: -1 };
+      const led = orderOf.get(before?.startContainer);
+      const isAfter = (range) => {
+        if (led === undefined) return range.getBoundingClientRect().bottom > 0;
+        const order = orderOf.get(range.startContainer);
+        return order === led ? range.startOffset >= before.startOffset : order > led;
+      };
+      const from = ranges.findIndex(isAfter);
+      return JSON.stringify({ count: ranges.length, current: null, from: from < 0 ? ranges.length : from, led: led !== undefined });
+    },
+
+    // Marks what was found, and shows the one with that index, or `null`, as the current one.
+    show(index) {
+      found.current = found.ranges[index] ? index : -1;
       mark();
       const range = found.ranges[found.current];
-      if (range && !isSeen(range)) {
-        range.startContainer.parentElement.scrollIntoView({ block: 'center', inline: 'nearest', behavior: 'instant' });
-      }
-      return JSON.stringify({ count, current: found.current + 1 });
+      // What is seen in its frame may be out of sight with it.
+      const block = range && isSeen(range) ? (isMain ? null : 'nearest') : 'center';
+      if (range && block) range.startContainer.parentElement.scrollIntoView({ block, inline: 'nearest', behavior: 'instant' });
     },
 
     // An image's bytes → a PNG of 32 × 32 pixels, in Base64; null for what is no image.
