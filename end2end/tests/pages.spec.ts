@@ -146,3 +146,38 @@ test('a grid is sorted, edited and scrolled', async ({ open, run }) => {
   await wheel(viewer, cell, 600);
   await expect.poll(() => run.all('bodyscroll').at(-1)?.top ?? 0).toBeGreaterThan(300);
 });
+
+test('a drawing: shapes, words, undo, a copy, zoom', async ({ open, run }) => {
+  const viewer = await open('green.html');
+  const { keyboard } = viewer.page;
+  await go(viewer, run, 'drawing.html');
+  const drawing = () => run.all('drawing').at(-1);
+  const types = () => drawing()?.drawn.map(({ type }: { type: string }) => type);
+  await viewer.click({ x: 640, y: 600 });
+  await keyboard.press('r');
+  await viewer.drag({ x: 400, y: 250 }, { x: 600, y: 400 });
+  await expect.poll(types).toEqual(['rectangle']);
+  expect(drawing()?.drawn[0]).toMatchObject({ width: 200, height: 150 });
+
+  await keyboard.press('Control+c');
+  await viewer.moveTo({ x: 900, y: 400 });
+  await keyboard.press('Control+v');
+  await expect.poll(types).toEqual(['rectangle', 'rectangle']);
+
+  await keyboard.press('Escape');
+  await keyboard.press('t');
+  await viewer.click({ x: 700, y: 550 });
+  // Its text field takes the focus, loses it to the drawing, and takes it again.
+  await expect.poll(() => run.all('focusin').filter(({ value }) => value === '').length).toBe(2);
+  await keyboard.type('Grüße\nx²');
+  await keyboard.press('Escape');
+  await expect.poll(() => drawing()?.drawn.at(-1)?.text).toBe('Grüße\nx²');
+  await keyboard.press('Control+z');
+  await expect.poll(types).toEqual(['rectangle', 'rectangle']);
+
+  await viewer.moveTo({ x: 640, y: 360 });
+  await keyboard.down('Control');
+  await viewer.page.mouse.wheel(0, -120);
+  await keyboard.up('Control');
+  await expect.poll(() => drawing()?.zoom).toBeGreaterThan(1);
+});
