@@ -5,8 +5,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Download, Page } from '@playwright/test';
 import { expect, test } from '../support/fixtures';
+import { Relay } from '../support/relay.mjs';
 import { fileOf } from '../support/site.mjs';
-import { isNear, type Viewer } from '../support/viewer';
+import { isNear, Viewer } from '../support/viewer';
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
@@ -122,6 +123,38 @@ test('files of one’s own are given to the page: one, several, a folder', async
   await viewer.visit(run.url('green.html'));
   await run.saw('layout', { page: '/green.html' });
   await expect.poll(() => server.transferred()).toHaveLength(0);
+});
+
+test('a link that is cut in the middle of a file is told at once, and tried again the file comes whole', async ({ server, run, page, admit, context }) => {
+  await admit(context, server);
+  const relay = await Relay.start(server.entry.origin);
+  const session = await server.open(run.url('files.html', { name: 'large.bin', bytes: '20000000' }));
+  const viewer = new Viewer(page, server, session);
+  await page.goto(relay.url(`/s/${session}`));
+  await viewer.connected();
+  const path = test.info().outputPath('own.bin');
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, fileOf(20_000_000));
+  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), run.center('one').then((at) => viewer.click(at))]);
+  relay.cutAfter('up', 8_000_000);
+  await chooser.setFiles(path);
+  const again = page.getByRole('button', { name: /^Try again/ });
+  await expect(again).toBeVisible({ timeout: 3000 });
+  expect(relay.isCut).toBe(true);
+  expect(server.transferred(), 'nothing half is kept').toHaveLength(0);
+  relay.mend();
+  await again.click();
+  const { files } = await run.saw('given', { target: 'one' });
+  expect(files).toEqual([{ name: 'own.bin', bytes: 20_000_000, sha256: sha256(fileOf(20_000_000)) }]);
+
+  relay.cutAfter('down', 8_000_000);
+  const [broken] = await Promise.all([page.waitForEvent('download'), run.center('link').then((at) => viewer.click(at))]);
+  expect(await broken.failure()).not.toBeNull();
+  relay.mend();
+  const list = await downloads(viewer);
+  const whole = await saved(page, () => list.getByRole('button', { name: 'Save large.bin' }).click());
+  expect(sha256(whole.bytes)).toBe(sha256(fileOf(20_000_000)));
+  relay.stop();
 });
 
 test('whoever is not asked for a file cannot send one, nor take one that is not there', async ({ open, run, server }) => {

@@ -42,6 +42,43 @@ test('Firefox shows the page over the web socket, and takes clicks and keys to i
   await run.saw('input', { target: 'field', value: 'oxé' });
 });
 
+test('what is copied in Firefox is pasted in the page, and the other way round', async ({ firefox, run, server }) => {
+  const viewer = await firefox();
+  const { page } = viewer;
+  const chord = async (key: KeyInput) => {
+    await page.keyboard.down('Control');
+    await page.keyboard.press(key);
+    await page.keyboard.up('Control');
+  };
+  await page.goto(server.url(`/s/${await server.open(run.url('clipboard.html'))}`));
+  const field = await run.center('field');
+  await viewer.shows(YELLOW, { x: field.x, y: field.y + 60 });
+  await viewer.click(field);
+  await page.keyboard.type('Fuchs');
+  await run.saw('value', { value: 'Fuchs' });
+  await chord('a');
+  await chord('c');
+
+  const address = 'input[aria-label=Address]';
+  const value = () => page.$eval(address, (input) => (input as HTMLInputElement).value);
+  await page.click(address);
+  // It is written to the clipboard some time after the chord, and only pasting tells when.
+  await expect(async () => {
+    await chord('a');
+    await chord('v');
+    expect(await value()).toBe('Fuchs');
+  }).toPass();
+
+  await page.keyboard.type(' und Hase');
+  await chord('a');
+  await chord('c');
+  await page.keyboard.press('Escape');
+  await viewer.click(field);
+  await page.keyboard.press('End');
+  await chord('v');
+  await run.saw('value', { value: 'FuchsFuchs und Hase' });
+});
+
 test('a Firefox without a decoder for H.264 says so in one sentence', async ({ firefox, run, server }) => {
   const viewer = await firefox({ 'media.ffmpeg.enabled': false, 'media.ffvpx.enabled': false });
   await viewer.page.goto(server.url(`/s/${await server.open(run.url('recorder.html'))}`));
