@@ -2,6 +2,8 @@
 
 import { expect, test } from '../support/fixtures';
 import type { Page } from '@playwright/test';
+import { installInstruments } from '../support/instruments.mjs';
+import { placeOnPage, type Point } from '../support/viewer';
 
 const local = (page: Page) => page.evaluate(() => navigator.clipboard.readText());
 
@@ -174,4 +176,47 @@ test('what the browser forbids is done as it allows: with the keys that copy and
       return viewer.address.inputValue();
     })
     .toBe('typed here, and there');
+});
+
+test('in a frame of a page that may embed it, both ways; nobody else may', async ({ start, run, page }) => {
+  const outside = run.origin.replace('127.0.0.1', 'localhost');
+  const server = await start({ flags: ['--embed-origin', outside, '--grace', '8s'] });
+  await page.addInitScript(installInstruments);
+  const session = await server.open(run.url('clipboard.html'));
+  const src = encodeURIComponent(`${server.url(`/s/${session}`)}?token=${server.token}`);
+  const [refused] = await Promise.all([
+    page.waitForEvent('console', (message) => message.type() === 'error'),
+    page.goto(`${run.origin}/embed.html?src=${src}`),
+  ]);
+  expect(refused.text()).toContain('frame-ancestors');
+
+  await page.goto(`${outside}/embed.html?src=${src}`);
+  const viewer = page.frameLocator('iframe');
+  const video = viewer.getByLabel('Remote browser');
+  await expect(viewer.getByRole('status')).toContainText('Connected');
+  const { y } = (await page.locator('iframe').boundingBox())!;
+  const click = async (point: Point) => {
+    const place = await video.evaluate(placeOnPage, point);
+    await page.mouse.click(place.x, y + place.y);
+  };
+  await click(await run.center('field'));
+  await page.keyboard.type('within');
+  await run.saw('value', { value: 'within' });
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Control+C');
+  const field = page.getByLabel('Outside');
+  await field.click();
+  await expect(async () => {
+    await page.keyboard.press('Control+A');
+    await page.keyboard.press('Control+V');
+    await expect(field).toHaveValue('within', { timeout: 100 });
+  }).toPass();
+
+  await field.fill('from outside');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Control+C');
+  await click(await run.center('field'));
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Control+V');
+  await run.saw('value', { value: 'from outside' });
 });

@@ -23,6 +23,8 @@ pub struct Access {
     auth: Arc<Auth>,
     /// The cookie's name, with the port: browsers send a cookie to every port of its host.
     cookie: Arc<str>,
+    /// Pages of other sites may show ours in a frame.
+    embeds: bool,
 }
 
 /// Why a request is refused; each has a status and a sentence.
@@ -37,11 +39,12 @@ pub enum Refused {
 }
 
 impl Access {
-    /// `port` is the one of HTTP.
-    pub fn new(auth: Auth, port: u16) -> Access {
+    /// `port` is the one of HTTP; `embeds`: pages of other sites may show ours in a frame.
+    pub fn new(auth: Auth, port: u16, embeds: bool) -> Access {
         Access {
             auth: Arc::new(auth),
             cookie: format!("farpane_{port}").into(),
+            embeds,
         }
     }
 
@@ -116,8 +119,9 @@ pub async fn require_access(
     if *request.method() == Method::GET
         && let Some((token, location)) = without_token(request.uri())
     {
+        let is_framed = access.embeds && is_frame(request.headers());
         return match access.token().is_none() || access.is_token(&token) {
-            true => set_cookie(&access, &token, &location),
+            true => set_cookie(&access, &token, &location, is_framed),
             false => refuse(Refused::NoToken, &request),
         };
     }
@@ -127,10 +131,22 @@ pub async fn require_access(
     }
 }
 
+/// Whether a browser loads this as the page of a frame.
+fn is_frame(headers: &HeaderMap) -> bool {
+    headers
+        .get("sec-fetch-dest")
+        .is_some_and(|dest| dest == "iframe")
+}
+
 /// Redirects to `location` with the token in a cookie, which a page's scripts cannot read.
-fn set_cookie(access: &Access, token: &str, location: &str) -> Response {
-    // Lax, not Strict: the URL may be opened from a chat in the browser.
-    let cookie = format!("{}={token}; Path=/; HttpOnly; SameSite=Lax", access.cookie);
+fn set_cookie(access: &Access, token: &str, location: &str, is_framed: bool) -> Response {
+    let scope = match is_framed {
+        // For that frame on that site alone; the only kind that every browser takes there.
+        true => "SameSite=None; Secure; Partitioned",
+        // Lax, not Strict: the URL may be opened from a chat in the browser.
+        false => "SameSite=Lax",
+    };
+    let cookie = format!("{}={token}; Path=/; HttpOnly; {scope}", access.cookie);
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
     let value = |text: &str| HeaderValue::from_str(text).ok();
@@ -183,7 +199,7 @@ mod tests {
     use super::*;
 
     fn access(token: &str) -> Access {
-        Access::new(Auth::Token(token.to_owned()), 8080)
+        Access::new(Auth::Token(token.to_owned()), 8080, false)
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct Config {
     pub chrome_sandbox: bool,
     /// Who has access.
     pub auth: Auth,
+    /// Of pages that may show this server's in a frame, as `Origin` names them.
+    pub embed_origins: Vec<String>,
     /// At the same time; opening one more is refused.
     pub max_sessions: usize,
     /// Of every session that was opened without a size; without it the page is as large as the viewer's window.
@@ -118,6 +120,11 @@ pub enum ConfigError {
         "--search-url must start with https:// or http://, and contain {{}} in place of the words"
     )]
     SearchUrl,
+    /// More or less than scheme, host and port.
+    #[error(
+        "--embed-origin {0:?} is not valid: use https://HOST or https://HOST:PORT, without a path"
+    )]
+    EmbedOrigin(String),
     /// Only white space.
     #[error("--scan-command names no program")]
     ScanCommand,
@@ -157,6 +164,11 @@ impl Settings {
             chrome: self.chrome,
             chrome_sandbox: !self.no_sandbox,
             auth,
+            embed_origins: self
+                .embed_origin
+                .into_iter()
+                .map(embed_origin)
+                .collect::<Result<_, _>>()?,
             max_sessions: within("max-sessions", self.max_sessions.unwrap_or(10), 1, 1000)?
                 as usize,
             size: self.size,
@@ -266,6 +278,19 @@ fn within(flag: &'static str, given: u64, least: u64, most: u64) -> Result<u64, 
     }
 }
 
+/// As browsers write it. Nothing else gets into a header.
+fn embed_origin(text: String) -> Result<String, ConfigError> {
+    let url = url::Url::parse(&text).ok();
+    let is_web = |url: &url::Url| matches!(url.scheme(), "https" | "http");
+    let origin = url
+        .filter(is_web)
+        .map(|url| url.origin().ascii_serialization());
+    let given = text.trim_end_matches('/');
+    origin
+        .filter(|origin| origin.eq_ignore_ascii_case(given))
+        .ok_or(ConfigError::EmbedOrigin(text))
+}
+
 /// `stun:HOST:PORT`, `turn:USER:PASSWORD@HOST:PORT` or `turns:…`.
 fn ice_server(text: String) -> Result<IceServer, ConfigError> {
     let invalid = || ConfigError::IceServer(text.clone());
@@ -348,6 +373,39 @@ mod tests {
             check(&["--token", "with spaces and more"]),
             Err(ConfigError::WeakToken)
         ));
+    }
+
+    #[test]
+    fn an_origin_that_may_embed_has_a_scheme_and_a_host_and_no_more() {
+        let origins =
+            |origin: &str| check(&["--embed-origin", origin]).map(|config| config.embed_origins);
+        for origin in ["https://app.example", "http://127.0.0.1:3000"] {
+            assert_eq!(origins(origin).unwrap(), [origin]);
+        }
+        assert_eq!(
+            origins("https://App.example/").unwrap(),
+            ["https://app.example"]
+        );
+        assert_eq!(
+            origins("https://a.example,https://b.example")
+                .unwrap()
+                .len(),
+            2
+        );
+        for wrong in [
+            "app.example",
+            "https://*.example",
+            "https://a.example/page",
+            "https://a.example; script-src *",
+            "data:a",
+            "'self'",
+            "*",
+        ] {
+            assert!(
+                matches!(origins(wrong), Err(ConfigError::EmbedOrigin(_))),
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -104,7 +104,11 @@ pub async fn serve(mut config: Config, announce: impl FnOnce(&str)) -> Result<()
     tracing::info!(http = %config.listen, media = hub.port(), chrome = %chrome.display(), "listening");
 
     let metrics = metrics::install()?;
-    let access = Access::new(config.auth.clone(), config.listen.port());
+    let access = Access::new(
+        config.auth.clone(),
+        config.listen.port(),
+        !config.embed_origins.is_empty(),
+    );
     let url = url_to_open(config.listen, access.token());
     let sessions = Sessions::new(Services {
         config,

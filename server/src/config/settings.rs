@@ -107,6 +107,15 @@ pub struct Settings {
     #[arg(long, env = "FARPANE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
 
+    /// Origin of pages that may show Farpane in a frame, such as https://app.example (repeatable)
+    #[arg(
+        long,
+        env = "FARPANE_EMBED_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub embed_origin: Vec<String>,
+
     /// Highest number of sessions at the same time; opening one more is refused [default: 10]
     #[arg(long, env = "FARPANE_MAX_SESSIONS", value_name = "N")]
     pub max_sessions: Option<u64>,
@@ -236,6 +245,7 @@ impl Settings {
             no_sandbox: self.no_sandbox || file.no_sandbox,
             auth: self.auth.or(file.auth),
             token: self.token.or(file.token),
+            embed_origin: or_list(self.embed_origin, file.embed_origin),
             max_sessions: self.max_sessions.or(file.max_sessions),
             size: self.size.or(file.size),
             max_pixels: self.max_pixels.or(file.max_pixels),

@@ -68,6 +68,8 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         usual: MAX_BODY,
         clipboard: clipboard_body(config.clipboard.limits),
     };
+    let policy = content_security_policy(&config.embed_origins)
+        .unwrap_or(HeaderValue::from_static("frame-ancestors 'none'"));
     let files = ServeDir::new(config.site_root.join("pkg")).precompressed_gzip();
     let pages = Router::new()
         .leptos_routes_with_context(&options, generate_route_list(App), provide, {
@@ -122,11 +124,20 @@ pub fn router(sessions: Sessions, access: Access, metrics: PrometheusHandle) -> 
         .merge(guarded)
         .layer(header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(header(REFERRER_POLICY, "no-referrer"))
-        // Against clickjacking.
-        .layer(header(
+        .layer(SetResponseHeaderLayer::if_not_present(
             CONTENT_SECURITY_POLICY,
-            "frame-ancestors 'self'; base-uri 'none'; object-src 'none'",
+            policy,
         ))
+}
+
+/// Against clickjacking: nobody else shows our pages in a frame.
+fn content_security_policy(embed_origins: &[String]) -> Option<HeaderValue> {
+    let mut ancestors = "'self'".to_owned();
+    for origin in embed_origins {
+        ancestors = format!("{ancestors} {origin}");
+    }
+    let policy = format!("frame-ancestors {ancestors}; base-uri 'none'; object-src 'none'");
+    HeaderValue::from_str(&policy).ok()
 }
 
 /// Text and HTML, in which JSON escapes some characters, and a picture in Base64.

@@ -63,7 +63,11 @@ impl Server {
             port: 0,
             public_ips: Vec::new(),
         });
-        let access = Access::new(config.auth.clone(), config.listen.port());
+        let access = Access::new(
+            config.auth.clone(),
+            config.listen.port(),
+            !config.embed_origins.is_empty(),
+        );
         let sessions = Sessions::new(Services {
             config,
             hub: hub.await.unwrap(),
@@ -433,6 +437,30 @@ async fn metrics_are_prometheus_text() {
         answer.body.contains("\nfarpane_sessions 0\n"),
         "{}",
         answer.body
+    );
+}
+
+#[tokio::test]
+async fn who_may_embed_gets_a_cookie_of_its_own() {
+    let origin = "https://app.example";
+    let server = Server::with(|config| config.embed_origins = vec![origin.to_owned()]).await;
+    let policy = server.get("/").await;
+    let policy = policy.header(super::CONTENT_SECURITY_POLICY);
+    assert!(policy.starts_with("frame-ancestors 'self' https://app.example;"));
+    let link = || get(&format!("/s/abc?token={TOKEN}"));
+    let framed = link().header("sec-fetch-dest", "iframe");
+    let answer = server.answer(empty(framed)).await;
+    let flags = "; HttpOnly; SameSite=None; Secure; Partitioned";
+    assert!(answer.header(SET_COOKIE).ends_with(flags));
+    let answer = server.answer(empty(link())).await;
+    assert!(answer.header(SET_COOKIE).ends_with("; SameSite=Lax"));
+
+    let server = Server::start().await;
+    let framed = link().header("sec-fetch-dest", "iframe");
+    let answer = server.answer(empty(framed)).await;
+    assert!(
+        answer.header(SET_COOKIE).ends_with("; SameSite=Lax"),
+        "nobody may embed this one"
     );
 }
 
