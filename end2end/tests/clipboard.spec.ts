@@ -46,6 +46,14 @@ test.describe('with the browser\'s permission', () => {
     await page.keyboard.press('Control+V');
     await expect.poll(() => run.all('pasted').at(-1)?.picture).toEqual({ type: 'image/png', width: 320, height: 40 });
 
+    // What is typed meanwhile comes after what was pasted, however large that is.
+    await viewer.click(await run.center('field'));
+    await page.evaluate(() => navigator.clipboard.writeText('y'.repeat(100_000)));
+    await page.keyboard.press('Control+A');
+    await page.keyboard.press('Control+V');
+    await page.keyboard.type('end');
+    await run.saw('value', { length: 100_003, end: 'yyend' });
+
     // A page that asks for it gets it, too.
     await page.evaluate(() => navigator.clipboard.writeText('for the page'));
     await viewer.click(await run.center('field'));

@@ -215,7 +215,7 @@ test('an operator switches files off', async ({ start, open, run }) => {
 test('a program of the operator’s decides of each file whether it passes', async ({ start, open, run }) => {
   const scanner = test.info().outputPath('scanner');
   mkdirSync(dirname(scanner), { recursive: true });
-  const script = `#!/bin/sh\nif grep -q 'from a link'; then echo "$FILE_NAME holds what is forbidden."; exit 1; fi\n`;
+  const script = `#!/bin/sh\nif grep -q -e 'from a link' -e multipart/related; then echo "$FILE_NAME holds what is forbidden."; exit 1; fi\n`;
   writeFileSync(scanner, script, { mode: 0o755 });
   const server = await start({ flags: ['--grace', '8s', '--scan-command', scanner] });
   const viewer = await open('files.html', {}, server);
@@ -234,6 +234,18 @@ test('a program of the operator’s decides of each file whether it passes', asy
   await asks.getByRole('button', { name: 'Leave out bad.txt' }).click();
   const { files } = await run.saw('given', { target: 'many' });
   expect(files.map(({ name }: { name: string }) => name)).toEqual(['good.txt']);
+
+  // What is made of a page is a file, too: this one's link holds the words.
+  const get = async (what: string) => {
+    const answer = await fetch(server.url(`/api/${what}?session=${viewer.session}`), { headers: server.bearer });
+    return { status: answer.status, said: (await answer.text()).slice(0, 200) };
+  };
+  const refused = (name: string) => expect.objectContaining({ status: 409, said: expect.stringContaining(`${name} holds what is forbidden.`) });
+  expect(await get('save_page')).toEqual(refused('Files.mhtml'));
+  expect(await get('print')).toEqual(refused('Files.pdf'));
+  await viewer.visit(run.url('green.html'));
+  await run.saw('seen', { page: '/green.html' });
+  expect((await get('print')).status).toBe(200);
 });
 
 test('a frame of another site asks for a file, has a menu and a text field, and is searched like the page', async ({ open, run }) => {

@@ -21,17 +21,29 @@ use crate::api;
 use crate::connection::view_state::ViewState;
 use crate::dom::{Alarm, Listener, listen, now, window, write_to_clipboard};
 use crate::input::clipboard_sync::{Action, ClipboardSync, Event};
+use crate::input::paste_queue::Next;
 use crate::input::{InputTarget, chords};
 use crate::stats::input_trace::InputKind;
 
 /// The formats that the browser writes as they are.
 const TEXTS: [&str; 2] = ["text/plain", "text/html"];
 
+/// What is too large to be pasted by a message, or a picture.
+#[derive(Debug)]
+pub(super) struct LargePaste {
+    texts: ClipboardContent,
+    picture: Option<File>,
+    /// What pastes it once the page can have it.
+    keys: Vec<Key>,
+}
+
 /// What the browser tells of its clipboard, and does with it.
 pub(super) struct Clipboards {
     target: Rc<InputTarget>,
     sync: RefCell<ClipboardSync>,
     alarm: Alarm,
+    /// Of what waits for a paste.
+    patience: Alarm,
 }
 
 impl Clipboards {
@@ -44,6 +56,15 @@ impl Clipboards {
                 Alarm::new(move || {
                     if let Some(clipboards) = weak.upgrade() {
                         clipboards.on(Event::Deadline);
+                    }
+                })
+            },
+            patience: {
+                let weak = weak.clone();
+                Alarm::new(move || {
+                    if let Some(clipboards) = weak.upgrade() {
+                        let next = clipboards.target.pastes.borrow_mut().expire(now());
+                        clipboards.go_on(next);
                     }
                 })
             },
@@ -73,7 +94,16 @@ impl Clipboards {
             match action {
                 Action::Press(keys) => self.press(keys, paste),
                 Action::Send(content) => self.target.send(ClientMessage::Paste(content)),
-                Action::Put { texts, keys } => self.put(texts, paste.and_then(picture), keys),
+                Action::Put { texts, keys } => {
+                    let picture = paste.and_then(picture);
+                    let paste = LargePaste {
+                        texts,
+                        picture,
+                        keys,
+                    };
+                    let next = self.target.pastes.borrow_mut().paste(paste, now());
+                    self.go_on(next);
+                }
                 Action::Fetch { number } => self.fetch(number),
                 Action::Write {
                     number,
@@ -104,9 +134,24 @@ impl Clipboards {
         }
     }
 
-    fn put(self: &Rc<Self>, texts: ClipboardContent, picture: Option<File>, keys: Vec<Key>) {
+    fn go_on(self: &Rc<Self>, next: Next<LargePaste>) {
+        for message in next.messages {
+            self.target.connection.send(message);
+        }
+        if let Some((number, paste)) = next.paste {
+            self.put(number, paste);
+        }
+        self.patience.set_at(self.target.pastes.borrow().deadline());
+    }
+
+    fn put(self: &Rc<Self>, number: u64, paste: LargePaste) {
         let clipboards = self.clone();
         spawn_local(async move {
+            let LargePaste {
+                texts,
+                picture,
+                keys,
+            } = paste;
             let view = clipboards.target.view;
             let put = async {
                 let png = match picture {
@@ -122,9 +167,16 @@ impl Clipboards {
                 put.await.map_err(|refused| refused.to_string())
             };
             match put.await {
-                Ok(()) => clipboards.press(keys, None),
+                // Before what waits for them.
+                Ok(()) => {
+                    for key in keys {
+                        clipboards.target.connection.send(ClientMessage::Key(key));
+                    }
+                }
                 Err(reason) => clipboards.tell(format!("It was not pasted: {reason}")),
             }
+            let next = clipboards.target.pastes.borrow_mut().pasted(number, now());
+            clipboards.go_on(next);
         });
     }
 

@@ -19,10 +19,11 @@ mod clipboard_sync;
 mod keyboard;
 mod keyboard_avoidance;
 pub mod keys;
+mod paste_queue;
 mod text_field;
 mod text_mirror;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,6 +40,7 @@ use crate::dom::{Interval, Listener, every, listen, window};
 use crate::stats::input_trace::InputKind;
 use keyboard::Keyboard;
 pub use keyboard::modifiers;
+use paste_queue::PasteQueue;
 
 /// The server lifts a key that no heartbeat mentions any more.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -57,6 +59,8 @@ struct InputTarget {
     sequence: Cell<u32>,
     /// The hidden field loses the focus for no longer than it takes to get it again.
     refocusing: Cell<bool>,
+    /// What waits for what was pasted.
+    pastes: RefCell<PasteQueue<clipboard::LargePaste>>,
 }
 
 /// Everything that listens; dropped with the picture.
@@ -81,6 +85,7 @@ pub fn attach(
         buttons: Cell::new(0),
         sequence: Cell::new(0),
         refocusing: Cell::new(false),
+        pastes: RefCell::default(),
     });
     let keyboard = Rc::new(Keyboard::default());
     let typing = text_field::Typing::new(&target);
@@ -141,12 +146,16 @@ fn releases(
 
 impl InputTarget {
     fn send(&self, message: ClientMessage) {
-        self.connection.send(message);
+        if let Some(message) = self.pastes.borrow_mut().pass(message) {
+            self.connection.send(message);
+        }
     }
 
-    /// What was done with this event; how long it takes to be seen is measured.
+    /// What was done with this event; how long it takes to be seen is measured, unless it waits for something else.
     fn act(&self, kind: InputKind, event: &Event, message: ClientMessage) {
-        self.connection.act(kind, event, message);
+        if let Some(message) = self.pastes.borrow_mut().pass(message) {
+            self.connection.act(kind, event, message);
+        }
     }
 
     /// `None` before anything is known of the picture, or while it has no area.
