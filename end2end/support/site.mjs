@@ -16,6 +16,7 @@ const TYPES = /** @type {Record<string, string>} */ ({
   '.js': 'text/javascript; charset=utf-8',
   '.mjs': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
+  '.pdf': 'application/pdf',
   '.png': 'image/png',
 });
 

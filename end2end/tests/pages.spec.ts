@@ -1,5 +1,6 @@
 // Kinds of pages that ask more of Chrome than text and boxes: used by hand through the picture, believed by their own word.
 
+import { readFileSync } from 'node:fs';
 import { expect, test } from '../support/fixtures';
 import type { Run } from '../support/site.mjs';
 import { GREEN, YELLOW, type Viewer } from '../support/viewer';
@@ -147,6 +148,14 @@ test('a grid is sorted, edited and scrolled', async ({ open, run }) => {
   await expect.poll(() => run.all('bodyscroll').at(-1)?.top ?? 0).toBeGreaterThan(300);
 });
 
+test('workers of every kind run, in a frame of another site too', async ({ open, run }) => {
+  await open('workers.html', { elsewhere: '' });
+  for (const where of ['page', 'frame']) {
+    for (const kind of ['classic', 'module', 'nested', 'shared', 'service', 'worklet']) await run.saw('answered', { kind, where });
+  }
+  console.log('   ', run.all('answered').map(({ kind, where, millis }) => `${kind} (${where}) ${millis.toFixed(0)} ms`).join(', '));
+});
+
 test('a drawing: shapes, words, undo, a copy, zoom', async ({ open, run }) => {
   const viewer = await open('green.html');
   const { keyboard } = viewer.page;
@@ -180,4 +189,43 @@ test('a drawing: shapes, words, undo, a copy, zoom', async ({ open, run }) => {
   await viewer.page.mouse.wheel(0, -120);
   await keyboard.up('Control');
   await expect.poll(() => drawing()?.zoom).toBeGreaterThan(1);
+});
+
+test('a sheet takes rows from the clipboard, gives them back and is saved', async ({ open, run, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const viewer = await open('green.html');
+  const { page } = viewer;
+  await go(viewer, run, 'sheet.html');
+  await page.evaluate(() => navigator.clipboard.writeText('Name\tWeight\nGrüße\t2\n世界\t3'));
+  await viewer.click({ x: 140, y: 150 });
+  await page.keyboard.press('Control+V');
+  const { rows } = await run.saw('rows');
+  expect(rows).toEqual([{ name: 'Grüße', weight: '2' }, { name: '世界', weight: '3' }]);
+  await viewer.shows([255, 255, 255], { x: 600, y: 180 });
+  await page.keyboard.press('Control+C');
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('Name\tWeight\nGrüße\t2\n世界\t3');
+  const [saved] = await Promise.all([page.waitForEvent('download'), viewer.click({ x: 120, y: 40 })]);
+  expect(saved.suggestedFilename()).toBe('weights.csv');
+  expect(readFileSync(await saved.path(), 'utf8')).toBe('"Name","Weight"\n"Grüße","2"\n"世界","3"');
+});
+
+test('paper: shown by pdf.js, its words are copied, it is saved as it is; shown by Chrome itself', async ({ open, run, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  const viewer = await open('green.html');
+  const { page } = viewer;
+  run.forget();
+  await viewer.visit(run.url('paper.html', { file: 'paper.pdf' }));
+  const { word } = await run.saw('ready');
+  const { x, y } = await viewer.onPage(word);
+  await page.mouse.dblclick(x, y);
+  await run.saw('selected', { text: 'needle' });
+  await page.keyboard.press('Control+C');
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('needle');
+  const [saved] = await Promise.all([page.waitForEvent('download'), viewer.click({ x: 780, y: 40 })]);
+  const paper = readFileSync(new URL('../pages/paper.pdf', import.meta.url));
+  expect(readFileSync(await saved.path())).toEqual(paper);
+
+  await viewer.visit(`${run.origin}/paper.pdf`);
+  // The ground that Chrome's viewer lays paper on.
+  await viewer.shows([40, 40, 40], { x: 1240, y: 400 });
 });

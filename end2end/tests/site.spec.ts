@@ -102,6 +102,12 @@ test('what a page wants the person to know lies over the picture, or their own s
   expect(run.all('followed')).toEqual([]);
   expect(await made()).toEqual([]);
 
+  await viewer.click(await run.center('later'));
+  const later = viewer.notice('Dinner is over');
+  await later.getByRole('button', { name: 'Open' }).click();
+  await run.saw('followed-in-worker', { title: 'Dinner is over' });
+  await expect(later).toBeHidden();
+
   await context.grantPermissions(['notifications']);
   await page.reload();
   await viewer.connected();

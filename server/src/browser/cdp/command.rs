@@ -96,17 +96,32 @@ pub fn configure(cdp: &Connection, downloads: Option<&Path>) -> Result<(), CdpEr
     downloads.download_path = folder;
     downloads.events_enabled = Some(true);
     cdp.send(None, downloads)?;
-    cdp.send(None, attach_to("page", false))
+    let pages = target::FilterEntry {
+        exclude: None,
+        r#type: Some("page".to_owned()),
+    };
+    cdp.send(None, attach_to(vec![pages], false))
 }
 
-/// To all targets of that type, below the one that is asked; whether each waits until it is told to run.
-fn attach_to(kind: &str, waits: bool) -> target::SetAutoAttachParams {
+/// To the frames of other sites in a page, and to its workers: each waits until it is told to run. What the filter left out
+/// would wait, too, and never be told.
+fn attach_to_what_is_within() -> target::SetAutoAttachParams {
+    let excluded = ["browser", "tab", "page"].map(|kind| target::FilterEntry {
+        exclude: Some(true),
+        r#type: Some(kind.to_owned()),
+    });
+    let all = target::FilterEntry {
+        exclude: None,
+        r#type: None,
+    };
+    attach_to(excluded.into_iter().chain([all]).collect(), true)
+}
+
+/// To targets below the one that is asked; whether each waits until it is told to run.
+fn attach_to(filter: Vec<target::FilterEntry>, waits: bool) -> target::SetAutoAttachParams {
     let mut attach = target::SetAutoAttachParams::new(true, waits);
     attach.flatten = Some(true);
-    attach.filter = Some(target::TargetFilter::new(vec![target::FilterEntry {
-        exclude: None,
-        r#type: Some(kind.to_owned()),
-    }]));
+    attach.filter = Some(target::TargetFilter::new(filter));
     attach
 }
 
@@ -257,5 +272,5 @@ fn prepare(
     print.run_immediately = Some(true);
     cdp.send(session, print)?;
     // A frame that ran at once could ask for a file before it is prepared.
-    cdp.send(session, attach_to("iframe", true))
+    cdp.send(session, attach_to_what_is_within())
 }

@@ -28,6 +28,12 @@ pub enum Event {
         /// Its `Page.FrameId`.
         frame: String,
     },
+    /// `Target.attachedToTarget`, of a worker or whatever else a page starts: it waits until it is told to go on.
+    OtherAttached {
+        /// What it was started by.
+        parent: TargetSession,
+        session: TargetSession,
+    },
     /// `Target.detachedFromTarget`
     Detached(TargetSession),
     /// `Target.targetInfoChanged`. Comes with every new address, also when the page's own events were lost while its
@@ -144,9 +150,15 @@ pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
             }
         }
         CdpEvent::TargetDetachedFromTarget(event) => Event::Detached(event.session_id.into()),
+        CdpEvent::TargetAttachedToTarget(event) if event.target_info.r#type != "page" => {
+            Event::OtherAttached {
+                parent: message.session_id?,
+                session: event.session_id.into(),
+            }
+        }
         CdpEvent::TargetAttachedToTarget(event) => {
             // A page that Chrome loads ahead of time (`subtype: "prerender"`) is not shown.
-            if event.target_info.r#type != "page" || event.target_info.subtype.is_some() {
+            if event.target_info.subtype.is_some() {
                 return None;
             }
             Event::Attached {
@@ -315,7 +327,7 @@ mod tests {
         };
         assert_eq!((target.id.as_str(), session.as_str()), (TARGET, "S"));
         assert_eq!(attached("page", Some("prerender")), None);
-        assert_eq!(attached("service_worker", None), None);
+        assert_eq!(attached("service_worker", None), None, "no page's");
     }
 
     #[test]

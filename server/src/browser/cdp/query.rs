@@ -89,6 +89,13 @@ pub enum Query {
     },
     /// Ends the full screen that a page has.
     ExitFullscreen { tab: TabId, session: TargetSession },
+    /// What a page has started, and is of no use here, runs from now on, and is let go of: a service worker would never
+    /// rest otherwise.
+    Release {
+        /// What it was started by.
+        parent: TargetSession,
+        session: TargetSession,
+    },
 }
 
 /// What a [`Query`] brought.
@@ -196,6 +203,17 @@ pub async fn ask(cdp: &Connection, query: Query) -> Option<Reply> {
                 // The frame shows something else already.
                 tracing::trace!(%error, "a frame has no script");
             }
+            return None;
+        }
+        Query::Release { parent, session } => {
+            let run = cdp.call(
+                Some(&session),
+                runtime::RunIfWaitingForDebuggerParams::default(),
+            );
+            // Let go of before, it would not run. It may be gone meanwhile, and its creator with it.
+            let _ = timeout(SCRIPT_TIMEOUT, run).await;
+            let session_id = Some(session.into());
+            let _ = cdp.send(Some(&parent), target::DetachFromTargetParams { session_id });
             return None;
         }
         Query::Icon { tab, session, url } => {

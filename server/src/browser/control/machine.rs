@@ -299,6 +299,9 @@ impl Machine {
                 session,
                 frame,
             } => self.on_frame_attached(&parent, session, frame),
+            cdp::Event::OtherAttached { parent, session } => {
+                self.ask(Query::Release { parent, session });
+            }
             cdp::Event::Detached(session) => {
                 self.frames.detach(&session);
                 self.auth_challenges.on_detached(&session);

@@ -610,9 +610,10 @@ fn reply_to(query: &Query, positive: bool) -> Option<Reply> {
             url,
             png: positive.then(|| vec![1]),
         },
-        Query::FileInput { .. } | Query::InstallScript { .. } | Query::ExitFullscreen { .. } => {
-            return None;
-        }
+        Query::FileInput { .. }
+        | Query::InstallScript { .. }
+        | Query::ExitFullscreen { .. }
+        | Query::Release { .. } => return None,
     })
 }
 
@@ -711,6 +712,16 @@ fn a_frame_of_another_site_is_heard_like_the_page() {
             script("innermost", "frame of innermost")
         ]
     );
+    let (parent, worker) = (session("a"), "worker".to_owned());
+    let started = cdp::Event::OtherAttached {
+        parent: parent.clone(),
+        session: worker.clone(),
+    };
+    let release = Query::Release {
+        parent,
+        session: worker,
+    };
+    assert_eq!(chrome.on(Event::Cdp(started)), [Action::Ask(release)]);
     // Chrome holds it back until it is prepared.
     assert_eq!(chrome.on(attached("lost", "nobody")), [prepared("lost")]);
     let in_frame = |session: &str, event| Event::Cdp(cdp::Event::Page(session.to_owned(), event));
