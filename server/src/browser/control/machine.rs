@@ -84,10 +84,19 @@ pub struct Machine {
     auth_challenges: AuthChallenges,
     /// Where pages are told that the person is.
     location: Option<Location>,
+    /// The tab that opened because the only one is being closed.
+    stand_in: Option<StandIn>,
     /// How large they are told to be, where that is not the size of their windows.
     emulated_size: Option<LogicalSize>,
     /// Of the event that is being handled.
     actions: Vec<Action>,
+}
+
+/// Chrome exits with its last page, so that another comes before that is closed; it goes again if the page stays.
+struct StandIn {
+    closing: TabId,
+    /// Once Chrome tells of it.
+    tab: Option<TabId>,
 }
 
 /// From Chrome's own first page to the tabs that it was started for.
@@ -122,6 +131,7 @@ impl Machine {
             frames: Frames::default(),
             auth_challenges: AuthChallenges::default(),
             location: None,
+            stand_in: None,
             emulated_size: None,
             actions: Vec::new(),
         }
@@ -230,8 +240,11 @@ impl Machine {
             BrowserCommand::Move { tab, to } => self.tabs.move_to(&tab, to),
             BrowserCommand::Close(id) => {
                 if self.tabs.is_only(&id) {
-                    // Chrome exits with its last page.
                     self.create_tab(AllowedUrl::blank(), false);
+                    self.stand_in = Some(StandIn {
+                        closing: id.clone(),
+                        tab: None,
+                    });
                 }
                 self.close(id);
             }
@@ -312,6 +325,7 @@ impl Machine {
                 self.forget_uploads(&id);
                 self.auth_challenges.on_left(&id);
                 self.frames.forget(&id);
+                self.stand_in.take_if(|stand_in| stand_in.closing == id);
                 if let Some(next) = self.tabs.detach(&id) {
                     self.send(Command::ActivateTarget(next));
                 }
@@ -602,6 +616,14 @@ impl Machine {
             &target.url,
             target.has_opener,
         );
+        if let Some(stand_in) = self
+            .stand_in
+            .as_mut()
+            .filter(|stand_in| stand_in.tab.is_none())
+            && !target.has_opener
+        {
+            stand_in.tab = Some(id.clone());
+        }
         let uploads = self.uploads;
         self.send_to_page(session.clone(), PageCommand::Prepare { uploads });
         if let Some(location) = self.location {
@@ -881,10 +903,24 @@ impl Machine {
             // The page stays.
             self.pending.cancel(&id);
             self.tabs.set_loading(&id, false);
+            self.close_stand_in(&id);
         } else if silence {
             self.tabs.silence(&id);
         }
         self.handle_dialog(session, accept, text);
+    }
+
+    /// The tab that was being closed stays: the one that took its place goes, unless somebody uses it.
+    fn close_stand_in(&mut self, staying: &TabId) {
+        let stand_in = self
+            .stand_in
+            .take_if(|stand_in| stand_in.closing == *staying);
+        let Some(tab) = stand_in.and_then(|stand_in| stand_in.tab) else {
+            return;
+        };
+        if self.tabs.page(&tab).is_some_and(|page| page.tab.is_new) {
+            self.send(Command::CloseTarget(tab));
+        }
     }
 
     /// Nothing blocks the page any more.

@@ -196,6 +196,22 @@ fn closing_the_only_tab_opens_another_first() {
 }
 
 #[test]
+fn the_only_tab_stays_alone_when_its_page_is_not_left() {
+    let asks_and_stays = |chrome: &mut Chrome| {
+        chrome.command(BrowserCommand::Close(id("a")));
+        chrome.on(attached("b"));
+        chrome.on(page("a", dialog(DialogKind::BeforeUnload)));
+        chrome.command(answer(false))
+    };
+    let closed = Action::Send(Command::CloseTarget(id("b")));
+    let mut chrome = Chrome::with_page("a");
+    let expected = [closed, answered("a", false)];
+    assert_eq!(asks_and_stays(&mut chrome), expected);
+    chrome.on(Event::Cdp(cdp::Event::Destroyed(id("b"))));
+    assert_eq!(asks_and_stays(&mut chrome), expected, "and again");
+}
+
+#[test]
 fn a_navigation_that_is_stopped_in_time_is_not_sent() {
     let mut chrome = Chrome::with_page("a");
     chrome.command(BrowserCommand::Navigate(url("1")));
