@@ -186,6 +186,39 @@ test('what the browser forbids is done as it allows: with the keys that copy and
     .toBe('typed here, and there');
 });
 
+test('a browser that lets a page write within a key alone, as Safari does, gets what that key copies', async ({ open, run, page, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, 'vendor', { value: 'Apple Computer, Inc.' });
+    let isInGesture = false;
+    for (const name of ['keydown', 'pointerdown', 'pointerup']) {
+      const begin = () => {
+        isInGesture = true;
+        setTimeout(() => (isInGesture = false));
+      };
+      addEventListener(name, begin, { capture: true });
+    }
+    for (const name of ['write', 'writeText'] as const) {
+      const own = Clipboard.prototype[name] as (...given: unknown[]) => Promise<void>;
+      Clipboard.prototype[name] = function (this: Clipboard, ...given: unknown[]) {
+        return isInGesture ? own.apply(this, given) : Promise.reject(new DOMException('not in a gesture', 'NotAllowedError'));
+      };
+    }
+  });
+  const viewer = await open('clipboard.html');
+  await viewer.click(await run.center('field'));
+  await page.keyboard.type('within a key');
+  await run.saw('value', { value: 'within a key' });
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Control+C');
+  await expect.poll(() => local(page)).toBe('within a key');
+  // Without a key it takes the next click.
+  await viewer.click(await run.center('text'));
+  await expect(viewer.notice('with your next click or key')).toBeVisible();
+  await viewer.click(await run.center('field'));
+  await expect.poll(() => local(page)).toBe('from the page');
+});
+
 test('in a frame of a page that may embed it, both ways; nobody else may', async ({ start, run, page }) => {
   const outside = run.origin.replace('127.0.0.1', 'localhost');
   const server = await start({ flags: ['--embed-origin', outside, '--grace', '8s'] });

@@ -15,13 +15,16 @@ use shared::input::Key;
 use shared::message::ClientMessage;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, ClipboardEvent, DataTransfer, Event as DomEvent, File};
+use web_sys::{
+    Blob, BlobPropertyBag, ClipboardEvent, DataTransfer, Event as DomEvent, File, KeyboardEvent,
+};
 
 use crate::api;
 use crate::connection::view_state::ViewState;
 use crate::dom::{Alarm, Listener, listen, now, window, write_to_clipboard};
 use crate::input::clipboard_sync::{Action, ClipboardSync, Event};
 use crate::input::paste_queue::Next;
+use crate::input::promised_copy::PromisedCopy;
 use crate::input::{InputTarget, chords};
 use crate::stats::input_trace::InputKind;
 
@@ -44,6 +47,9 @@ pub(super) struct Clipboards {
     alarm: Alarm,
     /// Of what waits for a paste.
     patience: Alarm,
+    promised: RefCell<Option<PromisedCopy>>,
+    /// Of what was promised.
+    promise_alarm: Alarm,
 }
 
 impl Clipboards {
@@ -56,6 +62,15 @@ impl Clipboards {
                 Alarm::new(move || {
                     if let Some(clipboards) = weak.upgrade() {
                         clipboards.on(Event::Deadline);
+                    }
+                })
+            },
+            promised: RefCell::default(),
+            promise_alarm: {
+                let weak = weak.clone();
+                Alarm::new(move || {
+                    if let Some(clipboards) = weak.upgrade() {
+                        clipboards.promised.take();
                     }
                 })
             },
@@ -190,7 +205,11 @@ impl Clipboards {
     }
 
     fn write(self: &Rc<Self>, number: u64, content: &ClipboardContent, in_gesture: bool) {
-        let writing = begin_writing(content);
+        let promised = content.text.as_ref().zip(self.promised.take());
+        let writing = match promised {
+            Some((text, promised)) => Ok(promised.keep(text)),
+            None => begin_writing(content),
+        };
         // At once, or it would not belong to the click.
         let by_command = writing.is_err() && in_gesture && write_by_command(content);
         let clipboards = self.clone();
@@ -237,7 +256,18 @@ pub(super) fn listeners(clipboards: &Rc<Clipboards>) -> Vec<Listener> {
             clipboards.on(event.clone());
         })
     });
-    [paste].into_iter().chain(told).collect()
+    let promising = clipboards.clone();
+    let copy = listen(
+        &clipboards.target.field,
+        "keydown",
+        move |event: KeyboardEvent| {
+            if let Some(promised) = PromisedCopy::begin(&event, now()) {
+                promising.promise_alarm.set_at(Some(promised.until()));
+                promising.promised.replace(Some(promised));
+            }
+        },
+    );
+    [paste, copy].into_iter().chain(told).collect()
 }
 
 /// Fails at once where the browser has no such clipboard: on a page that came over HTTP.

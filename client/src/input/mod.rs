@@ -20,6 +20,7 @@ mod keyboard;
 mod keyboard_avoidance;
 pub mod keys;
 mod paste_queue;
+mod promised_copy;
 mod text_field;
 mod text_mirror;
 
