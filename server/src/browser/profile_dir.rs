@@ -7,6 +7,7 @@ use std::fs::{self, DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
@@ -15,6 +16,11 @@ use crate::locked_dir::{DirError, LockedDir, at};
 /// systemd's range for dynamic users: no distribution assigns these.
 const FIRST_UID: u32 = 61184;
 const LAST_UID: u32 = 65519;
+
+/// After that a process is taken for one that cannot be killed.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Whether killed processes are gone.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// One Chrome's directory. Dropping it kills every process that uses it, and removes it.
 #[derive(Debug)]
@@ -137,8 +143,10 @@ impl ProfileDir {
             Some(uid) => process.uid == Some(uid),
             None => process.command_line.contains(&flag),
         };
-        // A process may fork before it is killed, so until none is left; not for ever, in case one cannot be killed.
-        for _ in 0..50 {
+        // A process may fork before it is killed, and one that is killed takes a moment on a busy machine, the first of a PID
+        // namespace as long as all others of it: until none is left, and not for ever, in case one cannot be killed.
+        let until = Instant::now() + GONE_WITHIN;
+        while Instant::now() < until {
             let alive = processes(is_chrome);
             if alive.is_empty() {
                 return;
@@ -147,7 +155,7 @@ impl ProfileDir {
                 // It may have exited meanwhile.
                 let _ = kill_process(pid, Signal::KILL);
             }
-            std::thread::yield_now();
+            std::thread::sleep(BETWEEN_LOOKS);
         }
     }
 }
