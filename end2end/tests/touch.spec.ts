@@ -194,5 +194,9 @@ test.describe('on a small phone', () => {
     const hand = await Hand.on(viewer);
     await hand.tap(await run.center('target'));
     await run.saw('tapped');
+
+    await viewer.page.goto(viewer.server.url('/'));
+    await expect(viewer.page.getByRole('listitem')).toContainText('touch.html');
+    expect(await viewer.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
   });
 });
