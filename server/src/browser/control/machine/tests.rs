@@ -207,6 +207,7 @@ fn the_only_tab_stays_alone_when_its_page_is_not_left() {
     let mut chrome = Chrome::with_page("a");
     let expected = [closed, answered("a", false)];
     assert_eq!(asks_and_stays(&mut chrome), expected);
+    chrome.on(page("a", PageEvent::DialogClosed));
     chrome.on(Event::Cdp(cdp::Event::Destroyed(id("b"))));
     assert_eq!(asks_and_stays(&mut chrome), expected, "and again");
 }
