@@ -156,7 +156,8 @@ test('workers of every kind run, in a frame of another site too', async ({ open,
   console.log('   ', run.all('answered').map(({ kind, where, millis }) => `${kind} (${where}) ${millis.toFixed(0)} ms`).join(', '));
 });
 
-test('a drawing: shapes, words, undo, a copy, zoom', async ({ open, run }) => {
+test('a drawing: shapes, words, undo, a copy, zoom', async ({ open, run, context }) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   const viewer = await open('green.html');
   const { keyboard } = viewer.page;
   await go(viewer, run, 'drawing.html');
@@ -169,6 +170,8 @@ test('a drawing: shapes, words, undo, a copy, zoom', async ({ open, run }) => {
   expect(drawing()?.drawn[0]).toMatchObject({ width: 200, height: 150 });
 
   await keyboard.press('Control+c');
+  // It copies when it has made a text of the shape.
+  await expect.poll(() => viewer.page.evaluate(() => navigator.clipboard.readText())).toContain('excalidraw');
   await viewer.moveTo({ x: 900, y: 400 });
   await keyboard.press('Control+v');
   await expect.poll(types).toEqual(['rectangle', 'rectangle']);

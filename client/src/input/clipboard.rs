@@ -24,7 +24,7 @@ use crate::connection::view_state::ViewState;
 use crate::dom::{Alarm, Listener, listen, now, window, write_to_clipboard};
 use crate::input::clipboard_sync::{Action, ClipboardSync, Event};
 use crate::input::paste_queue::Next;
-use crate::input::promised_copy::PromisedCopy;
+use crate::input::promised_copy::{PromisedCopy, copies};
 use crate::input::{InputTarget, chords};
 use crate::stats::input_trace::InputKind;
 
@@ -261,7 +261,11 @@ pub(super) fn listeners(clipboards: &Rc<Clipboards>) -> Vec<Listener> {
         &clipboards.target.field,
         "keydown",
         move |event: KeyboardEvent| {
-            if let Some(promised) = PromisedCopy::begin(&event, now()) {
+            if !copies(&event) {
+                return;
+            }
+            promising.on(Event::CopyKeys);
+            if let Some(promised) = PromisedCopy::begin(now()) {
                 promising.promise_alarm.set_at(Some(promised.until()));
                 promising.promised.replace(Some(promised));
             }

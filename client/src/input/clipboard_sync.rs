@@ -11,6 +11,9 @@ use crate::connection::view_state::Copied;
 /// A browser that has not said by then what is pasted will not, in milliseconds: the page pastes what it has.
 const PATIENCE: f64 = 1000.0;
 
+/// What the page copies with a key is known here by then, in milliseconds; a paste that comes before is of that copy.
+const COPY_PATIENCE: f64 = 500.0;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -23,6 +26,8 @@ pub enum Event {
     },
     /// What is pasted are files: the page has them without these keys.
     FilesPasted,
+    /// Keys that copy went to the page.
+    CopyKeys,
     /// The page has copied something.
     Copied(Copied),
     /// The answer to [`Action::Fetch`]; `None` if it is gone.
@@ -84,6 +89,8 @@ enum Stage {
 pub struct ClipboardSync {
     /// Pressed, and until when the browser may say what they paste.
     keys: Option<(Vec<Key>, f64)>,
+    /// Keys that copy were pressed, and until when it may take to hear what the page has copied.
+    copying_until: Option<f64>,
     /// Tells what the page has copied last from what it copied before.
     number: u64,
     copied: Option<ClipboardContent>,
@@ -107,7 +114,11 @@ impl ClipboardSync {
                 self.keys = None;
                 Vec::new()
             }
-            Event::Pasted { texts, has_picture } => self.on_pasted(texts, has_picture),
+            Event::Pasted { texts, has_picture } => self.on_pasted(texts, has_picture, now),
+            Event::CopyKeys => {
+                self.copying_until = Some(now + COPY_PATIENCE);
+                Vec::new()
+            }
             Event::Copied(copied) => self.on_copied(copied),
             Event::Fetched { number, content } if self.is_newest(number, Stage::Fetching) => {
                 match content {
@@ -126,6 +137,7 @@ impl ClipboardSync {
                 self.write(true)
             }
             Event::Left => {
+                self.copying_until = None;
                 self.stage = Stage::Settled;
                 Vec::new()
             }
@@ -139,13 +151,13 @@ impl ClipboardSync {
         }
     }
 
-    fn on_pasted(&mut self, texts: ClipboardContent, has_picture: bool) -> Vec<Action> {
+    fn on_pasted(&mut self, texts: ClipboardContent, has_picture: bool, now: f64) -> Vec<Action> {
         // Without keys of ours: by the browser's own menu.
         let keys = match self.keys.take() {
             Some((keys, _)) => keys,
             None => super::chords::keys("Ctrl+V"),
         };
-        if self.is_of_page(&texts) || (texts.is_empty() && !has_picture) {
+        if self.is_of_page(&texts, now) || (texts.is_empty() && !has_picture) {
             // Chrome has it, in more formats than any browser hands out.
             return vec![Action::Press(keys)];
         }
@@ -156,14 +168,16 @@ impl ClipboardSync {
     }
 
     /// What the page has copied is pasted there again, or is newer than what is pasted.
-    fn is_of_page(&self, texts: &ClipboardContent) -> bool {
+    fn is_of_page(&self, texts: &ClipboardContent, now: f64) -> bool {
         let copied = self.copied.as_ref();
         let is_same =
             copied.is_some_and(|copied| copied.text.is_some() && copied.text == texts.text);
-        is_same || self.stage != Stage::Settled
+        let is_copying = self.copying_until.is_some_and(|until| now < until);
+        is_same || is_copying || self.stage != Stage::Settled
     }
 
     fn on_copied(&mut self, copied: Copied) -> Vec<Action> {
+        self.copying_until = None;
         self.number += 1;
         match copied {
             Copied::Inline(content) => self.write_first(content),
@@ -243,6 +257,34 @@ mod tests {
 
     fn written(number: u64, done: bool) -> Event {
         Event::Written { number, done }
+    }
+
+    #[test]
+    fn who_copies_and_pastes_at_once_pastes_what_they_have_copied() {
+        let mut sync = ClipboardSync::default();
+        sync.on(Event::CopyKeys, 0.0);
+        sync.on(Event::PasteKeys(keys()), 5.0);
+        let keys_alone = [Action::Press(keys())];
+        assert_eq!(
+            sync.on(pasted("older"), 6.0),
+            keys_alone,
+            "the copy is on its way"
+        );
+        sync.on(copied("copied"), 20.0);
+        sync.on(written(1, true), 30.0);
+        sync.on(Event::PasteKeys(keys()), 40.0);
+        assert_eq!(
+            sync.on(pasted("mine"), 41.0).len(),
+            2,
+            "copied elsewhere since"
+        );
+        // Keys that copied nothing.
+        sync.on(Event::CopyKeys, 100.0);
+        sync.on(Event::PasteKeys(keys()), 100.0 + COPY_PATIENCE);
+        assert_eq!(sync.on(pasted("mine"), 100.0 + COPY_PATIENCE).len(), 2);
+        sync.on(Event::CopyKeys, 1000.0);
+        sync.on(Event::Left, 1001.0);
+        assert_eq!(sync.on(pasted("from elsewhere"), 1002.0).len(), 2);
     }
 
     #[test]
@@ -369,6 +411,7 @@ mod tests {
             (0u64..5, any::<bool>()).prop_map(|(number, done)| written(number, done)),
             Just(Event::Gesture),
             Just(Event::Left),
+            Just(Event::CopyKeys),
             Just(Event::Deadline),
         ]
     }

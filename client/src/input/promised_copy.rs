@@ -22,9 +22,9 @@ pub struct PromisedCopy {
 }
 
 impl PromisedCopy {
-    /// While a key that copies is handled; `None` for another key, and where the browser needs no promise.
-    pub fn begin(event: &KeyboardEvent, now: f64) -> Option<PromisedCopy> {
-        (copies(event) && is_safari()).then(|| PromisedCopy::promise(now))?
+    /// While a key that copies is handled; `None` where the browser needs no promise.
+    pub fn begin(now: f64) -> Option<PromisedCopy> {
+        is_safari().then(|| PromisedCopy::promise(now))?
     }
 
     fn promise(now: f64) -> Option<PromisedCopy> {
@@ -71,7 +71,8 @@ impl Drop for PromisedCopy {
     }
 }
 
-fn copies(event: &KeyboardEvent) -> bool {
+/// Whether that key copies or cuts.
+pub fn copies(event: &KeyboardEvent) -> bool {
     let has_modifier = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
     has_modifier && matches!(&*event.key(), "c" | "C" | "x" | "X")
 }
