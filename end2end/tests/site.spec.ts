@@ -48,7 +48,10 @@ test('a certificate that nobody vouches for is told, and can be gone past, unles
     await expect(panel).toContainText('Nobody whom the browser trusts vouches for it.');
     expect(served).toBe(0);
     await page.keyboard.press('Escape');
-    // Chrome's own warning hears this, and has a button for it.
+    await expect(panel).toBeHidden();
+    await expect(page.getByLabel('Keyboard input')).toBeFocused();
+    // Chrome's own warning hears this once it is drawn, and has a button for it.
+    await viewer.shows([255, 255, 255]);
     await page.keyboard.type('thisisunsafe');
     await viewer.shows(YELLOW);
     await expect(viewer.button('Site information: not trusted')).toBeVisible();

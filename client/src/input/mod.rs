@@ -147,14 +147,19 @@ fn releases(
 
 impl InputTarget {
     fn send(&self, message: ClientMessage) {
-        if let Some(message) = self.pastes.borrow_mut().pass(message) {
+        if let Some(message) = self.passed(message) {
             self.connection.send(message);
         }
     }
 
+    /// The queue is free again when the message is sent, which may make the browser tell of something else at once.
+    fn passed(&self, message: ClientMessage) -> Option<ClientMessage> {
+        self.pastes.borrow_mut().pass(message)
+    }
+
     /// What was done with this event; how long it takes to be seen is measured, unless it waits for something else.
     fn act(&self, kind: InputKind, event: &Event, message: ClientMessage) {
-        if let Some(message) = self.pastes.borrow_mut().pass(message) {
+        if let Some(message) = self.passed(message) {
             self.connection.act(kind, event, message);
         }
     }
