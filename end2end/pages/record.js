@@ -8,8 +8,11 @@ let number = 0;
 window.record = (type, details = {}) => {
   if (!run) return;
   const report = { type, page: location.pathname, opened: performance.timeOrigin, number: number++, ...details };
-  // keepalive: the report outlives the page.
-  fetch(`/events?run=${run}`, { method: 'POST', body: JSON.stringify(report), keepalive: true }).catch(() => {});
+  const send = (keepalive) => fetch(`/events?run=${run}`, { method: 'POST', body: JSON.stringify(report), keepalive });
+  // keepalive: the report outlives the page. Chrome refuses it beyond 64 KiB on their way at once.
+  send(true)
+    .catch(() => send(false))
+    .catch(() => {});
 };
 
 // What a test compares; the DOM's own names.

@@ -52,7 +52,7 @@ test('a certificate that nobody vouches for is told, and can be gone past, unles
     await expect(page.getByLabel('Keyboard input')).toBeFocused();
     // Chrome's own warning hears this once it is drawn, and has a button for it.
     await viewer.shows([255, 255, 255]);
-    await page.keyboard.type('thisisunsafe');
+    await page.keyboard.type('thisisunsafe', { delay: 20 });
     await viewer.shows(YELLOW);
     await expect(viewer.button('Site information: not trusted')).toBeVisible();
 
@@ -60,7 +60,7 @@ test('a certificate that nobody vouches for is told, and can be gone past, unles
     const before = served;
     await strict.visit(url);
     await expect(strict.button('Site information: not trusted')).toBeVisible();
-    await page.keyboard.type('thisisunsafe');
+    await page.keyboard.type('thisisunsafe', { delay: 20 });
     await strict.visit(run.url('page.html', { name: 'Green', color: 'rgb(0, 180, 0)' }));
     await strict.shows(GREEN);
     expect(served).toBe(before);
