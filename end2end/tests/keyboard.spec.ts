@@ -42,6 +42,14 @@ test('letters, capitals and signs', async ({ open, run }) => {
   expect([shifted.code, shifted.shiftKey, shifted.isTrusted]).toEqual(['KeyH', true, true]);
 });
 
+test('a page that gives a field the focus is typed into at once', async ({ open, run }) => {
+  const viewer = await open('recorder.html', { focus: 'field' });
+  await run.saw('focusin', { target: 'field' });
+  await expect(viewer.page.getByLabel('Keyboard input')).toBeFocused();
+  await viewer.page.keyboard.type('no click');
+  await holds(run, 'field', 'no click');
+});
+
 test('a capital needs no Shift, as with Caps Lock', async ({ open, run }) => {
   const viewer = await open('recorder.html');
   await focus(viewer, run, 'field');

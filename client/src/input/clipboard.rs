@@ -24,7 +24,7 @@ use crate::connection::view_state::ViewState;
 use crate::dom::{Alarm, Listener, listen, now, window, write_to_clipboard};
 use crate::input::clipboard_sync::{Action, ClipboardSync, Event};
 use crate::input::paste_queue::Next;
-use crate::input::promised_copy::{PromisedCopy, copies};
+use crate::input::promised_copy::PromisedCopy;
 use crate::input::{InputTarget, chords};
 use crate::stats::input_trace::InputKind;
 
@@ -45,44 +45,35 @@ pub(super) struct Clipboards {
     target: Rc<InputTarget>,
     sync: RefCell<ClipboardSync>,
     alarm: Alarm,
-    /// Of what waits for a paste.
+    /// When nothing waits for a paste any longer.
     patience: Alarm,
     promised: RefCell<Option<PromisedCopy>>,
-    /// Of what was promised.
+    /// When the promise is given up.
     promise_alarm: Alarm,
 }
 
 impl Clipboards {
     pub fn new(target: &Rc<InputTarget>) -> Rc<Clipboards> {
-        let clipboards = Rc::new_cyclic(|weak: &Weak<Clipboards>| Clipboards {
-            target: target.clone(),
-            sync: RefCell::default(),
-            alarm: {
+        let clipboards = Rc::new_cyclic(|weak: &Weak<Clipboards>| {
+            let alarm = |ring: fn(&Rc<Clipboards>)| {
                 let weak = weak.clone();
                 Alarm::new(move || {
                     if let Some(clipboards) = weak.upgrade() {
-                        clipboards.on(Event::Deadline);
+                        ring(&clipboards);
                     }
                 })
-            },
-            promised: RefCell::default(),
-            promise_alarm: {
-                let weak = weak.clone();
-                Alarm::new(move || {
-                    if let Some(clipboards) = weak.upgrade() {
-                        clipboards.promised.take();
-                    }
-                })
-            },
-            patience: {
-                let weak = weak.clone();
-                Alarm::new(move || {
-                    if let Some(clipboards) = weak.upgrade() {
-                        let next = clipboards.target.pastes.borrow_mut().expire(now());
-                        clipboards.go_on(next);
-                    }
-                })
-            },
+            };
+            Clipboards {
+                target: target.clone(),
+                sync: RefCell::default(),
+                alarm: alarm(|clipboards| clipboards.on(Event::Deadline)),
+                patience: alarm(|clipboards| {
+                    let next = clipboards.target.pastes.borrow_mut().expire(now());
+                    clipboards.go_on(next);
+                }),
+                promised: RefCell::default(),
+                promise_alarm: alarm(|clipboards| drop(clipboards.promised.take())),
+            }
         });
         let taken = SendWrapper::new(clipboards.clone());
         Effect::new(move |_| {
@@ -156,7 +147,8 @@ impl Clipboards {
         if let Some((number, paste)) = next.paste {
             self.put(number, paste);
         }
-        self.patience.set_at(self.target.pastes.borrow().deadline());
+        let deadline = self.target.pastes.borrow().deadline();
+        self.patience.set_at(deadline);
     }
 
     fn put(self: &Rc<Self>, number: u64, paste: LargePaste) {
@@ -272,6 +264,12 @@ pub(super) fn listeners(clipboards: &Rc<Clipboards>) -> Vec<Listener> {
         },
     );
     [paste, copy].into_iter().chain(told).collect()
+}
+
+/// Whether that key copies or cuts.
+fn copies(event: &KeyboardEvent) -> bool {
+    let has_modifier = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
+    has_modifier && matches!(&*event.key(), "c" | "C" | "x" | "X")
 }
 
 /// Fails at once where the browser has no such clipboard: on a page that came over HTTP.

@@ -13,6 +13,7 @@ const LONGEST: f64 = 10_000.0;
 pub struct PasteQueue<P> {
     /// The paste that is on its way, and since when.
     running: Option<(u64, f64)>,
+    /// What a person does within [`LONGEST`] at most.
     waiting: VecDeque<Entry<P>>,
     number: u64,
 }
@@ -113,6 +114,7 @@ fn is_in_order(message: &ClientMessage) -> bool {
     !matches!(
         message,
         ClientMessage::PointerMove { .. }
+            | ClientMessage::PointerMotion { .. }
             | ClientMessage::Ping { .. }
             | ClientMessage::LatencyReport { .. }
             | ClientMessage::VsyncOffset { .. }

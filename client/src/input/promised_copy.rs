@@ -5,13 +5,13 @@ use js_sys::{Array, Function, Object, Promise, Reflect};
 use leptos::task::spawn_local;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Blob, BlobPropertyBag, KeyboardEvent};
+use web_sys::{Blob, BlobPropertyBag};
 
 use crate::dom::{window, write_to_clipboard};
 
 const TEXT: &str = "text/plain";
 /// What the page has not copied by then it does not copy, in milliseconds.
-pub const PATIENCE: f64 = 2000.0;
+const PATIENCE: f64 = 2000.0;
 
 /// Text that was promised to the clipboard; dropped, it is not written.
 pub struct PromisedCopy {
@@ -69,12 +69,6 @@ impl Drop for PromisedCopy {
         let reason = "nothing was copied".into();
         let _ = self.reject.call1(&JsValue::UNDEFINED, &reason);
     }
-}
-
-/// Whether that key copies or cuts.
-pub fn copies(event: &KeyboardEvent) -> bool {
-    let has_modifier = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
-    has_modifier && matches!(&*event.key(), "c" | "C" | "x" | "X")
 }
 
 fn is_safari() -> bool {

@@ -10,6 +10,7 @@ mod machine;
 mod page_reports;
 mod pending_navigation;
 mod responsiveness;
+mod stand_in;
 mod tabs;
 
 use std::process::ExitStatus;

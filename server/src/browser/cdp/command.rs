@@ -55,6 +55,8 @@ pub enum PageCommand {
     NavigateToHistoryEntry(i64),
     /// `Page.reload`
     Reload,
+    /// `Page.bringToFront`: the page has the keyboard's focus, and not Chrome's own address bar, which nobody sees.
+    BringToFront,
     /// `Page.close`: the page may ask whether to stay.
     Close,
     /// `Page.stopLoading`
@@ -185,6 +187,7 @@ fn send_to_page(
             cdp.send(session, page::NavigateToHistoryEntryParams::new(entry))
         }
         PageCommand::Reload => cdp.send(session, page::ReloadParams::default()),
+        PageCommand::BringToFront => cdp.send(session, page::BringToFrontParams::default()),
         PageCommand::Close => cdp.send(session, page::CloseParams::default()),
         PageCommand::StopLoading => cdp.send(session, page::StopLoadingParams::default()),
         PageCommand::ResetNavigationHistory => {

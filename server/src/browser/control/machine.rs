@@ -17,6 +17,7 @@ use super::frames::Frames;
 use super::page_reports::{Frame, PageReports};
 use super::pending_navigation::{Destination, PendingNavigations};
 use super::responsiveness::ResponsivenessCheck;
+use super::stand_in::StandIn;
 use super::tabs::{PageTarget, Tabs};
 use crate::browser::address::{AllowedUrl, is_external};
 use crate::browser::cdp::{
@@ -84,19 +85,11 @@ pub struct Machine {
     auth_challenges: AuthChallenges,
     /// Where pages are told that the person is.
     location: Option<Location>,
-    /// The tab that opened because the only one is being closed.
-    stand_in: Option<StandIn>,
+    stand_in: StandIn,
     /// How large they are told to be, where that is not the size of their windows.
     emulated_size: Option<LogicalSize>,
     /// Of the event that is being handled.
     actions: Vec<Action>,
-}
-
-/// Chrome exits with its last page, so that another comes before that is closed; it goes again if the page stays.
-struct StandIn {
-    closing: TabId,
-    /// Once Chrome tells of it.
-    tab: Option<TabId>,
 }
 
 /// From Chrome's own first page to the tabs that it was started for.
@@ -131,7 +124,7 @@ impl Machine {
             frames: Frames::default(),
             auth_challenges: AuthChallenges::default(),
             location: None,
-            stand_in: None,
+            stand_in: StandIn::default(),
             emulated_size: None,
             actions: Vec::new(),
         }
@@ -241,10 +234,7 @@ impl Machine {
             BrowserCommand::Close(id) => {
                 if self.tabs.is_only(&id) {
                     self.create_tab(AllowedUrl::blank(), false);
-                    self.stand_in = Some(StandIn {
-                        closing: id.clone(),
-                        tab: None,
-                    });
+                    self.stand_in.begin(id.clone());
                 }
                 self.close(id);
             }
@@ -325,7 +315,7 @@ impl Machine {
                 self.forget_uploads(&id);
                 self.auth_challenges.on_left(&id);
                 self.frames.forget(&id);
-                self.stand_in.take_if(|stand_in| stand_in.closing == id);
+                self.stand_in.on_closed(&id);
                 if let Some(next) = self.tabs.detach(&id) {
                     self.send(Command::ActivateTarget(next));
                 }
@@ -616,13 +606,8 @@ impl Machine {
             &target.url,
             target.has_opener,
         );
-        if let Some(stand_in) = self
-            .stand_in
-            .as_mut()
-            .filter(|stand_in| stand_in.tab.is_none())
-            && !target.has_opener
-        {
-            stand_in.tab = Some(id.clone());
+        if !target.has_opener {
+            self.stand_in.on_opened(&id);
         }
         let uploads = self.uploads;
         self.send_to_page(session.clone(), PageCommand::Prepare { uploads });
@@ -903,24 +888,16 @@ impl Machine {
             // The page stays.
             self.pending.cancel(&id);
             self.tabs.set_loading(&id, false);
-            self.close_stand_in(&id);
+            // Unless somebody uses it already.
+            if let Some(tab) = self.stand_in.on_stays(&id)
+                && self.tabs.page(&tab).is_some_and(|page| page.tab.is_new)
+            {
+                self.send(Command::CloseTarget(tab));
+            }
         } else if silence {
             self.tabs.silence(&id);
         }
         self.handle_dialog(session, accept, text);
-    }
-
-    /// The tab that was being closed stays: the one that took its place goes, unless somebody uses it.
-    fn close_stand_in(&mut self, staying: &TabId) {
-        let stand_in = self
-            .stand_in
-            .take_if(|stand_in| stand_in.closing == *staying);
-        let Some(tab) = stand_in.and_then(|stand_in| stand_in.tab) else {
-            return;
-        };
-        if self.tabs.page(&tab).is_some_and(|page| page.tab.is_new) {
-            self.send(Command::CloseTarget(tab));
-        }
     }
 
     /// Nothing blocks the page any more.
@@ -941,11 +918,18 @@ impl Machine {
     fn go(&mut self, id: &TabId, destination: Option<Destination>) {
         if let (Some(destination), Some(page)) = (destination, self.tabs.page(id)) {
             let session = page.session.clone();
+            let is_active = self
+                .tabs
+                .active()
+                .is_some_and(|active| active.tab.id == *id);
             let command = match destination {
                 Destination::Url(url) => PageCommand::Navigate(url),
                 Destination::HistoryEntry(entry) => PageCommand::NavigateToHistoryEntry(entry),
                 Destination::Reload => PageCommand::Reload,
             };
+            if is_active {
+                self.send_to_page(session.clone(), PageCommand::BringToFront);
+            }
             self.send_to_page(session, command);
         }
     }

@@ -116,8 +116,11 @@ fn a_page_is_left_once_it_is_ready() {
     assert_eq!(chrome.command(BrowserCommand::Navigate(url("2"))), []);
     assert_eq!(
         chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a")))),
-        [to_page("a", PageCommand::Navigate(url("2")))],
-        "the last one counts"
+        [
+            to_page("a", PageCommand::BringToFront),
+            to_page("a", PageCommand::Navigate(url("2")))
+        ],
+        "the last one counts, and its page has the keyboard"
     );
 }
 
@@ -177,7 +180,8 @@ fn a_navigation_that_a_crash_took_along_is_sent_once_more() {
     assert!(chrome.machine.is_leaving());
     chrome.on(Event::Reply(Reply::ReadyToNavigate(id("a"))));
     let again = chrome.on(page("a", PageEvent::Crashed));
-    assert_eq!(again, [to_page("a", PageCommand::Navigate(url("1")))]);
+    let navigate = to_page("a", PageCommand::Navigate(url("1")));
+    assert_eq!(again, [to_page("a", PageCommand::BringToFront), navigate]);
     assert_eq!(chrome.trouble(), None, "it is on its way");
     assert_eq!(chrome.on(Event::Cdp(cdp::Event::Crashed(id("a")))), []);
 }
@@ -338,6 +342,7 @@ fn the_first_page_waits_for_its_window_and_the_others_for_the_first() {
     assert_eq!(
         chrome.on(Event::Reply(Reply::WindowReady(id("a")))),
         [
+            to_page("a", PageCommand::BringToFront),
             to_page("a", PageCommand::Navigate(url("1"))),
             in_background("2"),
             in_background("3")
