@@ -10,6 +10,8 @@ pub mod home;
 pub mod viewer;
 // A viewer's way to its session: join, offer, answer; state and pictures come in, messages go out.
 pub mod connection;
+// What the page plays.
+pub mod sound;
 // What a person does, as messages.
 pub mod input;
 // A file of theirs, for a page.

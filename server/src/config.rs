@@ -48,6 +48,8 @@ pub struct Config {
     pub scan: Option<ScanCommand>,
     /// Whether a page can be had as PDF.
     pub printing: bool,
+    /// Whether pages are heard.
+    pub sound: bool,
     /// Whether a person may go past Chrome's warning of a certificate that is not trusted.
     pub certificate_exceptions: bool,
     /// Parent of each session's downloads and uploads; `None` takes a folder below `/var/tmp`.
@@ -194,6 +196,7 @@ impl Settings {
                 .map(|command| command.parse().map_err(|_| ConfigError::ScanCommand))
                 .transpose()?,
             printing: self.printing != Some(settings::Switch::Off),
+            sound: self.sound != Some(settings::Switch::Off),
             certificate_exceptions: self.certificate_exceptions != Some(settings::Switch::Off),
             files_dir: self.files_dir,
             bitrate: self.bitrate.unwrap_or(Bitrate::kbps(6000)),

@@ -30,6 +30,7 @@ pub mod bitrate;
 pub mod congestion;
 pub mod display;
 pub mod picture;
+pub mod sound;
 pub mod stream;
 pub mod transport;
 pub mod video;

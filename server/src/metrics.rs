@@ -52,6 +52,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     metrics::describe_counter!("farpane_frames_total", "Frames encoded");
     metrics::describe_counter!("farpane_keyframes_total", "Keyframes encoded");
     metrics::describe_counter!("farpane_video_bytes_total", "Bytes of H.264 encoded");
+    metrics::describe_counter!("farpane_sound_bytes_total", "Bytes of Opus encoded");
     metrics::describe_histogram!("farpane_encode_seconds", "Duration of encoding a frame");
     metrics::describe_histogram!(
         "farpane_convert_seconds",

@@ -63,6 +63,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("chromiumoxide_cdp", &["server/src/browser"]),
     ("chromiumoxide_types", &["server/src/browser/cdp"]),
     ("openh264_sys2", &["server/src/video/h264.rs"]),
+    ("opus", &["server/src/sound"]),
+    ("pulseaudio", &["server/src/sound"]),
     ("fast_image_resize", &["server/src/picture/shrink.rs"]),
     ("yuv", &["server/src/picture/convert.rs"]),
     ("jpeg_encoder", &["server/src/picture/thumbnail.rs"]),

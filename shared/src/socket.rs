@@ -1,7 +1,7 @@
 //! Pure: what one binary message of the web socket is: one byte says which, then its fields, then its content.
 //!
 //! The socket carries pictures and messages where nothing but HTTP passes. Messages look as on a data channel
-//! ([`wire`](crate::wire)); pictures are the encoder's access units, as they are.
+//! ([`wire`](crate::wire)); pictures and sound are what the encoders made, as they are.
 
 use crate::wire::{MAX_CLIENT_MESSAGE, WireError};
 
@@ -13,6 +13,7 @@ pub const MAX_FROM_VIEWER: usize = 1 + MAX_CLIENT_MESSAGE;
 
 const MESSAGE: u8 = 0;
 const FRAME: u8 = 1;
+const SOUND: u8 = 2;
 const ACKNOWLEDGED: u8 = 1;
 const KEYFRAME_NEEDED: u8 = 2;
 
@@ -23,6 +24,8 @@ pub enum FromServer<'a> {
     Message(&'a [u8]),
     /// An access unit of the video.
     Frame(FrameOnSocket<'a>),
+    /// 10 ms of what the page plays.
+    Sound(SoundOnSocket<'a>),
 }
 
 /// One encoded picture.
@@ -34,6 +37,15 @@ pub struct FrameOnSocket<'a> {
     pub timestamp: u32,
     /// H.264 in Annex B.
     pub access_unit: &'a [u8],
+}
+
+/// One encoded part of the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoundOnSocket<'a> {
+    /// 1/48000 s. One that is later than the last by more than its length follows a silence, or lacks what was lost.
+    pub timestamp: u32,
+    /// Opus, 48 kHz, stereo.
+    pub packet: &'a [u8],
 }
 
 /// Viewer → server.
@@ -61,6 +73,9 @@ impl FromServer<'_> {
                 frame.access_unit,
             ]
             .concat(),
+            FromServer::Sound(sound) => {
+                [&[SOUND], &sound.timestamp.to_be_bytes()[..], sound.packet].concat()
+            }
         }
     }
 
@@ -76,6 +91,10 @@ impl FromServer<'_> {
                     access_unit,
                 }))
             }
+            [SOUND, a, b, c, d, packet @ ..] => Ok(FromServer::Sound(SoundOnSocket {
+                timestamp: u32::from_be_bytes([*a, *b, *c, *d]),
+                packet,
+            })),
             _ => Err(WireError::Malformed),
         }
     }
@@ -134,6 +153,7 @@ mod tests {
             for sent in [
                 FromServer::Message(&content),
                 FromServer::Frame(FrameOnSocket { keyframe, timestamp, access_unit }),
+                FromServer::Sound(SoundOnSocket { timestamp, packet: access_unit }),
             ] {
                 let bytes = sent.encode();
                 prop_assert_eq!(FromServer::decode(&bytes), Ok(sent));

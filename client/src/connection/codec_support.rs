@@ -48,6 +48,28 @@ pub fn offers_h264(sdp: &str) -> bool {
     false
 }
 
+/// The offer, taking Opus in stereo (RFC 7587 §6.1): browsers play one channel unless their own offer says so.
+pub fn with_stereo(sdp: &str) -> String {
+    let mut opus = None;
+    let lines = sdp.split_inclusive('\n').map(|line| {
+        let text = line.trim_end();
+        if let Some((payload_type, codec)) = attribute(text, "a=rtpmap:") {
+            opus = codec
+                .to_ascii_lowercase()
+                .starts_with("opus/")
+                .then_some(payload_type);
+        } else if let Some((payload_type, parameters)) = attribute(text, "a=fmtp:")
+            && opus == Some(payload_type)
+            && !parameters.contains("stereo=")
+        {
+            let end = &line[text.len()..];
+            return format!("{text};stereo=1{end}");
+        }
+        line.to_owned()
+    });
+    lines.collect()
+}
+
 fn attribute<'a>(line: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     line.strip_prefix(name)?.split_once(' ')
 }
@@ -70,6 +92,19 @@ mod tests {
         ] {
             assert!(!offers_h264(&without), "{without}");
         }
+    }
+
+    #[test]
+    fn opus_alone_is_taken_in_stereo() {
+        let offer = format!(
+            "{OFFER}m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\na=rtpmap:111 opus/48000/2\r\n\
+            a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:63 red/48000/2\r\na=fmtp:63 111/111\r\n"
+        );
+        let stereo = with_stereo(&offer);
+        assert_eq!(stereo.matches("stereo=1").count(), 1);
+        assert!(stereo.contains("a=fmtp:111 minptime=10;useinbandfec=1;stereo=1\r\n"));
+        assert_eq!(stereo.replace(";stereo=1", ""), offer);
+        assert_eq!(with_stereo(&stereo), stereo);
     }
 
     #[test]

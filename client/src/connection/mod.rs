@@ -50,6 +50,7 @@ use web_sys::{
 
 use crate::api;
 use crate::dom::{Alarm, Listener, answers, listen, now, said, window};
+use crate::sound::Speaker;
 use crate::stats::input_trace::InputKind;
 use crate::stats::meter::Meter;
 use crate::stats::reading::Reading;
@@ -79,6 +80,7 @@ pub struct Connection {
     socket: RefCell<Option<Rc<Socket>>>,
     video: HtmlVideoElement,
     canvas: HtmlCanvasElement,
+    speaker: Rc<Speaker>,
     /// One for all peers: the last picture stays until the next peer's first.
     stream: MediaStream,
     /// The room for the page.
@@ -102,6 +104,7 @@ impl Connection {
     ) -> Result<Rc<Connection>, JsValue> {
         let stream = MediaStream::new()?;
         let meter = Meter::new(video.clone());
+        let speaker = Speaker::new(view);
         let connection = Rc::new_cyclic(|weak: &Weak<Connection>| {
             let alarmed = weak.clone();
             let alarm = Alarm::new(move || {
@@ -129,6 +132,7 @@ impl Connection {
                 frames: FrameObserver::new(video.clone(), meter.clone(), vsync_offset),
                 video,
                 canvas,
+                speaker,
                 stream,
                 viewport: Cell::new(viewport),
                 meter,
@@ -145,6 +149,7 @@ impl Connection {
     /// Says goodbye and lets go of the peer.
     pub fn close(self: &Rc<Self>) {
         self.on(Event::Left);
+        self.speaker.close();
     }
 
     /// The room for the page has another size.
@@ -368,8 +373,12 @@ impl Connection {
         let callbacks = PeerCallbacks {
             event: Rc::new(self.teller(move |event| Event::Peer { attempt, event })),
             track: Box::new(move |track| {
-                if let Some(connection) = shown.upgrade() {
-                    connection.show(&track);
+                let Some(connection) = shown.upgrade() else {
+                    return;
+                };
+                match track.kind().as_str() {
+                    "audio" => connection.speaker.play(&track),
+                    _ => connection.show(&track),
                 }
             }),
             message: Box::new(move |said| {
@@ -469,6 +478,7 @@ impl Connection {
 
     fn open_socket(self: &Rc<Self>, number: u32) {
         let (message, shown) = (Rc::downgrade(self), Rc::downgrade(self));
+        let speaker = self.speaker.clone();
         let callbacks = SocketCallbacks {
             event: Box::new(self.teller(move |event| Event::Socket { number, event })),
             message: Box::new(move |said| {
@@ -476,6 +486,7 @@ impl Connection {
                     connection.take_message(said);
                 }
             }),
+            sound: Box::new(move |sound| speaker.take(sound)),
             shown: Box::new(move |frame| {
                 if let Some(connection) = shown.upgrade() {
                     connection.meter.shown(frame);

@@ -17,7 +17,7 @@ use web_sys::{
 };
 
 use super::WAITING_MOVES;
-use super::codec_support::offers_h264;
+use super::codec_support::{offers_h264, with_stereo};
 use super::events::{Ice, PeerEvent};
 use crate::dom::{Listener, listen};
 
@@ -42,6 +42,7 @@ impl Peer {
     pub fn new(callbacks: PeerCallbacks) -> Result<Peer, JsValue> {
         let connection = RtcPeerConnection::new()?;
         receive_video(&connection);
+        receive_sound(&connection);
 
         let control = connection.create_data_channel(channel::CONTROL);
         control.set_binary_type(RtcDataChannelType::Arraybuffer);
@@ -82,8 +83,12 @@ impl Peer {
             listen(&self.control, "open", tell(|_| PeerEvent::ControlOpened)),
             listen(&self.control, "close", tell(|_| PeerEvent::ControlClosed)),
             listen(&self.connection, "track", move |event: RtcTrackEvent| {
-                show_at_once(&event.receiver());
-                track(event.track());
+                let received = event.track();
+                // Sound that came as late as a network makes it would have gaps: the browser knows best.
+                if received.kind() == "video" {
+                    show_at_once(&event.receiver());
+                }
+                track(received);
             }),
             listen(&self.control, "message", move |came: MessageEvent| {
                 let bytes = Uint8Array::new(&came.data()).to_vec();
@@ -103,7 +108,9 @@ impl Peer {
     pub async fn prepare(&self) -> Result<bool, JsValue> {
         let offer = JsFuture::from(self.connection.create_offer()).await?;
         let offer: RtcSessionDescriptionInit = offer.unchecked_into();
-        let takes_h264 = offer.get_sdp().is_some_and(|sdp| offers_h264(&sdp));
+        let sdp = offer.get_sdp().unwrap_or_default();
+        let takes_h264 = offers_h264(&sdp);
+        offer.set_sdp(&with_stereo(&sdp));
         *self.offer.borrow_mut() = Some(offer);
         Ok(takes_h264)
     }
@@ -203,6 +210,12 @@ fn receive_video(connection: &RtcPeerConnection) {
     let transceiver = connection.add_transceiver_with_str_and_init("video", &only_receive);
     prefer_h264(&transceiver);
     show_at_once(&transceiver.receiver());
+}
+
+fn receive_sound(connection: &RtcPeerConnection) {
+    let only_receive = RtcRtpTransceiverInit::new();
+    only_receive.set_direction(RtcRtpTransceiverDirection::Recvonly);
+    connection.add_transceiver_with_str_and_init("audio", &only_receive);
 }
 
 /// H.264 first, for its hardware decoders; the rest stays, so that an answer is possible whatever the server has.

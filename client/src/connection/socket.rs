@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use js_sys::{ArrayBuffer, Function, Uint8Array};
 use shared::message::{ClientMessage, ServerMessage, Stamped};
 use shared::session::{SessionId, ViewerId};
-use shared::socket::{self, FrameOnSocket, FromServer, FromViewer};
+use shared::socket::{self, FrameOnSocket, FromServer, FromViewer, SoundOnSocket};
 use shared::wire;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -31,6 +31,7 @@ const MOST_IN_DECODER: usize = 64;
 pub struct SocketCallbacks {
     pub event: Box<dyn Fn(SocketEvent)>,
     pub message: Box<dyn Fn(ServerMessage)>,
+    pub sound: Box<dyn Fn(SoundOnSocket<'_>)>,
     /// A picture is on the canvas; times as of a `<video>`'s frame.
     pub shown: Box<dyn Fn(PresentedFrame)>,
 }
@@ -133,6 +134,7 @@ impl Socket {
         self.reading.borrow_mut().bytes_received += bytes.len() as f64;
         let wrong = match FromServer::decode(bytes) {
             Ok(FromServer::Frame(frame)) => return self.take_frame(frame, received),
+            Ok(FromServer::Sound(sound)) => return (self.callbacks.sound)(sound),
             Ok(FromServer::Message(message)) => match wire::decode_server(message) {
                 Ok(message) => return (self.callbacks.message)(message),
                 Err(wrong) => wrong,

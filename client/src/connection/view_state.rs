@@ -22,6 +22,7 @@ use super::machine::View;
 use crate::api;
 use crate::dom::{self, window};
 use crate::input::keys::Command;
+use crate::sound::Sound;
 use crate::stats::history::History;
 use crate::stats::incidents::Incidents;
 use crate::stats::latency::Latency;
@@ -105,6 +106,8 @@ pub struct ViewState {
     pub trackpad: RwSignal<bool>,
     /// Where a trackpad's pointer is, in CSS pixels of the picture's element.
     pub trackpad_pointer: RwSignal<Option<(f64, f64)>>,
+    /// What the page plays, and how loud.
+    pub sound: RwSignal<Sound>,
     /// What the person chose that ⌘ does; shown on Macs alone.
     pub command: RwSignal<Command>,
     /// A refusal worth showing until it is dismissed.
@@ -143,6 +146,7 @@ impl ViewState {
             keyboard: RwSignal::new(false),
             trackpad: RwSignal::new(false),
             trackpad_pointer: RwSignal::new(None),
+            sound: RwSignal::new(Sound::default()),
             command: RwSignal::new(Command::default()),
             refusal: RwSignal::new(None),
             history: RwSignal::new(History::default()),

@@ -19,6 +19,7 @@ pub const UP: &str = "m3 10.5 5-5 5 5";
 pub const DOWN: &str = "m3 5.5 5 5 5-5";
 pub const SOUND: &str =
     "M2.5 6v4h2.5l3.5 3V3L5 6zM11 5.5a3.5 3.5 0 0 1 0 5M13 3.5a6.5 6.5 0 0 1 0 9";
+pub const MUTED: &str = "M2.5 6v4h2.5l3.5 3V3L5 6zM11 6l3.5 4M14.5 6 11 10";
 pub const TRACKPAD: &str = "M2.5 3.5h11v9h-11zM2.5 9.5h11M8 9.5v3";
 pub const KEYBOARD: &str = "M1.5 4.5h13v8h-13zM4 7h.01M6.7 7h.01M9.3 7h.01M12 7h.01M5 10h6";
 pub const END: &str = "M8 2v6M4.5 4.5a5 5 0 1 0 7 0";

@@ -33,6 +33,7 @@ mod panel_position;
 mod phase;
 mod plot;
 mod site_panel;
+mod sound_control;
 mod start_page;
 mod statistics;
 mod status;

@@ -13,6 +13,7 @@ use crate::viewer::fullscreen::Fullscreen;
 use crate::viewer::icon::{self, Icon};
 use crate::viewer::main_menu::{MainMenu, ZoomFigure};
 use crate::viewer::site_panel::SitePanel;
+use crate::viewer::sound_control::SoundControl;
 use crate::viewer::touch_tools::TouchTools;
 
 /// A click on the toolbar leaves the keyboard with the remote page, as in any browser.
@@ -84,6 +85,7 @@ pub fn Toolbar(
             <CommandKey />
             <TouchTools />
             <Downloads />
+            <SoundControl />
             <button
                 class="tool"
                 aria-label="Statistics"

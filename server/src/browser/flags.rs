@@ -22,6 +22,8 @@ pub struct FlagOptions<'a> {
 /// Chrome's command line, without the program.
 pub fn flags(options: &FlagOptions<'_>) -> Vec<String> {
     let mut flags: Vec<String> = [
+        // What a page plays comes in parts as long as those that are sent: 10 ms.
+        "--audio-buffer-size=480",
         // The server is its display; there is no GPU.
         "--ozone-platform=wayland",
         "--disable-gpu",

@@ -40,6 +40,8 @@ pub struct LaunchOptions {
     pub preferences: Preferences,
     /// Where its session bus listens.
     pub session_bus: String,
+    /// It has sound: a PulseAudio server listens in its directory.
+    pub sound: bool,
 }
 
 /// Why there is no Chrome, each with what to do about it.
@@ -112,6 +114,19 @@ pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
     found.map(Path::to_owned).ok_or(LaunchError::NotFound)
 }
 
+/// Without one Chrome would look for the machine's.
+fn pulse_server(profile_dir: &ProfileDir, sound: bool) -> [(&'static str, OsString); 1] {
+    let address = match sound {
+        true => {
+            let mut address = OsString::from("unix:");
+            address.push(profile_dir.pulse_socket());
+            address
+        }
+        false => OsString::from("unix:/nonexistent"),
+    };
+    [("PULSE_SERVER", address)]
+}
+
 impl Chrome {
     /// Starts Chrome with `wayland`, a connected socket, as its only display; [`Chrome::wait_until_started`] says whether it
     /// came up.
@@ -166,6 +181,7 @@ impl Chrome {
             // Without one it would look for one, and start one.
             .env("DBUS_SESSION_BUS_ADDRESS", &options.session_bus)
             .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
+            .envs(pulse_server(&profile_dir, options.sound))
             .current_dir(profile_dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -60,6 +60,11 @@ impl ProfileDir {
         self.run().join("bus")
     }
 
+    /// Where its Chrome finds the server of its sound. No other Chrome reaches it.
+    pub fn pulse_socket(&self) -> PathBuf {
+        self.run().join("pulse")
+    }
+
     /// A new directory, and as root a user that nobody else has.
     pub fn create(parent: &Path) -> Result<ProfileDir, DirError> {
         let root = geteuid().is_root();
@@ -129,7 +134,7 @@ impl ProfileDir {
     }
 
     /// As root: that file is Chrome's.
-    pub(super) fn chown(&self, path: &Path) -> Result<(), DirError> {
+    pub(crate) fn chown(&self, path: &Path) -> Result<(), DirError> {
         match self.uid {
             None => Ok(()),
             Some(uid) => chown(path, Some(uid), Some(uid)).map_err(at(path)),

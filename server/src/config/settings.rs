@@ -153,6 +153,10 @@ pub struct Settings {
     #[arg(long, env = "FARPANE_PRINTING", value_name = "on|off")]
     pub printing: Option<Switch>,
 
+    /// Whether pages are heard [default: on]
+    #[arg(long, env = "FARPANE_SOUND", value_name = "on|off")]
+    pub sound: Option<Switch>,
+
     /// Program that scans each file before it is handed over, with its arguments: reads it, exits with 0 or says why not
     #[arg(long, env = "FARPANE_SCAN_COMMAND", value_name = "COMMAND")]
     pub scan_command: Option<String>,
@@ -255,6 +259,7 @@ impl Settings {
             downloads: self.downloads.or(file.downloads),
             uploads: self.uploads.or(file.uploads),
             printing: self.printing.or(file.printing),
+            sound: self.sound.or(file.sound),
             scan_command: self.scan_command.or(file.scan_command),
             certificate_exceptions: self.certificate_exceptions.or(file.certificate_exceptions),
             max_file: self.max_file.or(file.max_file),

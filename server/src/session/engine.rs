@@ -16,6 +16,7 @@ use crate::display::{Display, DisplayError, DisplayOptions, DisplayState};
 use crate::files::SessionFiles;
 use crate::locked_dir::DirError;
 use crate::picture::mailbox::Mailbox;
+use crate::sound::{Sound, SoundError};
 use crate::stream::{Downlink, Sample};
 use crate::transport::PeerError;
 use crate::video::{EncodeError, Encoder, EncoderOptions, check_size};
@@ -28,6 +29,7 @@ pub struct Engine {
     pub browser: Browser,
     pub display: Display,
     pub session_bus: SessionBus,
+    pub sound: Option<Sound>,
     pub files: Arc<SessionFiles>,
     pub downlink: Arc<Downlink>,
     pub mailbox: Arc<Mailbox>,
@@ -46,6 +48,8 @@ pub enum EngineError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     #[error(transparent)]
+    Sound(#[from] SoundError),
+    #[error(transparent)]
     Stream(#[from] PeerError),
 }
 
@@ -57,7 +61,7 @@ impl Engine {
         opening: InitialTabs,
         preferences: Preferences,
         services: &Services,
-        deliver: impl Fn(Sample) + Send + 'static,
+        deliver: impl Fn(Sample) + Clone + Send + 'static,
     ) -> Result<Engine, EngineError> {
         let config = &services.config;
         check_size(geometry.video)?;
@@ -83,7 +87,7 @@ impl Engine {
             },
             Arc::clone(&mailbox),
             Arc::clone(&downlink),
-            deliver,
+            deliver.clone(),
         )?;
         let hub = &services.hub;
         hub.open_stream(id, Arc::clone(&downlink)).await?;
@@ -96,6 +100,8 @@ impl Engine {
         )?;
         let files = Arc::new(files);
         let session_bus = SessionBus::start(&home)?;
+        let sound = config.sound.then(|| Sound::start(&home, deliver));
+        let sound = sound.transpose()?;
         let options = LaunchOptions {
             chrome: services.chrome.clone(),
             page: geometry.page,
@@ -103,6 +109,7 @@ impl Engine {
             certificate_exceptions: config.certificate_exceptions,
             preferences,
             session_bus: session_bus.address().to_owned(),
+            sound: config.sound,
         };
         let (chrome, pipe) = Chrome::launch(options, home, wayland)?;
         let browser = Browser::control(chrome, pipe, opening, Arc::clone(&files)).await?;
@@ -121,6 +128,7 @@ impl Engine {
             browser,
             display,
             session_bus,
+            sound,
             files,
             downlink,
             mailbox,
@@ -136,10 +144,11 @@ impl Engine {
     /// Waits until no thread, process or file of it is left.
     pub async fn end(self) {
         self.browser.end().await;
-        let (encoder, display) = (self.encoder, self.display);
-        // Both join their threads.
+        let (encoder, display, sound) = (self.encoder, self.display, self.sound);
+        // All join their threads.
         let files = self.files;
-        let ended = tokio::task::spawn_blocking(move || drop((encoder, display, files))).await;
+        let ended = tokio::task::spawn_blocking(move || drop((encoder, display, sound, files)));
+        let ended = ended.await;
         if let Err(error) = ended {
             tracing::error!(%error, "a display's end failed");
         }

@@ -1,4 +1,4 @@
-//! What a session's stream did: counted on the encoder's thread, read once a second and by `/metrics`.
+//! What a session's stream did: counted on the encoders' threads, read once a second and by `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use metrics::{Counter, Histogram};
 use shared::message::ServerStatistics;
 use shared::session::SessionId;
 
-use crate::stream::Sample;
+use crate::stream::{Media, Sample};
 
 /// Grows only; a reader keeps what it last saw.
 pub struct StreamCounters {
@@ -23,6 +23,7 @@ struct StreamMetrics {
     frames: Counter,
     keyframes: Counter,
     bytes: Counter,
+    sound_bytes: Counter,
     encode: Histogram,
     convert: Histogram,
 }
@@ -52,6 +53,7 @@ impl StreamCounters {
                 frames: metrics::counter!("farpane_frames_total", "session" => session.clone()),
                 keyframes: metrics::counter!("farpane_keyframes_total", "session" => session.clone()),
                 bytes: metrics::counter!("farpane_video_bytes_total", "session" => session.clone()),
+                sound_bytes: metrics::counter!("farpane_sound_bytes_total", "session" => session.clone()),
                 encode: metrics::histogram!("farpane_encode_seconds", "session" => session.clone()),
                 convert: metrics::histogram!("farpane_convert_seconds", "session" => session),
             },
@@ -64,17 +66,22 @@ impl StreamCounters {
         };
         let micros =
             |duration: std::time::Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let bytes = sample.data.len() as u64;
+        let frame = match &sample.media {
+            Media::Video(frame) => frame,
+            Media::Sound { .. } => return self.metrics.sound_bytes.increment(bytes),
+        };
         add(&self.frames, 1);
-        add(&self.keyframes, u64::from(sample.keyframe));
-        add(&self.bytes, sample.data.len() as u64);
-        add(&self.replaced, u64::from(sample.replaced));
-        add(&self.convert_micros, micros(sample.convert));
+        add(&self.keyframes, u64::from(frame.keyframe));
+        add(&self.bytes, bytes);
+        add(&self.replaced, u64::from(frame.replaced));
+        add(&self.convert_micros, micros(frame.convert));
         add(&self.encode_micros, micros(sample.encode));
         self.metrics.frames.increment(1);
-        self.metrics.keyframes.increment(u64::from(sample.keyframe));
-        self.metrics.bytes.increment(sample.data.len() as u64);
+        self.metrics.keyframes.increment(u64::from(frame.keyframe));
+        self.metrics.bytes.increment(bytes);
         self.metrics.encode.record(sample.encode);
-        self.metrics.convert.record(sample.convert);
+        self.metrics.convert.record(frame.convert);
     }
 
     pub fn read(&self) -> Reading {

@@ -47,6 +47,8 @@ struct Subscriber {
     /// When what waits will have left, as far as was told.
     clear_at: Instant,
     feedback: Feedback,
+    tracks: &'static [Track],
+    /// To those of the tracks that have keyframes.
     subscriptions: Vec<(Track, Subscription)>,
 }
 
@@ -123,8 +125,11 @@ impl Stream {
         let wants = move |subscriber: &&Subscriber| {
             let mut subscriptions = subscriber.subscriptions.iter();
             subscriber.is_connected()
-                && subscriptions
-                    .any(|(of, subscription)| *of == track && subscription.wants(keyframe))
+                && match track.has_keyframes() {
+                    true => subscriptions
+                        .any(|(of, subscription)| *of == track && subscription.wants(keyframe)),
+                    false => subscriber.tracks.contains(&track),
+                }
         };
         self.subscribers
             .iter()
@@ -249,10 +254,11 @@ impl Stream {
         id: SubscriberId,
         viewer: Option<ViewerId>,
         link: Link,
-        tracks: &[Track],
+        tracks: &'static [Track],
         now: Instant,
     ) {
-        let subscriptions = tracks.iter().map(|track| (*track, Subscription::new(now)));
+        let with_keyframes = tracks.iter().filter(|track| track.has_keyframes());
+        let subscriptions = with_keyframes.map(|track| (*track, Subscription::new(now)));
         self.subscribers.push(Subscriber {
             id,
             viewer,
@@ -261,6 +267,7 @@ impl Stream {
             backlog: Backlog::default(),
             clear_at: now,
             feedback: Feedback::default(),
+            tracks,
             subscriptions: subscriptions.collect(),
         });
     }
@@ -291,7 +298,11 @@ impl Stream {
 
     /// Nobody has what the next sample needs.
     fn begin_again(&mut self, reason: KeyframeReason, now: Instant) {
-        for state in &mut self.tracks {
+        for state in self
+            .tracks
+            .iter_mut()
+            .filter(|state| state.track.has_keyframes())
+        {
             state.keyframes.on_lost();
         }
         for subscriber in self
@@ -351,6 +362,9 @@ impl Stream {
             return;
         };
         let timestamp = state.clock.timestamp(at);
+        if !track.has_keyframes() {
+            return self.send_to_all(track, timestamp);
+        }
         if keyframe && state.keyframes.on_keyframe(encode_began) {
             self.actions
                 .push_back(Action::Tell(Change::WithdrawKeyframe(track)));
@@ -378,6 +392,24 @@ impl Stream {
                 subscription.on_sent(keyframe);
                 let delivery = Delivery::Send { timestamp };
                 self.actions.push_back(Action::Deliver(id, delivery));
+            }
+        }
+    }
+
+    /// What comes too late is left out, and what comes after it does not need it.
+    fn send_to_all(&mut self, track: Track, timestamp: u32) {
+        for subscriber in &self.subscribers {
+            let backlog = subscriber.backlog;
+            let is_late = backlog.is_full
+                || match subscriber.link {
+                    // It waits for no frame.
+                    Link::Packets => false,
+                    Link::Socket => backlog.wait > BEHIND,
+                };
+            if subscriber.is_connected() && subscriber.tracks.contains(&track) && !is_late {
+                let delivery = Delivery::Send { timestamp };
+                self.actions
+                    .push_back(Action::Deliver(subscriber.id, delivery));
             }
         }
     }

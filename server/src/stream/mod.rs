@@ -15,4 +15,4 @@ mod keyframe_throttle;
 pub use downlink::{Downlink, KeyframeReason};
 pub use estimate::{Estimate, Feedback};
 pub use event::SubscriberId;
-pub use sample::{Sample, Track};
+pub use sample::{Media, Sample, Track, VideoFrame};

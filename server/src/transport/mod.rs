@@ -350,7 +350,8 @@ impl Hub {
     /// To every subscriber of the session's stream, who each start with a keyframe. Never blocks.
     pub fn send_sample(&self, session: &SessionId, sample: Sample) {
         let samples = &self.thread.queues().samples;
-        if samples.try_send((session.clone(), sample)).is_err() {
+        let needs_others = sample.track().has_keyframes();
+        if samples.try_send((session.clone(), sample)).is_err() && needs_others {
             self.shared.samples_lost.store(true, Ordering::Release);
         }
     }

@@ -16,7 +16,7 @@ use crate::bitrate::Bitrate;
 use crate::picture::I420;
 use crate::picture::mailbox::{Mailbox, Update, Wake};
 use crate::picture::shrink::Shrink;
-use crate::stream::{Downlink, Sample, Track};
+use crate::stream::{Downlink, Media, Sample, VideoFrame};
 
 // Pure: which frame is made, and when.
 mod frame_rate_limiter;
@@ -234,17 +234,18 @@ impl Codec {
 fn sample(data: Bytes, keyframe: bool, size: VideoSize, update: Update, began: Instant) -> Sample {
     let encoded_at = Instant::now();
     Sample {
-        track: Track::Video,
-        keyframe,
-        geometry: update.geometry,
-        size,
         at: update.drawn_at,
         data,
-        convert: update.convert,
         encode: encoded_at - began,
         encoded_at,
-        replaced: update.replaced,
-        traces: update.inputs,
+        media: Media::Video(VideoFrame {
+            keyframe,
+            geometry: update.geometry,
+            size,
+            convert: update.convert,
+            replaced: update.replaced,
+            traces: update.inputs,
+        }),
     }
 }
 

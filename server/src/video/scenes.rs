@@ -76,14 +76,14 @@ impl Scene {
         let patience = Duration::from_secs(15);
         while !exact && let Ok(frame) = frames.recv_timeout(patience) {
             let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
-            let (width, height) = frame.size.usize();
+            let (width, height) = frame.video().size.usize();
             assert_eq!(shown.dimensions(), (width, height));
-            if sizes.last() != Some(&frame.size) {
-                sizes.push(frame.size);
+            if sizes.last() != Some(&frame.video().size) {
+                sizes.push(frame.video().size);
             }
             let on_the_way = link.time_for(frame.data.len());
             let arrives = frame.encoded_at + on_the_way;
-            if frame.size == VideoSize::HD && arrives > rests {
+            if frame.video().size == VideoSize::HD && arrives > rests {
                 let now = psnr(shown.y(), shown.strides().0, &page);
                 first = first.or((frame.at >= rests).then_some((on_the_way, now)));
                 exact = now >= 48.0;

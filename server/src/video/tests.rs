@@ -47,11 +47,11 @@ fn a_picture_becomes_a_frame_and_stillness_becomes_nothing() {
     let (_, encoder, frames) = start(&mailbox);
     let drawn_at = paint(&mailbox, 100);
     let frame = frames.recv().unwrap();
-    assert!(frame.keyframe);
-    assert_eq!((frame.at, frame.size), (drawn_at, VideoSize::HD));
+    assert!(frame.video().keyframe);
+    assert_eq!((frame.at, frame.video().size), (drawn_at, VideoSize::HD));
     let drawn_at = paint(&mailbox, 120);
     let frame = frames.recv().unwrap();
-    assert!(!frame.keyframe);
+    assert!(!frame.video().keyframe);
     assert_eq!(frame.at, drawn_at);
     drop(encoder);
     assert!(frames.recv().is_err(), "no further frame was made");
@@ -66,15 +66,15 @@ fn requests_before_a_keyframe_are_one_and_a_later_one_is_answered_on_a_still_pic
     downlink.request_keyframe(KeyframeReason::Requested);
     let drawn_at = paint(&mailbox, 100);
     let first = frames.recv().unwrap();
-    assert!(first.keyframe);
+    assert!(first.video().keyframe);
     assert_eq!(first.at, drawn_at);
     downlink.request_keyframe(KeyframeReason::Requested);
     let second = frames.recv().unwrap();
-    assert!(second.keyframe);
+    assert!(second.video().keyframe);
     assert!(second.at > first.at, "of the picture as it is now");
     drop(encoder);
     assert!(
-        frames.try_iter().all(|frame| !frame.keyframe),
+        frames.try_iter().all(|frame| !frame.video().keyframe),
         "one keyframe for both"
     );
 }
@@ -103,12 +103,15 @@ fn frames_follow_the_size_of_their_pictures_with_one_keyframe_each() {
         for luma in [60, 90, 120] {
             paint_at(&mailbox, geometry, luma);
             let frame = frames.recv().unwrap();
-            assert_eq!((frame.geometry, frame.size), (geometry, video));
+            assert_eq!(
+                (frame.video().geometry, frame.video().size),
+                (geometry, video)
+            );
             let shown = decoder.decode(&frame.data).unwrap().expect("a picture");
             assert_eq!(shown.dimensions(), video.usize());
             let middle = shown.strides().0 * 200 + 300;
             assert!(shown.y()[middle].abs_diff(luma) <= 3);
-            keyframes.push(frame.keyframe);
+            keyframes.push(frame.video().keyframe);
         }
         assert_eq!(keyframes, [true, false, false]);
     }

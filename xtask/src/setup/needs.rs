@@ -31,7 +31,7 @@ const fn need(probe: Probe, package: &'static str, purpose: &'static str) -> Nee
     }
 }
 
-const BUILD: [Need; 6] = [
+const BUILD: [Need; 7] = [
     need(Probe::Program(&["cc"]), "gcc", "compiles C"),
     need(
         Probe::Program(&["c++"]),
@@ -52,6 +52,11 @@ const BUILD: [Need; 6] = [
         Probe::File("/usr/share/X11/xkb/rules/evdev"),
         "xkb-data",
         "keyboard layouts, to run",
+    ),
+    need(
+        Probe::Program(&["cmake"]),
+        "cmake",
+        "builds the encoder of sound",
     ),
     need(
         Probe::Program(&["nasm"]),
@@ -237,7 +242,7 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_is_installed() {
-        let nasm = BUILD[5];
+        let nasm = BUILD[6];
         let commands = commands(&[nasm], ROOT).unwrap();
         assert_eq!(
             commands
@@ -274,7 +279,7 @@ mod tests {
             ..ROOT
         };
         for installer in [no_rights, no_apt] {
-            let sentence = commands(&[CHROME, BUILD[5]], installer).unwrap_err();
+            let sentence = commands(&[CHROME, BUILD[6]], installer).unwrap_err();
             assert!(sentence.contains("chromium (the browser that is shown), nasm"));
         }
     }

@@ -136,9 +136,9 @@ impl Stage {
                     self.coming.remove(&track);
                     self.sample(track, true);
                 } else if (self.now - self.start).as_millis().is_multiple_of(20)
-                    && self.ready_at <= self.now
+                    && (self.ready_at <= self.now || !track.has_keyframes())
                 {
-                    self.sample(track, false);
+                    self.sample(track, !track.has_keyframes());
                 }
             }
         }
@@ -446,9 +446,45 @@ fn lost_samples_and_a_new_encoder_begin_with_a_keyframe_for_everybody() {
     }
 }
 
-/// Another track and another kind of subscriber: nothing of the stream knows of either.
 #[test]
-fn a_recorder_and_a_second_track_are_additions() {
+fn sound_waits_for_no_picture_and_asks_for_none() {
+    let mut stage = Stage::new();
+    let [one, other] = [(1, Link::Packets), (2, Link::Socket)].map(|(id, link)| {
+        let subscriber = SubscriberId(id);
+        stage.on(Event::Joined {
+            subscriber,
+            viewer: Some(viewer(&format!("v{id}"))),
+            link,
+            tracks: ALL,
+        });
+        subscriber
+    });
+    let heard = |stage: &Stage, id| stage.got.get(&(id, Track::Sound)).map_or(0, Vec::len);
+    stage.run(Duration::from_secs(1));
+    assert_eq!(heard(&stage, one), 0, "nobody is connected");
+    for id in [one, other] {
+        stage.on(Event::Connected(id));
+    }
+    stage.sample(Track::Sound, true);
+    assert_eq!((heard(&stage, one), heard(&stage, other)), (1, 1));
+    stage.run(QUIET + ENCODE);
+    // Frames wait, and the pacesetter's encoder with them.
+    stage.backlog(one, 2000);
+    stage.backlog(other, 2000);
+    let before = (heard(&stage, one), heard(&stage, other));
+    stage.run(Duration::from_secs(1));
+    assert_eq!(heard(&stage, one), before.0 + 50, "it overtakes frames");
+    assert_eq!(heard(&stage, other), before.1, "it would come too late");
+    stage.backlog(other, 0);
+    stage.run(Duration::from_secs(1));
+    assert!(heard(&stage, other) > before.1);
+    assert!(stage.asked.iter().all(|(track, _)| *track == Track::Video));
+    stage.everything_can_be_shown();
+}
+
+/// Another kind of subscriber: nothing of the stream knows of it.
+#[test]
+fn a_recorder_is_an_addition() {
     let mut stage = Stage::new();
     let recorder = SubscriberId(9);
     stage.on(Event::Joined {

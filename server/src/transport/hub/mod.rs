@@ -97,7 +97,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Datagrams taken in one turn, so that samples and timers have theirs during a flood.
 const DATAGRAMS_PER_TURN: usize = 64;
 /// What a viewer subscribes to.
-const VIEWER_TRACKS: &[Track] = &[Track::Video];
+const VIEWER_TRACKS: &[Track] = Track::ALL;
 
 /// The thread's body. Returns when the last handle is gone.
 pub fn run(
@@ -528,12 +528,13 @@ impl Hub {
         self.add_traces(stream, sample);
         let open = self.streams.get(stream).into_iter();
         self.subscribers.clear();
-        let recipients = open.flat_map(|open| open.recipients(sample.track, sample.keyframe));
+        let recipients =
+            open.flat_map(|open| open.recipients(sample.track(), sample.is_keyframe()));
         self.subscribers.extend(recipients);
         self.report_backlogs(now);
         let event = Event::Sample {
-            track: sample.track,
-            keyframe: sample.keyframe,
+            track: sample.track(),
+            keyframe: sample.is_keyframe(),
             at: sample.at,
             encode_began: sample.encode_began(),
         };
@@ -543,12 +544,13 @@ impl Hub {
 
     /// Every viewer is told when its own inputs are shown, by the next frame that it is sent.
     fn add_traces(&mut self, stream: StreamId, sample: &Sample) {
-        if sample.traces.is_empty() {
+        let traces = sample.traces();
+        if traces.is_empty() {
             return;
         }
         for id in self.peers.ids_where(|peer| peer.stream == stream) {
             if let Some(peer) = self.peers.get_mut(id) {
-                peer.unsent_traces.add(&peer.viewer, &sample.traces);
+                peer.unsent_traces.add(&peer.viewer, traces);
             }
         }
     }
@@ -558,6 +560,9 @@ impl Hub {
         self.act(id, |transport| {
             transport.queue_sample(outgoing, timestamp, now)
         });
+        if outgoing.sample.track() != Track::Video {
+            return;
+        }
         let Some(peer) = self.peers.get_mut(id) else {
             return;
         };

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::stream::Sample;
 use crate::stream::event::{Backlog, Link};
+use crate::stream::{Media, Sample};
 use crate::transport::output::Output;
 use crate::transport::webrtc::connection::Connection;
 use crate::transport::webrtc::packetize::packetize;
-use crate::transport::websocket::{Socket, frame_message};
+use crate::transport::websocket::{Socket, frame_message, sound_message};
 
 pub enum Transport {
     WebRtc(Box<Connection>),
@@ -39,8 +39,11 @@ impl Outgoing<'_> {
 
     /// The timestamp is the same for everybody.
     fn message(&self, timestamp: u32) -> Bytes {
-        let Sample { data, keyframe, .. } = self.sample;
-        let make = || frame_message(data, *keyframe, timestamp);
+        let Sample { data, media, .. } = self.sample;
+        let make = || match media {
+            Media::Video(frame) => frame_message(data, frame.keyframe, timestamp),
+            Media::Sound { .. } => sound_message(data, timestamp),
+        };
         self.message.get_or_init(make).clone()
     }
 }
@@ -76,15 +79,21 @@ impl Transport {
         }
     }
 
-    /// `timestamp` is in 1/90000 s.
+    /// `timestamp` is in ticks of the track's RTP clock.
     pub fn queue_sample(&mut self, outgoing: &Outgoing<'_>, timestamp: u32, now: Instant) {
-        match self {
-            Transport::WebRtc(connection) => {
-                let keyframe = outgoing.sample.keyframe;
-                connection.queue_frame(outgoing.packets(), timestamp, keyframe);
+        let sample = outgoing.sample;
+        match (self, &sample.media) {
+            (Transport::WebRtc(connection), Media::Video(frame)) => {
+                connection.queue_frame(outgoing.packets(), timestamp, frame.keyframe);
             }
-            Transport::WebSocket(socket) => {
+            (Transport::WebRtc(connection), Media::Sound { begins }) => {
+                connection.send_sound(&sample.data, timestamp, *begins, now);
+            }
+            (Transport::WebSocket(socket), Media::Video(_)) => {
                 socket.send_frame(outgoing.message(timestamp), timestamp, now);
+            }
+            (Transport::WebSocket(socket), Media::Sound { .. }) => {
+                socket.send_sound(outgoing.message(timestamp));
             }
         }
     }

@@ -25,6 +25,7 @@ use crate::transport::webrtc::negotiation::{Negotiation, local_ufrag};
 use crate::transport::webrtc::offer::Offer;
 use crate::transport::webrtc::setup;
 use crate::transport::webrtc::shared_state::ConnectionState;
+use crate::transport::webrtc::sound_sender::SoundSender;
 use crate::transport::{PeerError, TransportKind};
 
 /// One peer, answering an offer.
@@ -32,6 +33,7 @@ pub struct Connection {
     rtc: RTCPeerConnection,
     negotiation: Negotiation,
     media: MediaSender,
+    sound: SoundSender,
     channels: DataChannels,
     /// The selected candidate pair, as seen by what left last.
     path: Option<FiveTuple>,
@@ -59,17 +61,19 @@ impl Connection {
         now: Instant,
     ) -> Result<(Connection, String), PeerError> {
         let state = Arc::new(Mutex::new(ConnectionState::new(sender)));
-        let (rtc, track) = setup::peer_connection(&state, now)
+        let (rtc, tracks) = setup::peer_connection(&state, now)
             .map_err(|error| PeerError::Setup(error.to_string()))?;
         let negotiation = Negotiation {
             origin: offer.origin.clone(),
             public: local.public.clone(),
-            sender: track.sender,
+            video: tracks.video.sender,
+            sound: tracks.sound.sender,
         };
         let mut connection = Connection {
             rtc,
             negotiation,
-            media: MediaSender::new(track, state, now),
+            media: MediaSender::new(tracks.video, state, now),
+            sound: SoundSender::new(tracks.sound),
             channels: DataChannels::default(),
             path: None,
             phase: Phase::Connecting,
@@ -102,9 +106,10 @@ impl Connection {
         host: &[SocketAddr],
         now: Instant,
     ) -> Result<String, PeerError> {
-        let (answer, format) = self.negotiation.answer(&mut self.rtc, offer, host, now)?;
-        self.media.set_format(format);
-        Ok(answer)
+        let agreed = self.negotiation.answer(&mut self.rtc, offer, host, now)?;
+        self.media.set_format(agreed.video);
+        self.sound.set_payload_type(agreed.sound);
+        Ok(agreed.sdp)
     }
 
     /// Our `ice-ufrag`, by which the viewer's binding requests name this peer.
@@ -130,6 +135,12 @@ impl Connection {
     /// Queues one frame, in RTP payloads that all viewers share. `timestamp` is the RTP timestamp, in 1/90000 s.
     pub fn queue_frame(&mut self, payloads: &[Bytes], timestamp: u32, keyframe: bool) {
         self.media.queue_frame(payloads, timestamp, keyframe);
+    }
+
+    /// Sends one packet of sound now. `timestamp` is in 1/48000 s; `begins` if there was silence before it.
+    pub fn send_sound(&mut self, packet: &Bytes, timestamp: u32, begins: bool, now: Instant) {
+        self.sound
+            .send(&mut self.rtc, packet, timestamp, begins, now);
     }
 
     /// Drops the frames of which nothing has left yet. The viewer needs a keyframe afterwards.

@@ -13,7 +13,7 @@ use crate::sync::lock;
 use crate::transport::output::Event;
 use crate::transport::webrtc::pli_filter::KeyframeRequests;
 use crate::transport::webrtc::send_queue::{self, QueuedPacket};
-use crate::transport::webrtc::setup::VideoTrack;
+use crate::transport::webrtc::setup::SentTrack;
 use crate::transport::webrtc::shared_state::SharedState;
 
 /// Minimum and maximum playout delay 0: each frame is shown at once. Without it Chromium's jitter buffer holds frames for
@@ -33,7 +33,7 @@ pub struct RtpFormat {
 
 /// Sends the one video track.
 pub struct MediaSender {
-    track: VideoTrack,
+    track: SentTrack,
     format: RtpFormat,
     next_sequence_number: u16,
     pacer: Pacer<QueuedPacket>,
@@ -43,7 +43,7 @@ pub struct MediaSender {
 
 impl MediaSender {
     /// Nothing may be sent before [`MediaSender::set_format`].
-    pub fn new(track: VideoTrack, state: SharedState, now: Instant) -> MediaSender {
+    pub fn new(track: SentTrack, state: SharedState, now: Instant) -> MediaSender {
         MediaSender {
             format: RtpFormat::default(),
             // RFC 3550 §5.1: unpredictable, as the lower bits of a random SSRC are.

@@ -13,6 +13,7 @@ mod negotiation;
 mod pli_filter;
 mod send_queue;
 mod setup;
+mod sound_sender;
 
 // Interceptors, and what they share with the connection; from the media sender to the wire.
 mod rtcp;

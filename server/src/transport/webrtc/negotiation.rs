@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use rtc::peer_connection::RTCPeerConnection;
-use rtc::peer_connection::configuration::media_engine::MIME_TYPE_H264;
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS};
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::RTCIceCandidateInit;
 use rtc::rtp_transceiver::RTCRtpSenderId;
+use rtc::rtp_transceiver::rtp_sender::RTCRtpCodecParameters;
 use rtc::shared::error::Error;
 
 use crate::transport::PeerError;
@@ -23,18 +24,30 @@ pub struct Negotiation {
     /// Addresses that a router translates to our own.
     pub public: Vec<SocketAddr>,
     /// The one video track.
-    pub sender: RTCRtpSenderId,
+    pub video: RTCRtpSenderId,
+    /// The one track of sound.
+    pub sound: RTCRtpSenderId,
+}
+
+/// What came of an offer.
+pub struct Agreed {
+    /// The answer.
+    pub sdp: String,
+    /// Of the video's RTP packets.
+    pub video: RtpFormat,
+    /// The payload type of Opus, if the viewer takes it.
+    pub sound: Option<u8>,
 }
 
 impl Negotiation {
-    /// The answer (SDP), and what was agreed about RTP packets. `host` are our own addresses that are not known yet.
+    /// Answers. `host` are our own addresses that are not known yet.
     pub fn answer(
         &self,
         rtc: &mut RTCPeerConnection,
         offer: &Offer,
         host: &[SocketAddr],
         now: Instant,
-    ) -> Result<(String, RtpFormat), PeerError> {
+    ) -> Result<Agreed, PeerError> {
         let malformed = |error: Error| PeerError::Malformed(error.to_string());
         let setup = |error: Error| PeerError::Setup(error.to_string());
         let description = RTCSessionDescription::offer(offer.sdp.clone()).map_err(malformed)?;
@@ -51,16 +64,17 @@ impl Negotiation {
         let answer = rtc.create_answer(None).map_err(setup)?;
         let sdp = with_public_candidates(&answer.sdp, &self.public);
         rtc.set_local_description(now, answer).map_err(setup)?;
-        let format = self.negotiated_format(rtc)?;
+        let video = self.video_format(rtc)?;
+        let sound = self.sound_payload_type(rtc);
         if local_ufrag(rtc).is_none() {
             let reason = "it has no part that can be answered";
             return Err(PeerError::Malformed(reason.to_owned()));
         }
-        Ok((sdp, format))
+        Ok(Agreed { sdp, video, sound })
     }
 
-    fn negotiated_format(&self, rtc: &mut RTCPeerConnection) -> Result<RtpFormat, PeerError> {
-        let mut sender = rtc.rtp_sender(self.sender).ok_or(PeerError::NoVideo)?;
+    fn video_format(&self, rtc: &mut RTCPeerConnection) -> Result<RtpFormat, PeerError> {
+        let mut sender = rtc.rtp_sender(self.video).ok_or(PeerError::NoVideo)?;
         let parameters = &sender.get_parameters().rtp_parameters;
         let mut codecs = parameters.codecs.iter();
         let h264 = codecs.find(|codec| {
@@ -76,6 +90,17 @@ impl Negotiation {
             payload_type: h264.ok_or(PeerError::NoH264)?.payload_type,
             playout_delay,
         })
+    }
+
+    fn sound_payload_type(&self, rtc: &mut RTCPeerConnection) -> Option<u8> {
+        let takes_sound = rtc.remote_description()?.sdp.contains("\nm=audio ");
+        let mut sender = rtc.rtp_sender(self.sound).filter(|_| takes_sound)?;
+        let mut codecs = sender.get_parameters().rtp_parameters.codecs.iter();
+        let is_opus = |codec: &&RTCRtpCodecParameters| {
+            let mime_type = &codec.rtp_codec.mime_type;
+            mime_type.eq_ignore_ascii_case(MIME_TYPE_OPUS)
+        };
+        codecs.find(is_opus).map(|codec| codec.payload_type)
     }
 }
 

@@ -162,6 +162,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpInterceptor {
 
     fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
         match &packet.message.packet {
+            // Sound is neither paced nor sent again.
+            Packet::Rtp(rtp) if rtp.header.ssrc != self.ssrc => {}
             Packet::Rtp(rtp) => {
                 let bytes = rtp.marshal_size();
                 let sender = &mut lock(&self.state).sender;

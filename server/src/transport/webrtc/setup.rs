@@ -1,4 +1,4 @@
-//! What every peer connection is made of: settings, codecs, interceptors, the video track.
+//! What every peer connection is made of: settings, codecs, interceptors, the tracks.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use rtc::interceptor::{
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_H264, MIME_TYPE_RTX, MediaEngine,
+    MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MediaEngine,
 };
 use rtc::peer_connection::configuration::setting_engine::{
     SctpMaxMessageSize, SettingEngine, SettingEngineBuilder,
@@ -37,6 +37,8 @@ pub(super) const PLAYOUT_DELAY_URI: &str =
     "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 /// Constrained baseline, packetization mode 1 (RFC 6184 §6.3): what the encoder makes, and every browser takes.
 const H264_FORMAT: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+/// Stereo in both directions (RFC 7587 §6.1). A browser plays stereo only if its own offer says so, too.
+const OPUS_FORMAT: &str = "minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1";
 /// No answer to STUN checks for this long: `disconnected`; perhaps only the viewer's network changed.
 const ICE_DISCONNECTED: Duration = Duration::from_secs(5);
 /// … and for this long after that: `failed`, the viewer is gone. Long enough for an ICE restart from another network.
@@ -67,7 +69,7 @@ fn settings() -> SettingEngine {
 pub(super) fn media() -> Result<MediaEngine, Error> {
     let mut media = MediaEngine::default();
     // These payload types are only our preference; the browser's are used.
-    let (h264, rtx) = (102, 103);
+    let (h264, rtx, opus) = (102, 103, 111);
     let codec =
         |payload_type, mime_type: &str, format: String, rtcp_feedback| RTCRtpCodecParameters {
             rtp_codec: RTCRtpCodec {
@@ -92,6 +94,11 @@ pub(super) fn media() -> Result<MediaEngine, Error> {
         codec(rtx, MIME_TYPE_RTX, format!("apt={h264}"), vec![]),
         RtpCodecKind::Video,
     )?;
+    let opus = RTCRtpCodecParameters {
+        rtp_codec: opus_codec(),
+        payload_type: opus,
+    };
+    media.register_codec(opus, RtpCodecKind::Audio)?;
     for uri in [PLAYOUT_DELAY_URI, TRANSPORT_CC_URI] {
         let uri = uri.to_owned();
         media.register_header_extension(
@@ -101,6 +108,16 @@ pub(super) fn media() -> Result<MediaEngine, Error> {
         )?;
     }
     Ok(media)
+}
+
+fn opus_codec() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: 48_000,
+        channels: 2,
+        sdp_fmtp_line: OPUS_FORMAT.to_owned(),
+        rtcp_feedback: vec![],
+    }
 }
 
 fn rtcp_feedback() -> Vec<RTCPFeedback> {
@@ -138,29 +155,43 @@ fn interceptors(state: &SharedState, ssrc: u32) -> Registry {
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
 }
 
-/// The one video track of a connection.
+/// A track of a connection.
 #[derive(Clone, Copy)]
-pub(super) struct VideoTrack {
+pub(super) struct SentTrack {
     /// By which `rtc` knows it.
     pub(super) sender: RTCRtpSenderId,
     /// Of the media stream.
     pub(super) ssrc: u32,
 }
 
-/// A peer connection that has one video track and waits for an offer.
+/// What is sent on a connection.
+#[derive(Clone, Copy)]
+pub(super) struct SentTracks {
+    pub(super) video: SentTrack,
+    pub(super) sound: SentTrack,
+}
+
+/// A peer connection that has both tracks and waits for an offer.
 pub(super) fn peer_connection(
     state: &SharedState,
     now: Instant,
-) -> Result<(RTCPeerConnection, VideoTrack), Error> {
-    let (ssrc, rtx_ssrc) = (random_ssrc()?, random_ssrc()?);
+) -> Result<(RTCPeerConnection, SentTracks), Error> {
+    let (ssrc, rtx_ssrc, sound_ssrc) = (random_ssrc()?, random_ssrc()?, random_ssrc()?);
     let mut rtc = RTCPeerConnectionBuilder::new()
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_setting_engine(settings())
         .with_media_engine(media()?)
         .with_interceptor_registry(interceptors(state, ssrc))
         .build(now)?;
-    let sender = add_video(&mut rtc, ssrc, rtx_ssrc)?;
-    Ok((rtc, VideoTrack { sender, ssrc }))
+    let video = SentTrack {
+        sender: add_video(&mut rtc, ssrc, rtx_ssrc)?,
+        ssrc,
+    };
+    let sound = SentTrack {
+        sender: add_sound(&mut rtc, sound_ssrc)?,
+        ssrc: sound_ssrc,
+    };
+    Ok((rtc, SentTracks { video, sound }))
 }
 
 /// RFC 3550 §8: random, so that two streams hardly ever have the same.
@@ -193,6 +224,25 @@ fn add_video(
                 sdp_fmtp_line: H264_FORMAT.to_owned(),
                 rtcp_feedback: rtcp_feedback(),
             },
+            ..RTCRtpEncodingParameters::default()
+        }],
+    );
+    rtc.add_track(track)
+}
+
+/// In a stream of its own: tracks of one stream are played in step, and the picture would wait for the sound.
+fn add_sound(rtc: &mut RTCPeerConnection, ssrc: u32) -> Result<RTCRtpSenderId, Error> {
+    let track = MediaStreamTrack::new(
+        "farpane-sound".to_owned(),
+        "sound".to_owned(),
+        "sound".to_owned(),
+        RtpCodecKind::Audio,
+        vec![RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(ssrc),
+                ..RTCRtpCodingParameters::default()
+            },
+            codec: opus_codec(),
             ..RTCRtpEncodingParameters::default()
         }],
     );

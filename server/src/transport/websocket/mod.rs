@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use shared::message::ServerMessage;
-use shared::socket::{FrameOnSocket, FromServer, FromViewer};
+use shared::socket::{FrameOnSocket, FromServer, FromViewer, SoundOnSocket};
 use shared::wire;
 use tokio::sync::mpsc;
 
@@ -85,6 +85,11 @@ impl Socket {
         }
     }
 
+    /// `message` is a whole [`FromServer::Sound`] that all sockets share. It is left out where it would have to wait.
+    pub fn send_sound(&mut self, message: Bytes) {
+        let _ = self.outgoing.try_send(message);
+    }
+
     /// `Err` when the viewer has stopped taking messages.
     pub fn send_message(&mut self, message: &[u8]) -> Result<(), &'static str> {
         let message = FromServer::Message(message).encode();
@@ -156,4 +161,10 @@ pub fn frame_message(access_unit: &[u8], keyframe: bool, timestamp: u32) -> Byte
         access_unit,
     };
     FromServer::Frame(frame).encode().into()
+}
+
+/// 10 ms of sound as they are sent on every web socket. `timestamp` is in 1/48000 s.
+pub fn sound_message(packet: &[u8], timestamp: u32) -> Bytes {
+    let sound = SoundOnSocket { timestamp, packet };
+    FromServer::Sound(sound).encode().into()
 }
