@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import type { Download, Page } from '@playwright/test';
 import { expect, test } from '../support/fixtures';
 import { Relay } from '../support/relay.mjs';
+import { textOf } from '../support/pdf.mjs';
 import { fileOf } from '../support/site.mjs';
 import { isNear, Viewer } from '../support/viewer';
 
@@ -299,4 +300,44 @@ test('what is printed is saved as PDF, and a page as one file', async ({ open, r
   expect(bySelf.name).toBe('Files.pdf');
   expect(bySelf.bytes.subarray(0, 5).toString()).toBe('%PDF-');
   await run.saw('afterprint');
+});
+
+test('a frame that a page prints is saved as PDF, also one that is gone at once, or another site’s; unasked, once', async ({ open, run, server }) => {
+  const viewer = await open('invoice.html', { elsewhere: '' });
+  const { page } = viewer;
+  await expect.poll(() => run.all('seen')).toHaveLength(2);
+  const frame = await run.box('frame');
+  await viewer.shows([0, 180, 0], { x: frame.x + 5, y: frame.y + 5 });
+  const at = async (id: string, { x, y } = { x: 0, y: 0 }) => {
+    const center = await run.center(id);
+    return { x: x + center.x, y: y + center.y };
+  };
+  const printed = async (where: { x: number; y: number }) => {
+    const { name, bytes } = await saved(page, async () => viewer.click(where));
+    expect(name).toBe('Shop.pdf');
+    return { title: bytes.toString('latin1').match(/\/Title \((.*)\)/)?.[1], lines: textOf(bytes).split('\n') };
+  };
+  const invoice = (name: string) => ({ title: name, lines: expect.arrayContaining([`invoice of ${name}`, 'written by its script']) });
+  const written = await printed(await at('written'));
+  expect(written).toEqual(invoice('Ada'));
+  expect(written.lines).toContain('filled in');
+  expect(written.lines).not.toContain('described');
+  expect([run.all('beforeprint'), run.all('afterprint')].map(({ length }) => length)).toEqual([1, 1]);
+  expect(await printed(await at('described'))).toEqual(invoice('Grace'));
+  expect(await printed(await at('written', frame))).toEqual(invoice('Ada'));
+  const whole = await printed(await at('itself'));
+  expect([whole.title, whole.lines]).toEqual(['Shop', expect.arrayContaining(['written', 'described'])]);
+  expect(whole.lines).not.toContain('invoice of Ada');
+  // What was open meanwhile was no tab of theirs.
+  await expect(viewer.tabs).toHaveCount(1);
+  const { session } = viewer;
+  const gone = await fetch(server.url(`/api/print?session=${session}&frame=1`), { headers: server.bearer });
+  expect(gone.status, 'each once').toBe(409);
+
+  const files: string[] = [];
+  page.on('download', (download) => files.push(download.suggestedFilename()));
+  await viewer.visit(run.url('invoice.html', { unasked: '' }));
+  await expect.poll(() => run.all('unasked').length).toBeGreaterThan(20);
+  expect(files.length).toBeLessThanOrEqual(1);
+  await expect.poll(() => files).toHaveLength(1);
 });

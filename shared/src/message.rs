@@ -217,8 +217,11 @@ pub enum ServerMessage {
     ContextMenu(ContextMenu),
     /// This viewer pressed Ctrl+F, and the page did not take it.
     Find,
-    /// This viewer pressed Ctrl+P, and the page did not take it: it is to be handed the page as PDF.
-    Print,
+    /// This viewer pressed Ctrl+P, and the page did not take it, or the page prints: it is to be handed the page as PDF.
+    Print {
+        /// That frame of it, and not the whole.
+        frame: Option<u32>,
+    },
     /// This viewer pressed Ctrl+S, and the page did not take it: it is to be handed the page.
     SavePage,
     /// The page locks the pointer, or has let it go: `Element.requestPointerLock()`.

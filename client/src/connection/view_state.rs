@@ -226,7 +226,7 @@ impl ViewState {
             }
             ServerMessage::ContextMenu(menu) => self.context_menu.set(Some(menu)),
             ServerMessage::Find => self.show_find(),
-            ServerMessage::Print => self.print(),
+            ServerMessage::Print { frame } => self.print(frame),
             ServerMessage::SavePage => self.save_page(),
             ServerMessage::ChooseFiles(asks) => self.file_chooser.set(Some(asks)),
             ServerMessage::ExternalLink(url) => self.external_link.set(Some(url)),
@@ -251,9 +251,11 @@ impl ViewState {
         self.save(&format!("{}&download={download}", self.address(DOWNLOAD)));
     }
 
-    /// The person's browser takes the page as PDF, to be printed there.
-    pub fn print(&self) {
-        self.save(&self.address(PRINT));
+    /// The person's browser takes the page as PDF, or that frame of it, to be printed there.
+    pub fn print(&self, frame: Option<u32>) {
+        let frame = frame.map(|frame| format!("&frame={frame}"));
+        let page = self.address(PRINT);
+        self.save(&format!("{page}{}", frame.unwrap_or_default()));
     }
 
     /// The person's browser takes the page as a file.

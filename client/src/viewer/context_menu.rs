@@ -90,6 +90,6 @@ fn items(view: ViewState, target: Target) -> Vec<Item> {
         view.ask(api::reload(view.session(), view.viewer()));
     }));
     items.push(Item::act("Save page", move || view.save_page()));
-    items.push(Item::act("Print", move || view.print()));
+    items.push(Item::act("Print", move || view.print(None)));
     items
 }

@@ -62,7 +62,7 @@ fn items(view: ViewState, fullscreen: Fullscreen, ask: AskBeforeLeaving) -> Vec<
     let mut items = vec![
         Item::act("Find in page", move || view.show_find()),
         Item::act("Save page", move || view.save_page()),
-        Item::act("Print", move || view.print()),
+        Item::act("Print", move || view.print(None)),
         keys("Zoom in", "Ctrl+Plus"),
         keys("Zoom out", "Ctrl+Minus"),
         Item::act(screen, move || fullscreen.turn()),

@@ -54,6 +54,12 @@ pub fn origin(url: &str) -> Option<String> {
     is_web.then(|| url.origin().ascii_serialization())
 }
 
+/// An address of the web that a page names, and nothing else.
+pub fn of_page(url: &str) -> Option<AllowedUrl> {
+    let url = (url.len() <= MAX_LENGTH).then_some(url)?;
+    web(url).ok()
+}
+
 /// Completes an address, or makes words a search; `search_url` has `{}` where the words go.
 pub fn allowed(typed: &str, search_url: &str) -> Result<AllowedUrl, RefusedAddress> {
     let typed = typed.trim();

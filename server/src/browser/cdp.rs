@@ -8,6 +8,7 @@ mod event;
 mod find;
 mod page_world;
 mod pipe;
+mod print;
 mod query;
 mod question;
 mod resource;
@@ -18,6 +19,7 @@ pub use command::{Command, PageCommand, configure, send};
 pub use connection::{CdpError, Connection};
 pub use event::{Challenger, DownloadProgress, Event, PageEvent};
 pub use pipe::Pipe;
+pub use print::PrintedFrame;
 pub use query::{Query, Reply, ask, product};
 pub use question::{ActivePage, Answer, DropPlace, Question, answer};
 

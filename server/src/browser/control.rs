@@ -47,6 +47,8 @@ pub struct Control {
     answers: FuturesUnordered<BoxFuture<'static, Option<Event>>>,
     /// A search goes on from where the one before it came to.
     searching: Arc<Mutex<()>>,
+    /// A frame is printed in a tab of our own: there is one at a time.
+    printing: Arc<Mutex<()>>,
     scans: FuturesUnordered<BoxFuture<'static, Event>>,
     /// Of Chrome's main process, asked for and not there yet: one at a time.
     sign_of_life: Option<BoxFuture<'static, ()>>,
@@ -69,6 +71,7 @@ impl Control {
             queries: FuturesUnordered::new(),
             answers: FuturesUnordered::new(),
             searching: Arc::default(),
+            printing: Arc::default(),
             scans: FuturesUnordered::new(),
             sign_of_life: None,
             publish,
@@ -212,12 +215,15 @@ impl Control {
             return drop.map(Event::FilesRefused);
         };
         let given = drop.map(|drop| Event::FilesGiven(page.tab.clone(), drop));
-        let is_search = matches!(question, Question::Find { .. });
-        let searching = is_search.then(|| Arc::clone(&self.searching));
+        let one_at_a_time = match question {
+            Question::Find { .. } => Some(Arc::clone(&self.searching)),
+            Question::Pdf { frame: Some(_) } => Some(Arc::clone(&self.printing)),
+            _ => None,
+        };
         let cdp = Arc::clone(&self.cdp);
         let answered = async move {
-            let _turn = match searching {
-                Some(searching) => Some(searching.lock_owned().await),
+            let _turn = match one_at_a_time {
+                Some(turns) => Some(turns.lock_owned().await),
                 None => None,
             };
             let answer = cdp::answer(&cdp, &page, question).await;

@@ -154,8 +154,11 @@ pub enum UiRequest {
     ContextMenu(ContextMenu),
     /// The find bar.
     Find,
-    /// The page as PDF.
-    Print,
+    /// The page as PDF, or the frame of it that has that number.
+    Print {
+        /// Of [`Question::Pdf`].
+        frame: Option<u32>,
+    },
     /// The page as a file.
     SavePage,
     /// The person's own files.

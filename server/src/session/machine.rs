@@ -795,7 +795,7 @@ impl Machine {
             let message = match request {
                 UiRequest::ContextMenu(menu) => ServerMessage::ContextMenu(menu),
                 UiRequest::Find => ServerMessage::Find,
-                UiRequest::Print => ServerMessage::Print,
+                UiRequest::Print { frame } => ServerMessage::Print { frame },
                 UiRequest::SavePage => ServerMessage::SavePage,
                 UiRequest::ChooseFiles(asks) => ServerMessage::ChooseFiles(asks),
                 UiRequest::ExternalLink(url) => ServerMessage::ExternalLink(url),

@@ -205,9 +205,10 @@ impl Session {
         .await
     }
 
-    /// The active page as PDF. 409 for a page that does not respond, or a document that is too long.
-    pub async fn pdf(&self, actor: Actor) -> Result<Bytes, ApiError> {
-        let question = Question::Pdf;
+    /// The active page as PDF, or the frame of it that the page prints under that number. 409 for a page that does not
+    /// respond, a document that is too long, or a frame that nobody prints any more.
+    pub async fn pdf(&self, actor: Actor, frame: Option<u32>) -> Result<Bytes, ApiError> {
+        let question = Question::Pdf { frame };
         self.answered(actor, question, |answer| match answer {
             Answer::Pdf(pdf) => Some(pdf),
             _ => None,

@@ -28,6 +28,8 @@ static SCANS: Semaphore = Semaphore::const_new(2);
 pub struct Wanted {
     session: SessionId,
     viewer: Option<ViewerId>,
+    /// Of the page that is printed.
+    frame: Option<u32>,
 }
 
 /// As PDF.
@@ -40,7 +42,7 @@ pub async fn print(
     let session = sessions.find(&wanted.session)?;
     let actor = actor(caller(&headers), wanted.viewer);
     let name = name(&session, "pdf");
-    let pdf = session.pdf(actor).await?;
+    let pdf = session.pdf(actor, wanted.frame).await?;
     scan(&sessions, &name, &pdf).await?;
     Ok(file(&name, "application/pdf", pdf))
 }

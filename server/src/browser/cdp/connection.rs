@@ -4,7 +4,7 @@
 //! commands and an emulated viewport; only its typed protocol is used.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use chromiumoxide_cdp::cdp::CdpEventMessage;
 use chromiumoxide_types::{CallId, Command, Message, MethodCall, MethodId, Response};
@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::event::{self, Event};
 use super::{Pipe, TargetSession};
+use crate::ids::random_token;
 use crate::sync::lock;
 
 /// Calls that wait to be written to the pipe; no viewer produces that many.
@@ -43,7 +44,12 @@ struct Call {
 /// Sends commands. Dropping it ends the connection.
 pub struct Connection {
     calls: mpsc::Sender<Call>,
+    own_tab: String,
+    paused: Arc<Mutex<Paused>>,
 }
+
+/// Who waits for a session's next `Fetch.RequestId`.
+type Paused = HashMap<TargetSession, oneshot::Sender<String>>;
 
 impl Connection {
     /// The second part are Chrome's events. The third drives the connection and must be polled; it ends when either side
@@ -57,7 +63,32 @@ impl Connection {
     ) {
         let (calls, queued) = mpsc::channel(CALL_QUEUE);
         let (events, received) = mpsc::channel(EVENT_QUEUE);
-        (Connection { calls }, received, drive(pipe, queued, events))
+        let paused = Arc::default();
+        let connection = Connection {
+            calls,
+            own_tab: format!("about:blank#{}", random_token()),
+            paused: Arc::clone(&paused),
+        };
+        let on_event = Delivery {
+            events,
+            own_tab: connection.own_tab.clone(),
+            paused,
+        };
+        (connection, received, drive(pipe, queued, on_event))
+    }
+
+    /// Where a tab begins that is ours, and no person's: its `Target.attachedToTarget` is no event. No page can guess it.
+    pub(super) fn own_tab(&self) -> &str {
+        &self.own_tab
+    }
+
+    /// The next `Fetch.requestPaused` of a session of our own, which is then no event.
+    pub(super) fn next_paused(&self, session: &TargetSession) -> oneshot::Receiver<String> {
+        let (request, received) = oneshot::channel();
+        let mut paused = lock(&self.paused);
+        paused.retain(|_, waits| !waits.is_closed());
+        paused.insert(session.clone(), request);
+        received
     }
 
     /// Sends a command and waits for its response.
@@ -104,8 +135,32 @@ impl Connection {
 /// Calls without a response yet, by their number.
 type InFlight = HashMap<CallId, (MethodId, Option<oneshot::Sender<Response>>)>;
 
+/// Where events go.
+struct Delivery {
+    events: mpsc::Sender<Event>,
+    own_tab: String,
+    paused: Arc<Mutex<Paused>>,
+}
+
+impl Delivery {
+    /// Fails when nobody takes events any more.
+    async fn deliver(&self, message: CdpEventMessage) -> Result<(), mpsc::error::SendError<Event>> {
+        let Some(event) = event::from_cdp(message, &self.own_tab) else {
+            return Ok(());
+        };
+        if let Event::RequestPaused { session, request } = &event
+            && let Some(waits) = lock(&self.paused).remove(session)
+        {
+            // Whoever waited may have given up; the tab is closed then.
+            let _ = waits.send(request.clone());
+            return Ok(());
+        }
+        self.events.send(event).await
+    }
+}
+
 /// Writes and reads side by side, so that a Chrome which is busy sending is still read from.
-async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, events: mpsc::Sender<Event>) {
+async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, delivery: Delivery) {
     let Pipe {
         mut writer,
         mut reader,
@@ -151,9 +206,7 @@ async fn drive(pipe: Pipe, mut calls: mpsc::Receiver<Call>, events: mpsc::Sender
                 }
                 // Full: control is behind; Chrome waits, its pipe is the buffer.
                 Ok(Message::Event(message)) => {
-                    if let Some(event) = event::from_cdp(message)
-                        && events.send(event).await.is_err()
-                    {
+                    if delivery.deliver(message).await.is_err() {
                         return;
                     }
                 }

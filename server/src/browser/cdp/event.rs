@@ -139,8 +139,8 @@ pub enum DownloadProgress {
     Canceled,
 }
 
-/// `None` for what is of no use here.
-pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
+/// `None` for what is of no use here. `own_tab` is where a tab of our own begins, which is no person's.
+pub fn from_cdp(message: CdpEventMessage, own_tab: &str) -> Option<Event> {
     Some(match message.params {
         CdpEvent::TargetAttachedToTarget(event) if event.target_info.r#type == "iframe" => {
             Event::FrameAttached {
@@ -158,7 +158,7 @@ pub fn from_cdp(message: CdpEventMessage) -> Option<Event> {
         }
         CdpEvent::TargetAttachedToTarget(event) => {
             // A page that Chrome loads ahead of time (`subtype: "prerender"`) is not shown.
-            if event.target_info.subtype.is_some() {
+            if event.target_info.subtype.is_some() || event.target_info.url == own_tab {
                 return None;
             }
             Event::Attached {
@@ -303,12 +303,16 @@ mod tests {
     const TARGET: &str = "0123456789ABCDEF0123456789ABCDEF";
 
     fn event(message: serde_json::Value) -> Option<Event> {
-        from_cdp(serde_json::from_value(message).unwrap())
+        from_cdp(serde_json::from_value(message).unwrap(), "about:blank#ours")
     }
 
     fn attached(kind: &str, subtype: Option<&str>) -> Option<Event> {
+        attached_at("about:blank", kind, subtype)
+    }
+
+    fn attached_at(url: &str, kind: &str, subtype: Option<&str>) -> Option<Event> {
         let mut info = json!({
-            "targetId": TARGET, "type": kind, "title": "T", "url": "about:blank",
+            "targetId": TARGET, "type": kind, "title": "T", "url": url,
             "attached": true, "canAccessOpener": false,
         });
         if let Some(subtype) = subtype {
@@ -328,6 +332,8 @@ mod tests {
         assert_eq!((target.id.as_str(), session.as_str()), (TARGET, "S"));
         assert_eq!(attached("page", Some("prerender")), None);
         assert_eq!(attached("service_worker", None), None, "no page's");
+        assert_eq!(attached_at("about:blank#ours", "page", None), None);
+        assert!(attached_at("about:blank#another", "page", None).is_some());
     }
 
     #[test]

@@ -26,16 +26,23 @@ impl chromiumoxide_types::Command for AddBinding {
     type Response = runtime::AddBindingReturns;
 }
 
+/// The world of one document of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct World(runtime::ExecutionContextId);
+
+impl From<i64> for World {
+    /// Of a `Runtime.ExecutionContextId`.
+    fn from(context: i64) -> World {
+        World(runtime::ExecutionContextId::new(context))
+    }
+}
+
 /// The world of a frame; made when there is none. `frame` is a `Page.FrameId`; a page's main frame has the page's own id.
-async fn world(
-    cdp: &Connection,
-    session: &TargetSession,
-    frame: &str,
-) -> Result<runtime::ExecutionContextId, CdpError> {
+async fn world(cdp: &Connection, session: &TargetSession, frame: &str) -> Result<World, CdpError> {
     let mut create = page::CreateIsolatedWorldParams::new(frame.to_owned());
     create.world_name = Some(WORLD.to_owned());
     let created = cdp.call(Some(session), create).await?;
-    Ok(created.execution_context_id)
+    Ok(World(created.execution_context_id))
 }
 
 /// The script runs in that frame from now on, until it shows another document.
@@ -44,7 +51,7 @@ pub async fn install(
     session: &TargetSession,
     frame: &str,
 ) -> Result<(), CdpError> {
-    let context = world(cdp, session, frame).await?;
+    let World(context) = world(cdp, session, frame).await?;
     let binding = AddBinding {
         name: BINDING,
         execution_context_id: context,
@@ -64,10 +71,9 @@ pub async fn call(
     function: &str,
     arguments: &[serde_json::Value],
 ) -> Result<Option<String>, CdpError> {
-    let returned = run(cdp, session, frame, function, arguments).await?;
-    Ok(returned
-        .value
-        .and_then(|value| Some(value.as_str()?.to_owned())))
+    let world = world(cdp, session, frame).await?;
+    let returned = run(cdp, session, world, function, arguments).await?;
+    Ok(text(returned))
 }
 
 /// The same of a function that returns an object.
@@ -78,14 +84,39 @@ pub async fn object(
     function: &str,
     arguments: &[serde_json::Value],
 ) -> Result<Option<runtime::RemoteObjectId>, CdpError> {
-    let returned = run(cdp, session, frame, function, arguments).await?;
+    let world = world(cdp, session, frame).await?;
+    let returned = run(cdp, session, world, function, arguments).await?;
     Ok(returned.object_id)
+}
+
+/// Calls a function without arguments of the script in that world, as [`call`].
+pub async fn call_in(
+    cdp: &Connection,
+    session: &TargetSession,
+    world: World,
+    function: &str,
+) -> Result<Option<String>, CdpError> {
+    Ok(text(run(cdp, session, world, function, &[]).await?))
+}
+
+/// The same, as [`object`].
+pub async fn object_in(
+    cdp: &Connection,
+    session: &TargetSession,
+    world: World,
+    function: &str,
+) -> Result<Option<runtime::RemoteObjectId>, CdpError> {
+    Ok(run(cdp, session, world, function, &[]).await?.object_id)
+}
+
+fn text(returned: runtime::RemoteObject) -> Option<String> {
+    Some(returned.value?.as_str()?.to_owned())
 }
 
 async fn run(
     cdp: &Connection,
     session: &TargetSession,
-    frame: &str,
+    World(context): World,
     function: &str,
     arguments: &[serde_json::Value],
 ) -> Result<runtime::RemoteObject, CdpError> {
@@ -93,7 +124,7 @@ async fn run(
     let arguments: Vec<_> = arguments.collect();
     let expression = format!("farpane.{function}({})", arguments.join(","));
     let mut evaluate = runtime::EvaluateParams::new(expression);
-    evaluate.context_id = Some(world(cdp, session, frame).await?);
+    evaluate.context_id = Some(context);
     evaluate.await_promise = Some(true);
     let returned = cdp.call(Some(session), evaluate).await?;
     Ok(returned.result)

@@ -15,22 +15,22 @@ use shared::session::TabId;
 use shared::site::{Permission, SitePermissions};
 use tokio::time::timeout;
 
+use super::print::PrintedFrame;
 use super::resource::Resource;
-use super::{CdpError, Connection, TargetSession, find, page_world, resource};
+use super::{CdpError, Connection, TargetSession, find, page_world, print, resource};
 use crate::browser::address::ImageUrl;
 
 /// A page that does not respond has no answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A long document takes its time.
-const PRINT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A large page takes its time.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What our script says of a page that takes files.
 const TAKEN: &str = "taken";
 
 /// In bytes.
 const MAX_IMAGE: usize = 8 * 1024 * 1024;
-const MAX_PDF: usize = 64 * 1024 * 1024;
 
 /// Where files go that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +65,8 @@ pub struct ActivePage {
     pub session: TargetSession,
     /// Of its frames that have a process of their own, in the order in which they came.
     pub frames: Vec<TargetSession>,
+    /// The one that is to be printed.
+    pub printed: Option<PrintedFrame>,
 }
 
 /// Asked of the page in front.
@@ -81,8 +83,11 @@ pub enum Question {
     Image(ImageUrl),
     /// What the page's site may do.
     Permissions,
-    /// The page as it would be printed.
-    Pdf,
+    /// The page as it would be printed, or the frame of it that is to be, under that number.
+    Pdf {
+        /// Of [`UiRequest::Print`](crate::browser::UiRequest::Print).
+        frame: Option<u32>,
+    },
     /// The page with what it shows, in one file.
     Snapshot,
     /// Files of those media types are dragged over the page, or, without a point, have left it.
@@ -133,7 +138,8 @@ pub enum Answer {
 pub async fn answer(cdp: &Connection, page: &ActivePage, question: Question) -> Option<Answer> {
     let ActivePage { tab, session, .. } = page;
     let limit = match question {
-        Question::Pdf | Question::Snapshot => PRINT_TIMEOUT,
+        Question::Pdf { .. } => print::TIMEOUT,
+        Question::Snapshot => SNAPSHOT_TIMEOUT,
         Question::Find { .. }
         | Question::Image(_)
         | Question::Permissions
@@ -143,7 +149,7 @@ pub async fn answer(cdp: &Connection, page: &ActivePage, question: Question) -> 
     };
     let answer = async {
         match question {
-            Question::Pdf => Some(Answer::Pdf(pdf(cdp, session).await?)),
+            Question::Pdf { frame } => Some(Answer::Pdf(pdf(cdp, page, frame).await?)),
             Question::Snapshot => {
                 let capture = page::CaptureSnapshotParams::default();
                 let captured = cdp.call(Some(session), capture).await.ok()?;
@@ -200,6 +206,14 @@ pub async fn answer(cdp: &Connection, page: &ActivePage, question: Question) -> 
     timeout(limit, answer).await.ok().flatten()
 }
 
+async fn pdf(cdp: &Connection, page: &ActivePage, frame: Option<u32>) -> Option<Bytes> {
+    let Some(number) = frame else {
+        return print::page(cdp, &page.session).await;
+    };
+    let printed = page.printed.as_ref();
+    print::frame(cdp, printed.filter(|frame| frame.number == number)?).await
+}
+
 /// The files become those of inputs that our script has made and nobody sees; the script hands them on.
 async fn give(
     cdp: &Connection,
@@ -240,17 +254,4 @@ async fn give(
 
 fn json(at: Option<PointInPage>) -> Value {
     at.map_or(Value::Null, |at| serde_json::json!([at.x, at.y]))
-}
-
-async fn pdf(cdp: &Connection, session: &TargetSession) -> Option<Bytes> {
-    let print = page::PrintToPdfParams {
-        print_background: Some(true),
-        // As large as the page says, if it does.
-        prefer_css_page_size: Some(true),
-        transfer_mode: Some(page::PrintToPdfTransferMode::ReturnAsStream),
-        ..page::PrintToPdfParams::default()
-    };
-    let stream = cdp.call(Some(session), print).await.ok()?.stream?;
-    let bytes = resource::read_all(cdp, session, stream, MAX_PDF).await?;
-    Some(bytes.into())
 }

@@ -57,6 +57,13 @@ impl Frames {
             .collect()
     }
 
+    /// The session of [`Attached::number`].
+    pub fn by_number(&self, number: u32) -> Option<&TargetSession> {
+        let mut frames = self.by_session.iter();
+        let frame = frames.find(|(_, attached)| attached.number == number);
+        frame.map(|(session, _)| session)
+    }
+
     pub fn by_session(&self, session: &str) -> Option<&Attached> {
         self.by_session.get(session)
     }
@@ -75,6 +82,7 @@ mod tests {
         frames.attach("u".to_owned(), tab("b"), "h".to_owned());
         let number = |frames: &Frames, session| frames.by_session(session).map(|one| one.number);
         assert_eq!(number(&frames, "t"), Some(2));
+        assert_eq!(frames.by_number(2).map(String::as_str), Some("t"));
         frames.detach("s");
         assert_eq!(number(&frames, "s"), None);
         frames.forget(&tab("a"));

@@ -21,9 +21,10 @@ use super::stand_in::StandIn;
 use super::tabs::{PageTarget, Tabs};
 use crate::browser::address::{AllowedUrl, is_external};
 use crate::browser::cdp::{
-    self, ActivePage, Challenger, Command, PageCommand, PageEvent, Query, Reply, TargetSession,
+    self, ActivePage, Challenger, Command, PageCommand, PageEvent, PrintedFrame, Query, Reply,
+    TargetSession,
 };
-use crate::browser::page_script::PageReport;
+use crate::browser::page_script::{PageReport, PrintRequest};
 use crate::browser::{BrowserCommand, BrowserExit, BrowserState, InitialTabs, UiRequest};
 use crate::files::FileLimits;
 
@@ -75,6 +76,8 @@ pub struct Machine {
     responsiveness: ResponsivenessCheck,
     notice: Option<(u64, String)>,
     ui_request: Option<(u64, UiRequest)>,
+    /// Frames that were to be printed.
+    prints: u32,
     /// When a page last opened a link for another program.
     linked_at: Option<Instant>,
     watches_text_fields: bool,
@@ -116,6 +119,7 @@ impl Machine {
             responsiveness: ResponsivenessCheck::default(),
             notice: None,
             ui_request: None,
+            prints: 0,
             linked_at: None,
             watches_text_fields: false,
             downloads: Downloads::new(files, scans),
@@ -174,6 +178,20 @@ impl Machine {
             tab: page.tab.id.clone(),
             session: page.session.clone(),
             frames: self.frames.of(&page.tab.id),
+            printed: self.printed(page),
+        })
+    }
+
+    fn printed(&self, page: &PageTarget) -> Option<PrintedFrame> {
+        let (number, (of, context)) = page.reports.printed()?;
+        let session = match of {
+            0 => page.session.clone(),
+            _ => self.frames.by_number(of)?.clone(),
+        };
+        Some(PrintedFrame {
+            number,
+            session,
+            context,
         })
     }
 
@@ -542,13 +560,26 @@ impl Machine {
             }
             PageReport::Menu(menu) => self.request_ui(UiRequest::ContextMenu(menu)),
             PageReport::Find(_) => self.request_ui(UiRequest::Find),
-            PageReport::Print(_) => self.request_ui(UiRequest::Print),
+            PageReport::Print(request) => self.on_print(id, frame, request),
             PageReport::Save(_) => self.request_ui(UiRequest::SavePage),
             // Clicked: a person does not do that too often.
             PageReport::Link(url) if is_external(&url) => {
                 self.request_ui(UiRequest::ExternalLink(url));
             }
             PageReport::Link(_) => {}
+        }
+    }
+
+    fn on_print(&mut self, id: &TabId, frame: Frame, request: PrintRequest) {
+        self.prints = self.prints.wrapping_add(1);
+        let printed = request.of_frame.then_some((self.prints, frame));
+        let mut may = false;
+        self.tabs.report(id, |reports| {
+            may = reports.print(request.by_person, printed);
+        });
+        if may {
+            let frame = printed.map(|(number, _)| number);
+            self.request_ui(UiRequest::Print { frame });
         }
     }
 

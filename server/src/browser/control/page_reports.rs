@@ -26,6 +26,9 @@ pub struct PageReports {
     unsaved: BTreeSet<Frame>,
     field: Option<(Frame, FieldHint)>,
     text_fields: Vec<[i32; 4]>,
+    has_printed: bool,
+    /// The frame that was printed last, and the number that it has for that.
+    printed: Option<(u32, Frame)>,
 }
 
 /// A page's icon, ready to be shown.
@@ -112,6 +115,22 @@ impl PageReports {
     /// Where the main frame shows text fields, in pixels of the video: left, top, width, height.
     pub fn set_text_fields(&mut self, fields: Vec<[i32; 4]>) {
         self.text_fields = fields;
+    }
+
+    /// The page wants to be printed, or a frame of it that has got a number. Says whether it may: once by itself, then for a
+    /// person, whatever frames it makes.
+    pub fn print(&mut self, by_person: bool, frame: Option<(u32, Frame)>) -> bool {
+        let may = by_person || !self.has_printed;
+        self.has_printed = true;
+        if may {
+            self.printed = frame;
+        }
+        may
+    }
+
+    /// The frame that is to be printed, and its number.
+    pub fn printed(&self) -> Option<(u32, Frame)> {
+        self.printed
     }
 
     /// As it was told last.
@@ -210,6 +229,20 @@ mod tests {
         let tab = shown(&reports);
         assert!(!tab.audible && !tab.has_unsaved_input && !tab.fullscreen);
         assert_eq!(tab.zoom, 150, "Chrome keeps it for the site");
+    }
+
+    #[test]
+    fn a_page_is_printed_once_by_itself_however_many_frames_it_makes() {
+        let mut reports = PageReports::default();
+        let first = Some((1, (0, 1)));
+        assert!(reports.print(false, first));
+        let more = (2..100).filter(|number| reports.print(false, Some((*number, (0, 2)))));
+        assert_eq!(more.count(), 0);
+        assert_eq!(reports.printed(), first);
+        assert!(reports.print(true, None), "a person may");
+        assert_eq!(reports.printed(), None, "the page, not a frame of it");
+        reports.on_navigated();
+        assert!(reports.print(false, None), "another document");
     }
 
     #[test]

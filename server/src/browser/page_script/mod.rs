@@ -3,10 +3,10 @@
 
 mod report;
 
-pub use report::{FieldHint, PageReport, decode};
+pub use report::{FieldHint, PageReport, PrintRequest, decode};
 
 /// Runs in an isolated world of every frame, which the page cannot see.
-pub const SOURCE: &str = include_str!("script.js");
+pub const SOURCE: &str = concat!(include_str!("document.js"), include_str!("script.js"));
 
 /// Runs in a page's own world before the page's scripts: `window.print()` is told to the other.
 pub const PRINT: &str = include_str!("print.js");

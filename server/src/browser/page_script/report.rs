@@ -41,11 +41,20 @@ pub enum PageReport {
     /// Ctrl+F was pressed.
     Find(bool),
     /// Ctrl+P was pressed, or the page wants to be printed.
-    Print(bool),
+    Print(PrintRequest),
     /// Ctrl+S was pressed.
     Save(bool),
     /// A link was clicked that Chrome does not show: `mailto:` and others.
     Link(String),
+}
+
+/// Who wants what to be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct PrintRequest {
+    /// A person, who has just done something on the page, and not the page by itself.
+    pub by_person: bool,
+    /// A frame of the page, whose document the script has kept.
+    pub of_frame: bool,
 }
 
 /// How a text field of a page wants an on-screen keyboard.
@@ -108,6 +117,14 @@ mod tests {
         assert_eq!(decode(r#"{"field":null}"#), Some(PageReport::Field(None)));
         let fields = PageReport::TextFields(vec![[1, -2, 3, 4]]);
         assert_eq!(decode(r#"{"text_fields":[[1,-2,3,4]]}"#), Some(fields));
+        let print = PageReport::Print(PrintRequest {
+            by_person: true,
+            of_frame: false,
+        });
+        assert_eq!(
+            decode(r#"{"print":{"by_person":true,"of_frame":false}}"#),
+            Some(print)
+        );
         let menu = r#"{"menu":{"link":"https://x/","image":null,"has_selection":true,"is_editable":false}}"#;
         let expected = ContextMenu {
             link: Some("https://x/".to_owned()),

@@ -132,7 +132,7 @@
     const wanted = wants('f') ? 'find' : wants('p') ? 'print' : wants('s') ? 'save' : null;
     if (!wanted || event.defaultPrevented) return;
     event.preventDefault();
-    report(wanted, true);
+    report(wanted, wanted === 'print' ? { by_person: true, of_frame: false } : true);
   });
 
   // A link for another program, before Chrome asks to run that on the server.
@@ -146,15 +146,34 @@
     report('link', link.href);
   });
 
-  if (isMain) {
-    // `window.print()`: once by itself, then only for a person.
-    let hasPrinted = false;
-    on('farpane-print', () => {
-      if (hasPrinted && !navigator.userActivation.isActive) return;
-      hasPrinted = true;
-      report('print', true);
-    });
+  // `window.print()` of this window, or of a frame within: once by itself, then only for a person, and not twice at once. A
+  // frame's document is kept as it is then: the frame may be gone before anybody asks for it.
 
+  const MOST_PRINTED = 32 * 1024 * 1024;
+  const BETWEEN_PRINTS = 250;
+  let printedAt = -Infinity;
+  let printed = null;
+  // Where a page of its own may be that loads what this document does; nowhere in one without an origin.
+  const addressOf = ({ baseURI }, origin) => {
+    const isOwn = /^https?:/.test(baseURI) && new URL(baseURI).origin === origin;
+    if (isOwn) return baseURI.split('#')[0];
+    return /^https?:/.test(origin) ? origin + '/' : null;
+  };
+  const keep = ({ document, origin }) => {
+    const html = farpaneDocument(document, MOST_PRINTED);
+    printed = html === null ? null : { address: addressOf(document, origin), html: new Blob([html]) };
+  };
+  on('farpane-print', (event) => {
+    const window = event.view ?? self;
+    const isByPerson = [self, window].some(({ navigator }) => navigator.userActivation.isActive);
+    if (isByPerson ? performance.now() - printedAt < BETWEEN_PRINTS : printedAt > 0) return;
+    printedAt = performance.now();
+    const isOfFrame = window !== top;
+    if (isOfFrame) keep(window);
+    report('print', { by_person: isByPerson, of_frame: isOfFrame });
+  });
+
+  if (isMain) {
     // The full screen: an element of a frame within makes that frame's element here the one.
 
     const tellFullscreen = reporter('fullscreen', false);
@@ -534,6 +553,18 @@
         }
       }
       return JSON.stringify({ origin: self.origin, permissions });
+    },
+
+    // Where the document of the frame that is printed would be.
+    printedAddress() {
+      return printed?.address ?? null;
+    },
+
+    // That document, as a `Blob`, once.
+    takePrinted() {
+      const { html } = printed ?? { html: null };
+      printed = null;
+      return html;
     },
 
     exitFullscreen() {
