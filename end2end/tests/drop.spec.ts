@@ -28,6 +28,15 @@ async function drag(viewer: Viewer, files: string[]) {
   };
 }
 
+/** The person pastes a file. */
+async function pasteTable(viewer: Viewer) {
+  await viewer.page.getByLabel('Keyboard input').evaluate((field) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File(['a,b'], 'table.csv', { type: 'text/csv' }));
+    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  });
+}
+
 test('files dropped on the page are where they were dropped: some, a folder, in a frame, on a file input', async ({ open, run, server }) => {
   const viewer = await open('drop.html');
   const zone = await run.center('zone');
@@ -71,6 +80,48 @@ test('files dropped on the page are where they were dropped: some, a folder, in 
   await viewer.visit(run.url('green.html'));
   await run.saw('layout', { page: '/green.html' });
   await expect.poll(() => server.transferred()).toHaveLength(0);
+});
+
+test('files dropped on a frame of another site are there, and in one within it; a drag leaves one for the other', async ({ open, run }) => {
+  const viewer = await open('drop.html', { elsewhere: '' });
+  await expect.poll(() => run.all('seen', { page: '/take.html' })).toHaveLength(2);
+  const elsewhere = await run.box('elsewhere');
+  // Within its border and its padding.
+  const [left, top] = [elsewhere.x + 5 + 7, elsewhere.y + 11 + 5];
+  const deep = await run.box('deep');
+  const there = { x: left + 25, y: top + 25 };
+  const deepest = { x: left + deep.x + 3 + 25, y: top + deep.y + 3 + 25 };
+  await viewer.shows([240, 192, 0], { x: left + 5, y: top + 5 });
+  const zone = await run.center('zone');
+  const some = await drag(viewer, [own('a.txt', 'one')]);
+  const files = [{ name: 'a.txt', type: 'text/plain', text: 'one' }];
+
+  await some('dragEnter', zone);
+  await run.saw('dragenter', { target: 'zone' });
+  await some('dragOver', there);
+  await run.saw('dragleave', { target: 'zone' });
+  await run.saw('dragenter', { target: 'there' });
+  expect(await run.saw('dragover', { target: 'there' })).toMatchObject({ types: 'file text/plain', x: 5, y: 5 });
+  await some('dragOver', deepest);
+  await run.saw('dragleave', { target: 'there' });
+  expect(await run.saw('dragover', { target: 'deepest' })).toMatchObject({ x: 5, y: 5 });
+  await some('dragOver', zone);
+  await run.saw('dragleave', { target: 'deepest' });
+  await some('dragOver', there);
+  await some('drop', there);
+  expect((await run.saw('drop', { target: 'there' })).files).toEqual(files);
+  await some('dragEnter', deepest);
+  await some('drop', deepest);
+  expect((await run.saw('drop', { target: 'deepest' })).files).toEqual(files);
+
+  await viewer.click(there);
+  await pasteTable(viewer);
+  expect((await run.saw('paste', { target: 'there' })).files).toEqual([{ name: 'table.csv', type: 'text/csv', text: 'a,b' }]);
+
+  // Where it takes none.
+  const { session, server } = viewer;
+  const refused = await server.ask('drop_files', { session, at: { x: left + 5, y: top + 5, epoch: null } });
+  expect(refused.status).toBe(409);
 });
 
 test('what no page takes is not left behind, and nobody leaves the viewer for a file', async ({ open, run, server }) => {
@@ -120,11 +171,7 @@ test('what no page takes is not left behind, and nobody leaves the viewer for a 
 test('files that are pasted are where the focus is', async ({ open, run }) => {
   const viewer = await open('drop.html');
   await viewer.click(await run.center('field'));
-  await viewer.page.getByLabel('Keyboard input').evaluate((field) => {
-    const clipboardData = new DataTransfer();
-    clipboardData.items.add(new File(['a,b'], 'table.csv', { type: 'text/csv' }));
-    field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-  });
+  await pasteTable(viewer);
   expect((await run.saw('paste')).files).toEqual([{ name: 'table.csv', type: 'text/csv', text: 'a,b' }]);
 });
 

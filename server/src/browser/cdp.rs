@@ -4,6 +4,7 @@
 
 mod command;
 mod connection;
+mod drops;
 mod event;
 mod find;
 mod page_world;
@@ -21,7 +22,7 @@ pub use event::{Challenger, DownloadProgress, Event, PageEvent};
 pub use pipe::Pipe;
 pub use print::PrintedFrame;
 pub use query::{Query, Reply, ask, product};
-pub use question::{ActivePage, Answer, DropPlace, Question, answer};
+pub use question::{ActiveFrame, ActivePage, Answer, DropPlace, Question, answer};
 
 /// CDP `Target.SessionID`: which page a command is for.
 pub type TargetSession = String;

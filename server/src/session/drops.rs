@@ -6,7 +6,7 @@ use shared::file::FileChooser;
 
 use crate::browser::DropPlace;
 
-/// Of one session; the oldest is given up for another.
+/// The oldest is given up for another.
 const MOST_OPEN: usize = 8;
 
 /// Those of pages begin at 1: what is uploaded names either.
@@ -20,7 +20,7 @@ static ANYTHING: FileChooser = FileChooser {
     accept: String::new(),
 };
 
-/// Of one Chrome.
+/// Of one session.
 #[derive(Debug, Default)]
 pub struct Drops {
     begun: u32,
@@ -45,10 +45,15 @@ impl Drops {
         open.any(|(known, _)| *known == number).then_some(&ANYTHING)
     }
 
-    /// Its files are all there, once.
+    /// Its files are all there, or never will be; once.
     pub fn take(&mut self, number: u32) -> Option<DropPlace> {
         let at = self.open.iter().position(|(known, _)| *known == number)?;
         self.open.remove(at).map(|(_, place)| place)
+    }
+
+    /// Chrome is gone, and its pages with it. No later drop has the number of one of these.
+    pub fn forget(&mut self) {
+        self.open.clear();
     }
 }
 
@@ -69,6 +74,15 @@ mod tests {
         assert_eq!(drops.take(dropped), None);
         assert!(drops.asks(dropped).is_none());
         assert_eq!(drops.take(pasted), Some(DropPlace::Focus));
+    }
+
+    #[test]
+    fn what_another_chrome_was_to_get_is_not_taken_for_the_next_one_s() {
+        let mut drops = Drops::default();
+        let (before, _) = drops.begin(DropPlace::Focus);
+        drops.forget();
+        assert_ne!(drops.begin(DropPlace::Focus).0, before);
+        assert_eq!(drops.take(before), None);
     }
 
     #[test]

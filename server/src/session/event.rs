@@ -140,6 +140,8 @@ pub enum Event {
     EngineFailed(EngineId, String),
     /// It was told to end, and nothing of it is left.
     EngineEnded(EngineId),
+    /// The page takes no files for the drop of that number.
+    DropRefused(u32),
     /// Of the engine that runs.
     Browser(Box<BrowserState>),
     /// Of the engine that runs.

@@ -168,6 +168,11 @@ impl Machine {
         match event {
             // It may still be ending.
             Event::EngineEnded(engine) => self.browser.on_ended(engine),
+            Event::DropRefused(drop) => {
+                if self.drops.take(drop).is_some() {
+                    actions.push(Action::ForgetUploads { drop });
+                }
+            }
             Event::Request { reply, request } if self.is_ended() => {
                 let response = match request {
                     // What was asked for happens.
@@ -832,7 +837,7 @@ impl Machine {
         self.clipboard.forget();
         self.deliveries = Deliveries::default();
         self.file_chooser = None;
-        self.drops = Drops::default();
+        self.drops.forget();
         let search_url = &self.settings.search_url;
         let phase = self
             .browser

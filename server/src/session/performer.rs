@@ -328,12 +328,26 @@ impl Performer {
 
     fn expect_files(&mut self, drop: u32, at: DropPlace, types: Vec<String>, reply: ReplyToken) {
         let asked = self.asked(Question::ExpectFiles { drop, at, types });
-        self.answer_later(reply, asked, move |answer| match answer {
-            Some(Answer::Taken(true)) => Ok(Response::Dropped(drop)),
-            _ => Err(ApiError::Conflict(
-                "The page takes no files there.".to_owned(),
-            )),
-        });
+        let Some(caller) = self.replies.take(reply) else {
+            return;
+        };
+        let answering = async move {
+            let answered = match asked {
+                Ok(answer) => Ok(answer.await.ok()),
+                Err(refused) => Err(refused),
+            };
+            let refused = || ApiError::Conflict("The page takes no files there.".to_owned());
+            let taken = answered.and_then(|answer| {
+                let is_taken = answer == Some(Answer::Taken(true));
+                is_taken
+                    .then_some(Response::Dropped(drop))
+                    .ok_or_else(refused)
+            });
+            let refused = taken.is_err().then_some(Event::DropRefused(drop));
+            caller.answer(taken);
+            refused
+        };
+        self.pending.push(answering.boxed());
     }
 
     fn forget_uploads(&self, drop: u32) {

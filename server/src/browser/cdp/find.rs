@@ -58,7 +58,7 @@ pub async fn find(cdp: &Connection, page: &ActivePage, text: &str, step: i32) ->
 async fn frames(cdp: &Connection, page: &ActivePage) -> Option<Vec<Frame>> {
     let mut frames = in_process(cdp, &page.session).await?;
     let others = page.frames.iter();
-    for others in join_all(others.map(|session| in_process(cdp, session))).await {
+    for others in join_all(others.map(|frame| in_process(cdp, &frame.session))).await {
         frames.extend(others.into_iter().flatten());
     }
     frames.truncate(MOST_FRAMES);

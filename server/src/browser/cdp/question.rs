@@ -6,9 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chromiumoxide_cdp::cdp::browser_protocol::{dom, page};
+use chromiumoxide_cdp::cdp::browser_protocol::page;
 use data_url::DataUrl;
-use serde_json::Value;
 use shared::api::{Found, LoadedImage};
 use shared::geometry::PointInPage;
 use shared::session::TabId;
@@ -17,7 +16,7 @@ use tokio::time::timeout;
 
 use super::print::PrintedFrame;
 use super::resource::Resource;
-use super::{CdpError, Connection, TargetSession, find, page_world, print, resource};
+use super::{Connection, TargetSession, drops, find, page_world, print, resource};
 use crate::browser::address::ImageUrl;
 
 /// A page that does not respond has no answer.
@@ -25,9 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A large page takes its time.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// What our script says of a page that takes files.
-const TAKEN: &str = "taken";
 
 /// In bytes.
 const MAX_IMAGE: usize = 8 * 1024 * 1024;
@@ -48,7 +44,8 @@ impl From<Option<PointInPage>> for DropPlace {
 }
 
 impl DropPlace {
-    fn point(self) -> Option<PointInPage> {
+    /// Unless they were pasted.
+    pub fn point(self) -> Option<PointInPage> {
         match self {
             DropPlace::Point(point) => Some(point),
             DropPlace::Focus => None,
@@ -64,9 +61,18 @@ pub struct ActivePage {
     /// Its own.
     pub session: TargetSession,
     /// Of its frames that have a process of their own, in the order in which they came.
-    pub frames: Vec<TargetSession>,
+    pub frames: Vec<ActiveFrame>,
     /// The one that is to be printed.
     pub printed: Option<PrintedFrame>,
+}
+
+/// A frame that has a process of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveFrame {
+    /// Its own.
+    pub session: TargetSession,
+    /// Its `Page.FrameId`.
+    pub frame: String,
 }
 
 /// Asked of the page in front.
@@ -166,18 +172,15 @@ pub async fn answer(cdp: &Connection, page: &ActivePage, question: Question) -> 
                 Some(Answer::Permissions(known))
             }
             Question::DragFiles { at, types } => {
-                let arguments = [json(at), types.into()];
-                let taken = page_world::call(cdp, session, tab.as_str(), "drag", &arguments).await;
-                Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
+                Some(Answer::Taken(drops::drag(cdp, page, at, types).await?))
             }
             Question::ExpectFiles { drop, at, types } => {
-                let arguments = [drop.into(), json(at.point()), types.into()];
-                let taken =
-                    page_world::call(cdp, session, tab.as_str(), "expect", &arguments).await;
-                Some(Answer::Taken(taken.ok()?.as_deref() == Some(TAKEN)))
+                let taken = drops::expect(cdp, page, drop, at, types).await?;
+                Some(Answer::Taken(taken))
             }
             Question::GiveFiles { drop, files, at } => {
-                give(cdp, tab, session, drop, &files, at).await.ok()
+                let taken = drops::give(cdp, page, drop, &files, at).await?;
+                Some(Answer::Taken(taken))
             }
             Question::Image(url) => {
                 let frame = tab.as_str();
@@ -212,46 +215,4 @@ async fn pdf(cdp: &Connection, page: &ActivePage, frame: Option<u32>) -> Option<
     };
     let printed = page.printed.as_ref();
     print::frame(cdp, printed.filter(|frame| frame.number == number)?).await
-}
-
-/// The files become those of inputs that our script has made and nobody sees; the script hands them on.
-async fn give(
-    cdp: &Connection,
-    tab: &TabId,
-    session: &TargetSession,
-    drop: u32,
-    files: &[PathBuf],
-    at: DropPlace,
-) -> Result<Answer, CdpError> {
-    let frame = tab.as_str();
-    let (folders, files): (Vec<_>, Vec<_>) = files.iter().partition(|path| path.is_dir());
-    let inputs = folders.into_iter().map(|folder| (true, vec![folder]));
-    let inputs = inputs.chain((!files.is_empty()).then_some((false, files)));
-    for (is_folder, files) in inputs {
-        let input = page_world::object(
-            cdp,
-            session,
-            frame,
-            "input",
-            &[drop.into(), is_folder.into()],
-        )
-        .await?;
-        let files = files.iter().map(|file| file.to_string_lossy().into_owned());
-        let mut set = dom::SetFileInputFilesParams::new(files.collect());
-        set.object_id = input;
-        cdp.call(Some(session), set).await?;
-    }
-    let taken = page_world::call(
-        cdp,
-        session,
-        frame,
-        "give",
-        &[drop.into(), json(at.point())],
-    )
-    .await?;
-    Ok(Answer::Taken(taken.as_deref() == Some(TAKEN)))
-}
-
-fn json(at: Option<PointInPage>) -> Value {
-    at.map_or(Value::Null, |at| serde_json::json!([at.x, at.y]))
 }

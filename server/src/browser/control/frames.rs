@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::session::TabId;
 
-use crate::browser::cdp::TargetSession;
+use crate::browser::cdp::{ActiveFrame, TargetSession};
 
 /// Of one Chrome.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Frames {
     }
 
     /// Those of a page, in the order in which they came.
-    pub fn of(&self, tab: &TabId) -> Vec<TargetSession> {
+    pub fn of(&self, tab: &TabId) -> Vec<ActiveFrame> {
         let frames = self.by_session.iter();
         let mut frames: Vec<_> = frames
             .filter(|(_, attached)| attached.tab == *tab)
@@ -53,7 +53,10 @@ impl Frames {
         frames.sort_by_key(|(_, attached)| attached.number);
         frames
             .into_iter()
-            .map(|(session, _)| session.clone())
+            .map(|(session, attached)| ActiveFrame {
+                session: session.clone(),
+                frame: attached.frame.clone(),
+            })
             .collect()
     }
 
@@ -82,6 +85,9 @@ mod tests {
         frames.attach("u".to_owned(), tab("b"), "h".to_owned());
         let number = |frames: &Frames, session| frames.by_session(session).map(|one| one.number);
         assert_eq!(number(&frames, "t"), Some(2));
+        let of: Vec<_> = frames.of(&tab("a"));
+        let of: Vec<_> = of.iter().map(|one| one.frame.as_str()).collect();
+        assert_eq!(of, ["f", "g"]);
         assert_eq!(frames.by_number(2).map(String::as_str), Some("t"));
         frames.detach("s");
         assert_eq!(number(&frames, "s"), None);

@@ -341,9 +341,24 @@
 
   const MOST_EXPECTED = 8;
   let over = null;
-  // By the number of the drop.
+  // By the number of the drop: inputs of this document, or the frame of another site that the files are for.
   const inputs = new Map();
+  const passed = new Map();
+  const remember = (known, key, value) => {
+    if (known.size >= MOST_EXPECTED) known.delete(known.keys().next().value);
+    known.set(key, value);
+  };
 
+  // A point of a frame's own window.
+  const pointWithin = (frame, x, y) => {
+    const box = frame.getBoundingClientRect();
+    const { paddingLeft, paddingTop } = getComputedStyle(frame);
+    const [across, down] = [box.width / frame.offsetWidth || 1, box.height / frame.offsetHeight || 1];
+    return [
+      (x - box.left) / across - frame.clientLeft - parseFloat(paddingLeft),
+      (y - box.top) / down - frame.clientTop - parseFloat(paddingTop),
+    ];
+  };
   // The element at a point of the window, in frames of the same site too, and the point within its own window.
   const elementAt = (root, x, y) => {
     let element = root.elementFromPoint(x, y);
@@ -354,10 +369,10 @@
     }
     const within = element?.localName === 'iframe' ? element.contentDocument : null;
     if (!within) return { element, x, y };
-    const box = element.getBoundingClientRect();
-    return elementAt(within, x - box.left - element.clientLeft, y - box.top - element.clientTop);
+    return elementAt(within, ...pointWithin(element, x, y));
   };
   const pointed = ([x, y]) => {
+    if (!isMain) return elementAt(document, x, y);
     const zoom = pageWidth() / innerWidth;
     const { offsetLeft, offsetTop, scale } = visualViewport;
     return elementAt(document, x / zoom / scale + offsetLeft, y / zoom / scale + offsetTop);
@@ -393,27 +408,78 @@
     return transfer;
   };
 
+  const focusedWithin = () => {
+    let element = focused();
+    while (element?.contentDocument) element = element.contentDocument.activeElement;
+    return element;
+  };
+
+  // Frames of other sites, by numbers under which `frame` gives them. The one that the drag is in hears when it leaves.
+
+  const frames = new Map();
+  let numbers = 0;
+  let into = null;
+  const numberOf = (frame) => {
+    remember(frames, (numbers += 1), frame);
+    return numbers;
+  };
+  const isForeign = (element) => element?.localName === 'iframe' && !element.contentDocument;
+  // The drag is in that frame now, or in none.
+  const go = (frame) => {
+    const left = into !== frame && into?.isConnected ? numberOf(into) : null;
+    into = frame;
+    return left;
+  };
+  const enter = ({ element, x, y }, at) => ({ frame: numberOf(element), at: at && pointWithin(element, x, y) });
+  const placeOf = (at) => (at ? pointed(at) : { element: focusedWithin() });
+  // What is said of the drag, as `Said` in `cdp/drops.rs`.
+  const say = (taken, enters = null, leaves = null) => JSON.stringify({ taken, enters, leaves });
+
   const placeholders = (types) => transferOf(types.map((type) => new File([], '', { type })));
 
   globalThis.farpane = {
     // Files of those media types are over that point, or have left the page.
     drag(at, types) {
       const transfer = placeholders(types);
-      if (!at) return leave(transfer);
-      return dragTo(pointed(at), transfer) ? 'taken' : 'refused';
+      const place = at ? pointed(at) : null;
+      const isWithin = isForeign(place?.element);
+      const left = go(isWithin ? place.element : null);
+      if (place && !isWithin) return say(dragTo(place, transfer), null, left);
+      leave(transfer);
+      return say(false, isWithin ? enter(place, at) : null, left);
     },
 
-    // Files of those media types are dropped there, or pasted, and come in a while: this document alone gets them.
+    // Files of those media types are dropped there, or pasted, and come in a while: this document alone gets them, or the
+    // frame of another site that is there.
     expect(drop, at, types) {
-      if (at) {
-        const transfer = placeholders(types);
-        const isTaken = dragTo(pointed(at), transfer);
+      const transfer = placeholders(types);
+      const place = placeOf(at);
+      if (isForeign(place.element)) {
+        const left = go(place.element);
+        // It hears from now on what becomes of the files.
+        into = null;
         leave(transfer);
-        if (!isTaken) return 'refused';
+        remember(passed, drop, place.element);
+        return say(false, enter(place, at), left);
       }
-      if (inputs.size >= MOST_EXPECTED) inputs.delete(inputs.keys().next().value);
-      inputs.set(drop, []);
-      return 'taken';
+      const left = go(null);
+      const isTaken = !at || dragTo(place, transfer);
+      if (at) leave(transfer);
+      if (isTaken) remember(inputs, drop, []);
+      return say(isTaken, null, left);
+    },
+
+    // Whether the drop of that number is for this document, or for the frame of another site where it was expected.
+    holder(drop, at) {
+      const frame = passed.get(drop);
+      if (!passed.delete(drop)) return say(inputs.has(drop));
+      const place = at ? pointed(at) : { element: frame };
+      return place.element === frame && frame.isConnected ? say(false, enter(place, at)) : say(false);
+    },
+
+    // The frame of another site that has that number.
+    frame(number) {
+      return frames.get(number) ?? null;
     },
 
     // An input that Chrome gives files to, for the drop of that number.
@@ -437,9 +503,7 @@
       const transfer = transferOf(given.flatMap(({ input }) => [...input.files]));
       if (!at) {
         const paste = { bubbles: true, cancelable: true, composed: true, clipboardData: transfer };
-        let element = focused();
-        while (element?.contentDocument) element = element.contentDocument.activeElement;
-        (element ?? document).dispatchEvent(new ClipboardEvent('paste', paste));
+        (focusedWithin() ?? document).dispatchEvent(new ClipboardEvent('paste', paste));
         return 'taken';
       }
       const place = pointed(at);

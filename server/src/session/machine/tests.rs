@@ -1293,6 +1293,20 @@ fn what_is_dropped_need_not_be_asked_for_and_goes_where_it_was_dropped() {
         none.contains(&Action::ForgetUploads { drop: next }),
         "{none:?}"
     );
+    let refused = match &world.request(drop(10.0))[..] {
+        [Action::ExpectFiles { drop, .. }] => *drop,
+        other => panic!("{other:?}"),
+    };
+    let forgotten = [Action::ForgetUploads { drop: refused }];
+    assert_eq!(world.feed(Event::DropRefused(refused)), forgotten);
+    assert_eq!(world.feed(Event::DropRefused(refused)), [], "once");
+    let begin = Request::BeginUpload {
+        actor: Actor::Page,
+        chooser: refused,
+        path: "a".to_owned(),
+        bytes: 3,
+    };
+    assert!(matches!(world.ask(begin), Err(ApiError::NotFound(_))));
     world.feed(chrome_is(crash()));
     assert!(
         matches!(world.ask(drop(10.0)), Err(ApiError::Conflict(_))),

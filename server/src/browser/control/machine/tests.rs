@@ -536,6 +536,40 @@ fn once_text_fields_are_watched_every_page_tells_where_they_are() {
 }
 
 #[test]
+fn a_frame_is_printed_under_its_number_as_long_as_it_is_what_is_printed() {
+    let mut chrome = Chrome::with_page("a");
+    let print = |of_frame, by_person| PageEvent::Report {
+        context: 7,
+        report: PageReport::Print(PrintRequest {
+            by_person,
+            of_frame,
+        }),
+    };
+    let asked = |chrome: &Chrome| chrome.machine.state().ui_request.map(|(_, asked)| asked);
+    let printed = |chrome: &Chrome| chrome.machine.active_page().unwrap().printed;
+    chrome.on(page("a", print(true, false)));
+    let Some(UiRequest::Print {
+        frame: Some(number),
+    }) = asked(&chrome)
+    else {
+        panic!("the frame is printed");
+    };
+    let frame = PrintedFrame {
+        number,
+        session: session("a"),
+        context: 7,
+    };
+    assert_eq!(printed(&chrome), Some(frame.clone()));
+    chrome.on(page("a", print(true, false)));
+    assert_eq!(printed(&chrome), Some(frame), "unasked, once");
+    chrome.on(page("a", print(true, true)));
+    assert_ne!(printed(&chrome).unwrap().number, number);
+    chrome.on(page("a", print(false, true)));
+    assert_eq!(asked(&chrome), Some(UiRequest::Print { frame: None }));
+    assert_eq!(printed(&chrome), None);
+}
+
+#[test]
 fn two_equal_requests_for_a_find_bar_are_two_changes() {
     let mut chrome = Chrome::with_page("a");
     let request = |chrome: &mut Chrome| {
