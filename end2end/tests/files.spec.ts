@@ -325,11 +325,14 @@ test('a frame that a page prints is saved as PDF, also one that is gone at once,
   expect([run.all('beforeprint'), run.all('afterprint')].map(({ length }) => length)).toEqual([1, 1]);
   expect(await printed(await at('described'))).toEqual(invoice('Grace'));
   expect(await printed(await at('written', frame))).toEqual(invoice('Ada'));
+  const paper = await saved(page, async () => viewer.click(await at('paper')));
+  expect(sha256(paper.bytes)).toBe(sha256(readFileSync('pages/paper.pdf')));
   const whole = await printed(await at('itself'));
   expect([whole.title, whole.lines]).toEqual(['Shop', expect.arrayContaining(['written', 'described'])]);
   expect(whole.lines).not.toContain('invoice of Ada');
-  // What was open meanwhile was no tab of theirs.
+  // What was open meanwhile was no tab of theirs, and behind the page.
   await expect(viewer.tabs).toHaveCount(1);
+  expect(run.all('hidden')).toEqual([]);
   const { session } = viewer;
   const gone = await fetch(server.url(`/api/print?session=${session}&frame=1`), { headers: server.bearer });
   expect(gone.status, 'each once').toBe(409);

@@ -64,6 +64,9 @@ pub async fn page(cdp: &Connection, session: &TargetSession) -> Option<Bytes> {
 pub async fn frame(cdp: &Connection, frame: &PrintedFrame) -> Option<Bytes> {
     let kept = timeout(LOAD_TIMEOUT, take(cdp, frame)).await;
     let document = kept.ok()??;
+    if document.is_pdf() {
+        return Some(document.content.into());
+    }
     let tab = OwnTab::open(cdp).await.ok()?;
     let printed = async {
         let session = tab.attach().await.ok()?;
@@ -73,23 +76,29 @@ pub async fn frame(cdp: &Connection, frame: &PrintedFrame) -> Option<Bytes> {
     timeout(PRINT_TIMEOUT, printed).await.ok()?
 }
 
-/// HTML, and where it would be.
+/// HTML, and where it would be; or a PDF.
 struct Document {
     address: AllowedUrl,
-    html: Vec<u8>,
+    content: Vec<u8>,
+}
+
+impl Document {
+    fn is_pdf(&self) -> bool {
+        self.content.starts_with(b"%PDF-")
+    }
 }
 
 async fn take(cdp: &Connection, frame: &PrintedFrame) -> Option<Document> {
     let session = &frame.session;
     let world = World::from(frame.context);
     let address = page_world::call_in(cdp, session, world, "printedAddress").await;
-    let html = page_world::object_in(cdp, session, world, "takePrinted").await;
-    let blob = io::ResolveBlobParams::new(html.ok()??);
+    let content = page_world::object_in(cdp, session, world, "takePrinted").await;
+    let blob = io::ResolveBlobParams::new(content.ok()??);
     let blob = cdp.call(Some(session), blob).await.ok()?.uuid.clone();
-    let html = io::StreamHandle::from(format!("blob:{blob}"));
+    let content = io::StreamHandle::from(format!("blob:{blob}"));
     Some(Document {
         address: place(address.ok()?.as_deref()),
-        html: resource::read_all(cdp, session, html, MAX_DOCUMENT).await?,
+        content: resource::read_all(cdp, session, content, MAX_DOCUMENT).await?,
     })
 }
 
@@ -123,7 +132,7 @@ async fn show(cdp: &Connection, session: &TargetSession, document: Document) -> 
     let navigate = page::NavigateParams::new(document.address.as_str());
     let answered = async {
         let request = timeout(LOAD_TIMEOUT, paused).await.ok()?.ok()?;
-        cdp.call(to, fulfill(request, &document.html)).await.ok()
+        cdp.call(to, fulfill(request, &document.content)).await.ok()
     };
     let (navigated, answered) = tokio::join!(cdp.call(to, navigate), answered);
     navigated.ok().and(answered)?;

@@ -146,28 +146,48 @@
     report('link', link.href);
   });
 
-  // `window.print()` of this window, or of a frame within: once by itself, then only for a person, and not twice at once. A
-  // frame's document is kept as it is then: the frame may be gone before anybody asks for it.
+  // `window.print()` of this window, or of a frame within: once by itself, then only for a person, some times. A frame's
+  // document is kept as it is then: the frame may be gone before anybody asks for it.
 
-  const MOST_PRINTED = 32 * 1024 * 1024;
-  const BETWEEN_PRINTS = 250;
-  let printedAt = -Infinity;
+  const LARGEST_PRINTED = 32 * 1024 * 1024;
+  // For as long as one click counts.
+  const [MOST_PRINTS, WITHIN] = [5, 5000];
+  let hasPrinted = false;
+  let prints = [];
   let printed = null;
+  const mayPrint = (isByPerson) => {
+    const now = performance.now();
+    prints = prints.filter((at) => now - at < WITHIN);
+    const may = isByPerson ? prints.length < MOST_PRINTS : !hasPrinted;
+    hasPrinted = true;
+    if (may) prints.push(now);
+    return may;
+  };
   // Where a page of its own may be that loads what this document does; nowhere in one without an origin.
   const addressOf = ({ baseURI }, origin) => {
     const isOwn = /^https?:/.test(baseURI) && new URL(baseURI).origin === origin;
     if (isOwn) return baseURI.split('#')[0];
     return /^https?:/.test(origin) ? origin + '/' : null;
   };
+  const pdfAt = async (url) => {
+    try {
+      const pdf = await (await fetch(url)).blob();
+      return pdf.size <= LARGEST_PRINTED ? pdf : null;
+    } catch {
+      return null;
+    }
+  };
   const keep = ({ document, origin }) => {
-    const html = farpaneDocument(document, MOST_PRINTED);
-    printed = html === null ? null : { address: addressOf(document, origin), html: new Blob([html]) };
+    // Chrome shows it itself: it is printed already.
+    const isPdf = document.contentType === 'application/pdf';
+    const html = isPdf ? null : farpaneDocument(document, LARGEST_PRINTED);
+    const content = isPdf ? pdfAt(document.URL) : html && new Blob([html]);
+    printed = { address: isPdf ? null : addressOf(document, origin), content };
   };
   on('farpane-print', (event) => {
     const window = event.view ?? self;
     const isByPerson = [self, window].some(({ navigator }) => navigator.userActivation.isActive);
-    if (isByPerson ? performance.now() - printedAt < BETWEEN_PRINTS : printedAt > 0) return;
-    printedAt = performance.now();
+    if (!mayPrint(isByPerson)) return;
     const isOfFrame = window !== top;
     if (isOfFrame) keep(window);
     report('print', { by_person: isByPerson, of_frame: isOfFrame });
@@ -624,11 +644,11 @@
       return printed?.address ?? null;
     },
 
-    // That document, as a `Blob`, once.
-    takePrinted() {
-      const { html } = printed ?? { html: null };
+    // That document, HTML or PDF, as a `Blob`, once.
+    async takePrinted() {
+      const { content } = printed ?? { content: null };
       printed = null;
-      return html;
+      return content;
     },
 
     exitFullscreen() {
