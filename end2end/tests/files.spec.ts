@@ -337,6 +337,12 @@ test('a frame that a page prints is saved as PDF, also one that is gone at once,
   const gone = await fetch(server.url(`/api/print?session=${session}&frame=1`), { headers: server.bearer });
   expect(gone.status, 'each once').toBe(409);
 
+  const sandboxed = await saved(page, () => viewer.visit(run.url('invoice.html', { sandboxed: '' })));
+  expect(textOf(sandboxed.bytes).split('\n')).toEqual(expect.arrayContaining(['invoice of Linus', 'written by its script']));
+
+  const early = await saved(page, () => viewer.visit(run.url('invoice.html', { early: '' })));
+  expect(early.bytes.subarray(0, 5).toString()).toBe('%PDF-');
+
   const files: string[] = [];
   page.on('download', (download) => files.push(download.suggestedFilename()));
   await viewer.visit(run.url('invoice.html', { unasked: '' }));

@@ -184,14 +184,17 @@
     const content = isPdf ? pdfAt(document.URL) : html && new Blob([html]);
     printed = { address: isPdf ? null : addressOf(document, origin), content };
   };
-  on('farpane-print', (event) => {
+  const onPrint = (event) => {
+    // It is heard.
+    event.preventDefault();
     const window = event.view ?? self;
     const isByPerson = [self, window].some(({ navigator }) => navigator.userActivation.isActive);
     if (!mayPrint(isByPerson)) return;
     const isOfFrame = window !== top;
     if (isOfFrame) keep(window);
     report('print', { by_person: isByPerson, of_frame: isOfFrame });
-  });
+  };
+  addEventListener('farpane-print', onPrint, { capture: true });
 
   if (isMain) {
     // The full screen: an element of a frame within makes that frame's element here the one.
