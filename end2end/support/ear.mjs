@@ -1,12 +1,14 @@
 // Runs in the viewer's page before its own scripts: hears all that comes out of it, by an element or by Web Audio.
 
 /** @typedef {{ frequency: number, level: number }} Tone the loudest, in Hz, and its level in dB below full scale */
-/** @typedef {{ left: () => Tone, right: () => Tone, clicks: number[], gaps: number[], from: string | null }} Ear */
+/** @typedef {{ left: () => Tone, right: () => Tone, clicks: number[], gaps: number[], from: string | null, volume: number }} Ear */
 
 /** Installs `window.ear`. */
 export function hearAll() {
   /** @type {{ context: AudioContext, channels: AnalyserNode[], from: string } | null} */
   let heard = null;
+  /** @type {HTMLAudioElement | null} */
+  let element = null;
   const ear = {
     left: () => tone(0),
     right: () => tone(1),
@@ -14,8 +16,13 @@ export function hearAll() {
     clicks: /** @type {number[]} */ ([]),
     /** How long it was silent in the midst of what it hears, in milliseconds. */
     gaps: /** @type {number[]} */ ([]),
+    /** Which way it came: `track` or `packets`. */
     get from() {
       return heard && heard.from;
+    },
+    /** What its element multiplies it by. */
+    get volume() {
+      return element ? Number(!element.muted) * element.volume : 1;
     },
   };
   Object.assign(window, { ear });
@@ -73,18 +80,19 @@ export function hearAll() {
   const Native = window.Audio;
   // @ts-expect-error: a constructor that gives what another made.
   window.Audio = function () {
-    const element = new Native();
+    const made = new Native();
+    element = made;
     const given = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, 'srcObject');
-    Object.defineProperty(element, 'srcObject', {
-      get: () => given?.get?.call(element),
+    Object.defineProperty(made, 'srcObject', {
+      get: () => given?.get?.call(made),
       set(/** @type {MediaStream | null} */ stream) {
-        given?.set?.call(element, stream);
+        given?.set?.call(made, stream);
         if (!stream?.getAudioTracks().length) return;
         const context = new AudioContext({ sampleRate: 48_000 });
         listen(context, context.createMediaStreamSource(stream), 'track');
       },
     });
-    return element;
+    return made;
   };
   window.Audio.prototype = Native.prototype;
 }

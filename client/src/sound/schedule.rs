@@ -2,9 +2,11 @@
 
 /// Of timestamps, per second.
 const RATE: f64 = 48_000.0;
+/// What one is heard for, in seconds.
+const PACKET: f64 = 0.01;
 /// What is heard first is heard so much later than it came, in seconds: what comes after it may be as much later.
 const LEAD: f64 = 0.06;
-/// More that waits is no lead any more: it is dropped until the lead is as it was, in seconds.
+/// More that waits is no lead any more: packets are left out until it is as it was, in seconds.
 const MOST: f64 = 0.25;
 /// After so long a silence nobody hears that the lead is made anew, in seconds.
 const SILENCE: f64 = 0.15;
@@ -12,13 +14,14 @@ const SILENCE: f64 = 0.15;
 /// Of one stream of packets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Schedule {
-    last: Option<Heard>,
+    last: Option<Last>,
     /// Too much waits.
     is_catching_up: bool,
 }
 
+/// The packet that came last, and when the last one is heard that is.
 #[derive(Clone, Copy, Debug)]
-struct Heard {
+struct Last {
     timestamp: u32,
     /// In seconds.
     at: f64,
@@ -27,24 +30,28 @@ struct Heard {
 impl Schedule {
     /// When this packet is heard, in seconds on `now`'s clock; `None` if never.
     pub fn at(&mut self, timestamp: u32, now: f64) -> Option<f64> {
-        let even = self.last.and_then(|last| {
+        let anew = now + LEAD;
+        let at = self.last.map_or(anew, |last| {
             let since = f64::from(timestamp.wrapping_sub(last.timestamp).cast_signed()) / RATE;
-            let at = last.at + since;
-            // What is older than what was heard before it comes of another server's clock.
-            let goes_on = since > 0.0 && since < SILENCE && at > now;
-            goes_on.then_some(at)
+            let even = last.at + since;
+            // What is older than what came before it is of another server's clock.
+            match since > 0.0 && since < SILENCE && even > now {
+                true => even,
+                false => anew.max(last.at + PACKET),
+            }
         });
-        let at = even.unwrap_or(now + LEAD);
-        self.is_catching_up = match self.is_catching_up {
-            true => at > now + LEAD,
-            false => at > now + MOST,
+        let most = if self.is_catching_up { LEAD } else { MOST };
+        self.is_catching_up = at > now + most;
+        let heard_at = match (self.is_catching_up, self.last) {
+            // The next one is heard in its place.
+            (true, Some(last)) => last.at,
+            _ => at,
         };
-        if self.is_catching_up {
-            return None;
-        }
-        // After what was dropped the next one follows the last that is heard.
-        self.last = Some(Heard { timestamp, at });
-        Some(at)
+        self.last = Some(Last {
+            timestamp,
+            at: heard_at,
+        });
+        (!self.is_catching_up).then_some(at)
     }
 }
 
@@ -52,7 +59,7 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    const PACKET: u32 = 480;
+    const TICKS: u32 = 480;
 
     #[test]
     fn packets_are_heard_evenly_however_they_come() {
@@ -61,7 +68,7 @@ mod tests {
         assert!((first - 10.06).abs() < 1e-9);
         for (index, late) in [(1, 0.0), (2, 0.05), (3, 0.045), (4, 0.01)] {
             let now = 10.0 + f64::from(index) * 0.01 + late;
-            let at = schedule.at(index * PACKET, now).unwrap();
+            let at = schedule.at(index * TICKS, now).unwrap();
             assert!((at - first - f64::from(index) * 0.01).abs() < 1e-9);
         }
     }
@@ -72,7 +79,7 @@ mod tests {
         schedule.at(0, 10.0);
         let after_silence = schedule.at(48_000, 10.99).unwrap();
         assert!((after_silence - 11.05).abs() < 1e-9);
-        let after_stall = schedule.at(48_000 + PACKET, 11.5).unwrap();
+        let after_stall = schedule.at(48_000 + TICKS, 11.5).unwrap();
         assert!((after_stall - 11.56).abs() < 1e-9);
         let after_restart = schedule.at(3, 12.0).unwrap();
         assert!((after_restart - 12.06).abs() < 1e-9);
@@ -81,13 +88,17 @@ mod tests {
     #[test]
     fn what_came_in_a_heap_is_not_heard_late_for_ever() {
         let mut schedule = Schedule::default();
-        let mut heard = Vec::new();
+        let (mut leads, mut times) = (Vec::new(), Vec::new());
         // Half a second at once, then as it is played.
         for index in 0..200_u32 {
             let now = 10.0 + f64::from(index.saturating_sub(50)) * 0.01;
-            heard.extend(schedule.at(index * PACKET, now).map(|at| at - now));
+            let at = schedule.at(index * TICKS, now);
+            leads.extend(at.map(|at| at - now));
+            times.extend(at);
         }
-        assert!(heard.iter().all(|lead| (0.0..=MOST + 1e-9).contains(lead)));
-        assert!(*heard.last().unwrap() < 0.1, "{heard:?}");
+        assert!(leads.iter().all(|lead| (0.0..=MOST + 1e-9).contains(lead)));
+        assert!(*leads.last().unwrap() < 0.1, "{leads:?}");
+        let is_even = |pair: &[f64]| pair[1] - pair[0] > PACKET - 1e-9;
+        assert!(times.windows(2).all(is_even), "no two at once");
     }
 }
