@@ -30,7 +30,7 @@ const NAME: &str = "farpane-volume";
 /// What is known of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sound {
-    /// Some can come.
+    /// Some has come.
     pub is_there: bool,
     /// The browser waits for a click or a key before it plays any.
     pub is_blocked: bool,
@@ -44,6 +44,8 @@ pub struct Speaker {
     element: Option<HtmlAudioElement>,
     player: RefCell<Option<Rc<Player>>>,
     listeners: RefCell<Vec<Listener>>,
+    /// Of the track's first packet.
+    unmuted: RefCell<Option<Listener>>,
 }
 
 impl Speaker {
@@ -64,6 +66,7 @@ impl Speaker {
                 view,
                 element: HtmlAudioElement::new().ok(),
                 player: RefCell::default(),
+                unmuted: RefCell::default(),
                 listeners: RefCell::new(
                     ["pointerdown", "pointerup", "keydown"].map(gesture).into(),
                 ),
@@ -92,7 +95,13 @@ impl Speaker {
         };
         stream.add_track(track);
         element.set_src_object(Some(&stream));
-        self.view.sound.update(|sound| sound.is_there = true);
+        let view = self.view;
+        let has_come = move || view.sound.update(|sound| sound.is_there = true);
+        if !track.muted() {
+            has_come();
+        }
+        let unmuted = listen(track, "unmute", move |_: DomEvent| has_come());
+        *self.unmuted.borrow_mut() = Some(unmuted);
         self.try_to_play();
     }
 
@@ -173,6 +182,7 @@ impl Speaker {
     /// Nothing is heard any more.
     pub fn close(&self) {
         self.listeners.borrow_mut().clear();
+        self.unmuted.borrow_mut().take();
         if let Some(element) = &self.element {
             element.set_src_object(None);
         }

@@ -11,10 +11,10 @@ pub type Period = [f32; 2 * PERIOD];
 
 /// Of the sink. Chrome resamples what pages play at another rate.
 pub const RATE: u32 = 48_000;
-/// Fewer would leave Chrome no time to answer, in frames.
-const LEAST_TARGET: usize = 2 * PERIOD;
-/// More would be heard late, in frames.
-const MOST_TARGET: usize = 10 * PERIOD;
+/// What a stream has ahead at first, in frames: Chrome has a period's time to answer.
+const FIRST_TARGET: usize = 2 * PERIOD;
+/// Each time that it runs dry it has a period more, up to this: more would be heard too late, in frames.
+const MOST_TARGET: usize = 6 * PERIOD;
 /// What is written unasked is dropped beyond it, in frames.
 const MOST_BUFFERED: usize = RATE as usize;
 /// Of any stream.
@@ -44,30 +44,22 @@ pub struct Playback {
 pub struct Unsupported;
 
 impl Playback {
-    /// `wanted` is what the client would like to have ahead, in bytes.
-    pub fn new(spec: SampleSpec, wanted: u32, corked: bool) -> Result<Playback, Unsupported> {
+    /// It plays at once, unless it is corked.
+    pub fn new(spec: SampleSpec, corked: bool) -> Result<Playback, Unsupported> {
         let is_known = matches!(spec.format, SampleFormat::Float32Le | SampleFormat::S16Le);
         if !is_known || spec.sample_rate != RATE || !(1..=MOST_CHANNELS).contains(&spec.channels) {
             return Err(Unsupported);
         }
-        let mut playback = Playback {
+        Ok(Playback {
             spec,
             corked,
             primed: false,
             buffer: VecDeque::new(),
-            target: LEAST_TARGET,
+            target: FIRST_TARGET,
             asked: 0,
             written: 0,
             played: 0,
-        };
-        playback.set_target(wanted);
-        Ok(playback)
-    }
-
-    /// In bytes; bounded on both sides.
-    pub fn set_target(&mut self, wanted: u32) {
-        let wanted = wanted as usize / self.frame_bytes();
-        self.target = wanted.clamp(LEAST_TARGET, MOST_TARGET);
+        })
     }
 
     /// What it is to have ahead, in bytes.
@@ -135,6 +127,9 @@ impl Playback {
         }
         self.played += u64::from(self.bytes(frames));
         self.primed = frames == PERIOD;
+        if !self.primed {
+            self.target = (self.target + PERIOD).min(MOST_TARGET);
+        }
     }
 
     /// The rest of what waits is heard though no more comes.
@@ -195,8 +190,7 @@ mod tests {
     const FRAME: u32 = 8;
 
     fn playback() -> Playback {
-        let wanted = 3 * PERIOD as u32 * FRAME;
-        Playback::new(STEREO, wanted, false).unwrap()
+        Playback::new(STEREO, false).unwrap()
     }
 
     fn pcm(frames: usize, value: f32) -> Vec<u8> {
@@ -217,7 +211,7 @@ mod tests {
         let full = playback.target_bytes();
         assert_eq!(playback.ask(), Some(full));
         assert_eq!(playback.ask(), None, "it was asked already");
-        playback.write(&pcm(2 * PERIOD, 0.5)).unwrap();
+        playback.write(&pcm(PERIOD, 0.5)).unwrap();
         assert_eq!(heard(&mut playback), [0.0; 2 * PERIOD], "not yet");
         playback.write(&pcm(PERIOD, 0.5)).unwrap();
         let period = heard(&mut playback);
@@ -227,17 +221,25 @@ mod tests {
     }
 
     #[test]
-    fn who_runs_dry_fills_up_first_and_who_waits_gives_nothing() {
+    fn who_runs_dry_has_more_ahead_from_then_on_and_who_waits_gives_nothing() {
         let mut playback = playback();
-        playback.write(&pcm(3 * PERIOD, 0.5)).unwrap();
-        for _ in 0..3 {
+        playback.write(&pcm(2 * PERIOD, 0.5)).unwrap();
+        for _ in 0..2 {
             assert_eq!(heard(&mut playback)[0], 0.5);
         }
         assert_eq!(heard(&mut playback)[0], 0.0);
-        playback.write(&pcm(PERIOD, 0.5)).unwrap();
-        assert_eq!(heard(&mut playback)[0], 0.0);
+        assert_eq!(playback.target_bytes(), 3 * PERIOD as u32 * FRAME);
         playback.write(&pcm(2 * PERIOD, 0.5)).unwrap();
+        assert_eq!(heard(&mut playback)[0], 0.0);
+        playback.write(&pcm(PERIOD, 0.5)).unwrap();
         assert_eq!(heard(&mut playback)[0], 0.5);
+        for _ in 0..100 {
+            playback.write(&pcm(MOST_TARGET, 0.5)).unwrap();
+            for _ in 0..8 {
+                heard(&mut playback);
+            }
+        }
+        assert_eq!(playback.target, MOST_TARGET);
         playback.cork(true);
         assert_eq!((heard(&mut playback)[0], playback.ask()), (0.0, None));
         playback.flush();
@@ -253,7 +255,7 @@ mod tests {
             sample_rate: RATE,
         };
         let heard_of = |spec, pcm: Vec<u8>| {
-            let mut playback = Playback::new(spec, 0, false).unwrap();
+            let mut playback = Playback::new(spec, false).unwrap();
             playback.write(&pcm.repeat(3 * PERIOD)).unwrap();
             let period = heard(&mut playback);
             [period[0], period[1]]
@@ -273,7 +275,7 @@ mod tests {
                 ..STEREO
             },
         ] {
-            assert_eq!(Playback::new(unknown, 0, false).err(), Some(Unsupported));
+            assert_eq!(Playback::new(unknown, false).err(), Some(Unsupported));
         }
     }
 

@@ -244,10 +244,8 @@ impl Pulse {
                 }
             }
             Command::SetPlaybackStreamBufferAttr(wanted) => {
-                let attributes = self.with(id, wanted.index, |stream| {
-                    stream.playback.set_target(wanted.buffer_attr.target_length);
-                    attributes(&stream.playback)
-                });
+                // It stays what it was: that is the answer.
+                let attributes = self.with(id, wanted.index, |stream| attributes(&stream.playback));
                 match attributes {
                     Some(buffer_attr) => {
                         let reply = SetPlaybackStreamBufferAttrReply {
@@ -276,11 +274,7 @@ impl Pulse {
             return self.refuse(id, sequence, PulseError::TooLarge);
         }
         let spec = wanted.sample_spec;
-        let playback = Playback::new(
-            spec,
-            wanted.buffer_attr.target_length,
-            wanted.flags.start_corked,
-        );
+        let playback = Playback::new(spec, wanted.flags.start_corked);
         let Ok(playback) = playback else {
             tracing::debug!(?spec, "a page's sound has an unknown format");
             return self.refuse(id, sequence, PulseError::NotSupported);

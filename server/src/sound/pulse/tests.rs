@@ -80,7 +80,6 @@ impl Chrome {
             channel_map: ChannelMap::stereo(),
             ..PlaybackStreamParams::default()
         };
-        wanted.buffer_attr.target_length = 3 * PERIOD as u32 * 8;
         wanted.flags.start_corked = true;
         self.ask(Command::CreatePlaybackStream(wanted))
     }
@@ -149,7 +148,7 @@ fn a_stream_plays_waits_and_goes() {
     let now = UNIX_EPOCH;
     let latency: PlaybackLatency =
         chrome.ask(Command::GetPlaybackLatency(LatencyParams { channel, now }));
-    assert_eq!((latency.write_offset, latency.read_offset), (11_520, 3840));
+    assert_eq!((latency.write_offset, latency.read_offset), (7680, 3840));
     chrome.cork(channel, true);
     chrome.acknowledged(Command::FlushPlaybackStream(channel));
     assert_eq!(
