@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use js_sys::{Object, Reflect};
 use leptos::prelude::{IntervalHandle, set_interval_with_handle};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::convert::FromWasmAbi;
@@ -10,7 +11,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AddEventListenerOptions, Element, EventTarget, HtmlAnchorElement, ResizeObserver, Window,
+    AddEventListenerOptions, Element, EventTarget, HtmlAnchorElement, KeyboardEvent,
+    ResizeObserver, Window,
 };
 
 #[wasm_bindgen]
@@ -242,6 +244,25 @@ pub fn keep(name: &str, value: &str) {
 
 fn storage() -> Option<web_sys::Storage> {
     window().local_storage().ok().flatten()
+}
+
+/// A plain object, such as the browser's own functions take for their options.
+pub fn object(fields: &[(&str, &JsValue)]) -> Result<Object, JsValue> {
+    let object = Object::new();
+    for (name, value) in fields {
+        Reflect::set(&object, &(*name).into(), value)?;
+    }
+    Ok(object)
+}
+
+/// Escape in a panel closes it, and is nobody else's.
+pub fn on_escape(close: impl Fn() + Copy + 'static) -> impl Fn(KeyboardEvent) + Copy + 'static {
+    move |event: KeyboardEvent| {
+        if event.key() == "Escape" {
+            event.stop_propagation();
+            close();
+        }
+    }
 }
 
 /// What a thrown value says, for a sentence or the console.

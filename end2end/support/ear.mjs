@@ -1,7 +1,7 @@
 // Runs in the viewer's page before its own scripts: hears all that comes out of it, by an element or by Web Audio.
 
 /** @typedef {{ frequency: number, level: number }} Tone the loudest, in Hz, and its level in dB below full scale */
-/** @typedef {{ left: () => Tone, right: () => Tone, clicks: number[], gaps: number[], from: string | null, volume: number }} Ear */
+/** @typedef {{ left: () => Tone, right: () => Tone, clicks: number[], gaps: number[], from: string | null, volume: number, isPlaying: boolean }} Ear */
 
 /** Installs `window.ear`. */
 export function hearAll() {
@@ -19,6 +19,10 @@ export function hearAll() {
     /** Which way it came: `track` or `packets`. */
     get from() {
       return heard && heard.from;
+    },
+    /** Whether its element plays. */
+    get isPlaying() {
+      return element !== null && !element.paused;
     },
     /** What its element multiplies it by. */
     get volume() {

@@ -7,7 +7,7 @@ use web_sys::CanvasRenderingContext2d;
 
 use super::codec_support::CODEC;
 use super::fallback::SocketDecoder;
-use crate::dom::window;
+use crate::dom::{object, window};
 
 #[wasm_bindgen]
 extern "C" {
@@ -108,12 +108,4 @@ fn config(codec: &str) -> Result<Object, JsValue> {
         ("optimizeForLatency", &true.into()),
         ("hardwareAcceleration", &"no-preference".into()),
     ])
-}
-
-fn object(fields: &[(&str, &JsValue)]) -> Result<Object, JsValue> {
-    let object = Object::new();
-    for (name, value) in fields {
-        Reflect::set(&object, &(*name).into(), value)?;
-    }
-    Ok(object)
 }

@@ -3,6 +3,8 @@
 use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
 use wasm_bindgen::prelude::*;
 
+use crate::dom::object;
+
 #[wasm_bindgen]
 extern "C" {
     pub type AudioDecoder;
@@ -77,12 +79,4 @@ impl AudioData {
         self.copy_to(&samples, &options)?;
         Ok(samples.to_vec())
     }
-}
-
-fn object(fields: &[(&str, &JsValue)]) -> Result<Object, JsValue> {
-    let object = Object::new();
-    for (name, value) in fields {
-        Reflect::set(&object, &(*name).into(), value)?;
-    }
-    Ok(object)
 }

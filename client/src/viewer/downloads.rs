@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use leptos::ev::{KeyboardEvent, MouseEvent};
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use shared::file::{Download, DownloadState};
 use shared::session::DownloadId;
 
 use crate::api;
 use crate::connection::view_state::ViewState;
-use crate::dom;
+use crate::dom::{self, on_escape};
 use crate::viewer::Places;
 use crate::viewer::icon::{self, Icon};
 use crate::viewer::transfer::{Speeds, describe, newly_failed};
@@ -65,12 +65,7 @@ pub fn Downloads() -> impl IntoView {
             }
         })
     };
-    let escape = move |event: KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            close();
-        }
-    };
+    let escape = on_escape(close);
     // The latest first.
     let ids = Memo::new(move |_| -> Vec<DownloadId> {
         list.with(|list| list.iter().rev().map(|one| one.id.clone()).collect())

@@ -1,6 +1,6 @@
 //! The site of the page: a lock beside its address, and behind it how the page came, and what its site may do.
 
-use leptos::ev::{Event, FocusEvent, KeyboardEvent, MouseEvent};
+use leptos::ev::{Event, FocusEvent, MouseEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -13,6 +13,7 @@ use web_sys::{Node, Position, PositionError};
 
 use crate::api;
 use crate::connection::view_state::ViewState;
+use crate::dom::on_escape;
 use crate::viewer::Places;
 use crate::viewer::icon::{self, Icon};
 
@@ -144,12 +145,7 @@ pub fn SitePanel() -> impl IntoView {
         shown.set(false);
         places.focus_picture();
     };
-    let escape = move |event: KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            close();
-        }
-    };
+    let escape = on_escape(close);
     let certificate = move || security.get()?.certificate;
     let panel = move || {
         shown.get().then(|| {

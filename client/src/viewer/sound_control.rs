@@ -1,9 +1,10 @@
 //! How loud the page is heard: a button in the toolbar, and its panel.
 
-use leptos::ev::{KeyboardEvent, MouseEvent};
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 
 use crate::connection::view_state::ViewState;
+use crate::dom::on_escape;
 use crate::sound::volume::Volume;
 use crate::viewer::Places;
 use crate::viewer::icon::{self, Icon};
@@ -26,12 +27,7 @@ pub fn SoundControl() -> impl IntoView {
         shown.set(false);
         places.focus_picture();
     };
-    let escape = move |event: KeyboardEvent| {
-        if event.key() == "Escape" {
-            event.stop_propagation();
-            close();
-        }
-    };
+    let escape = on_escape(close);
     let open = move |_| {
         // The click itself lets the browser play.
         if !is_blocked.get_untracked() {

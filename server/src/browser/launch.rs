@@ -115,16 +115,11 @@ pub fn find_chrome(configured: Option<&Path>) -> Result<PathBuf, LaunchError> {
 }
 
 /// Without one Chrome would look for the machine's.
-fn pulse_server(profile_dir: &ProfileDir, sound: bool) -> [(&'static str, OsString); 1] {
-    let address = match sound {
-        true => {
-            let mut address = OsString::from("unix:");
-            address.push(profile_dir.pulse_socket());
-            address
-        }
-        false => OsString::from("unix:/nonexistent"),
-    };
-    [("PULSE_SERVER", address)]
+fn pulse_server(profile_dir: &ProfileDir, sound: bool) -> OsString {
+    match sound {
+        true => format!("unix:{}", profile_dir.pulse_socket().display()).into(),
+        false => "unix:/nonexistent".into(),
+    }
 }
 
 impl Chrome {
@@ -181,7 +176,7 @@ impl Chrome {
             // Without one it would look for one, and start one.
             .env("DBUS_SESSION_BUS_ADDRESS", &options.session_bus)
             .env("WAYLAND_SOCKET", wayland.as_raw_fd().to_string())
-            .envs(pulse_server(&profile_dir, options.sound))
+            .env("PULSE_SERVER", pulse_server(&profile_dir, options.sound))
             .current_dir(profile_dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -108,6 +108,7 @@ async fn serve(listener: UnixListener, opus: Opus, deliver: impl Fn(Sample), sto
     let mut connections = Connections::new(received);
     let mut pulse = Pulse::default();
     let mut clock = Clock::default();
+    let mut period = [0.0; 2 * PERIOD];
     let mut player = Player {
         opus,
         talkspurt: Talkspurt::default(),
@@ -126,7 +127,8 @@ async fn serve(listener: UnixListener, opus: Opus, deliver: impl Fn(Sample), sto
             () = stop.notified() => return,
             () = due => {
                 while let Some(at) = clock.take(Instant::now()) {
-                    player.play(&pulse.take_period(), at);
+                    pulse.take_period(&mut period);
+                    player.play(&period, at);
                 }
             }
             Some((client, received)) = messages.recv() => match received {

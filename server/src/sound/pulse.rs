@@ -16,7 +16,7 @@ use pulseaudio::protocol::{
     write_reply_message,
 };
 
-use super::playback::{PERIOD, Period, Playback, RATE};
+use super::playback::{Period, Playback, RATE};
 
 /// One of Chrome's connections; never used twice.
 pub type ClientId = u32;
@@ -49,8 +49,11 @@ const LATENCY: u64 = 40_000;
 pub struct Pulse {
     clients: BTreeMap<ClientId, Client>,
     next_channel: u32,
-    replies: VecDeque<(ClientId, Vec<u8>)>,
+    replies: Replies,
 }
+
+/// In order, with whom each is for.
+type Replies = VecDeque<(ClientId, Vec<u8>)>;
 
 #[derive(Debug, Default)]
 struct Client {
@@ -93,26 +96,19 @@ impl Pulse {
     }
 
     /// The next 10 ms of all that plays; the streams are asked for as much.
-    pub fn take_period(&mut self) -> Box<Period> {
-        let mut period = Box::new([0.0; 2 * PERIOD]);
-        let clients: Vec<_> = self.clients.keys().copied().collect();
-        for id in clients {
-            let Some(client) = self.clients.get_mut(&id) else {
-                continue;
-            };
-            let mut drained = Vec::new();
+    pub fn take_period(&mut self, period: &mut Period) {
+        period.fill(0.0);
+        for (id, client) in &mut self.clients {
             for stream in client.streams.values_mut() {
-                stream.playback.mix_into(&mut period);
-                if stream.playback.is_empty() {
-                    drained.extend(stream.drain.take());
+                stream.playback.mix_into(period);
+                if stream.playback.is_empty()
+                    && let Some(drain) = stream.drain.take()
+                {
+                    acknowledge(&mut self.replies, *id, drain);
                 }
             }
-            for sequence in drained {
-                self.acknowledge(id, sequence);
-            }
-            self.ask(id);
+            client.ask(*id, &mut self.replies);
         }
-        period
     }
 
     /// `Err` if it is none: the connection is of no use any more.
@@ -307,24 +303,9 @@ impl Pulse {
         self.ask(id);
     }
 
-    /// Every stream of that connection for what it is to have ahead.
     fn ask(&mut self, id: ClientId) {
-        let Some(client) = self.clients.get_mut(&id) else {
-            return;
-        };
-        let version = client.version.unwrap_or(MIN_VERSION);
-        for (channel, stream) in &mut client.streams {
-            if stream.drain.is_none()
-                && let Some(length) = stream.playback.ask()
-            {
-                let request = Command::Request(Request {
-                    channel: *channel,
-                    length,
-                });
-                push(&mut self.replies, id, |bytes| {
-                    write_command_message(bytes, NO_SEQUENCE, &request, version)
-                });
-            }
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.ask(id, &mut self.replies);
         }
     }
 
@@ -355,9 +336,7 @@ impl Pulse {
 
     /// Without anything to say; also that a list is empty.
     fn acknowledge(&mut self, id: ClientId, sequence: u32) {
-        push(&mut self.replies, id, |bytes| {
-            write_ack_message(bytes, sequence)
-        });
+        acknowledge(&mut self.replies, id, sequence);
     }
 
     fn refuse(&mut self, id: ClientId, sequence: u32, error: PulseError) {
@@ -388,8 +367,32 @@ impl Pulse {
     }
 }
 
+impl Client {
+    /// Every stream for what it is to have ahead.
+    fn ask(&mut self, id: ClientId, replies: &mut Replies) {
+        let version = self.version.unwrap_or(MIN_VERSION);
+        for (channel, stream) in &mut self.streams {
+            if stream.drain.is_none()
+                && let Some(length) = stream.playback.ask()
+            {
+                let request = Command::Request(Request {
+                    channel: *channel,
+                    length,
+                });
+                push(replies, id, |bytes| {
+                    write_command_message(bytes, NO_SEQUENCE, &request, version)
+                });
+            }
+        }
+    }
+}
+
+fn acknowledge(replies: &mut Replies, id: ClientId, sequence: u32) {
+    push(replies, id, |bytes| write_ack_message(bytes, sequence));
+}
+
 fn push(
-    replies: &mut VecDeque<(ClientId, Vec<u8>)>,
+    replies: &mut Replies,
     id: ClientId,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), ProtocolError>,
 ) {

@@ -250,6 +250,15 @@ fn send_to_page(
     }
 }
 
+/// Requests for documents, and no others.
+pub(super) fn documents() -> fetch::RequestPattern {
+    fetch::RequestPattern {
+        url_pattern: Some("*".to_owned()),
+        resource_type: Some(network::ResourceType::Document),
+        ..fetch::RequestPattern::default()
+    }
+}
+
 fn prepare(
     cdp: &Connection,
     session: Option<&TargetSession>,
@@ -261,13 +270,8 @@ fn prepare(
     intercept.cancel = (!uploads).then_some(true);
     cdp.send(session, intercept)?;
     // A request that is not paused tells of no challenge; documents alone are, so that nothing else waits.
-    let documents = fetch::RequestPattern {
-        url_pattern: Some("*".to_owned()),
-        resource_type: Some(network::ResourceType::Document),
-        ..fetch::RequestPattern::default()
-    };
     let pause = fetch::EnableParams {
-        patterns: Some(vec![documents]),
+        patterns: Some(vec![documents()]),
         handle_auth_requests: Some(true),
     };
     cdp.send(session, pause)?;

@@ -13,6 +13,7 @@ use chromiumoxide_cdp::cdp::browser_protocol::{emulation, fetch, io, network, pa
 use chromiumoxide_cdp::cdp::js_protocol::runtime;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::command::documents;
 use super::page_world::{self, World};
 use super::{CdpError, Connection, TargetSession, resource};
 use crate::browser::address::{self, AllowedUrl};
@@ -118,13 +119,8 @@ async fn show(cdp: &Connection, session: &TargetSession, document: Document) -> 
     cdp.call(to, network::EnableParams::default()).await.ok()?;
     let bypass = network::SetBypassServiceWorkerParams::new(true);
     cdp.call(to, bypass).await.ok()?;
-    let documents = fetch::RequestPattern {
-        url_pattern: Some("*".to_owned()),
-        resource_type: Some(network::ResourceType::Document),
-        ..fetch::RequestPattern::default()
-    };
     let pause = fetch::EnableParams {
-        patterns: Some(vec![documents]),
+        patterns: Some(vec![documents()]),
         handle_auth_requests: None,
     };
     let paused = cdp.next_paused(session);

@@ -20,19 +20,19 @@ use crate::transport::datagram::{Datagram, FiveTuple, Protocol};
 use crate::transport::listen::Candidates;
 use crate::transport::output::{Event, Output};
 use crate::transport::webrtc::data_channels::DataChannels;
-use crate::transport::webrtc::media_sender::MediaSender;
 use crate::transport::webrtc::negotiation::{Negotiation, local_ufrag};
 use crate::transport::webrtc::offer::Offer;
 use crate::transport::webrtc::setup;
 use crate::transport::webrtc::shared_state::ConnectionState;
 use crate::transport::webrtc::sound_sender::SoundSender;
+use crate::transport::webrtc::video_sender::VideoSender;
 use crate::transport::{PeerError, TransportKind};
 
 /// One peer, answering an offer.
 pub struct Connection {
     rtc: RTCPeerConnection,
     negotiation: Negotiation,
-    media: MediaSender,
+    video: VideoSender,
     sound: SoundSender,
     channels: DataChannels,
     /// The selected candidate pair, as seen by what left last.
@@ -72,7 +72,7 @@ impl Connection {
         let mut connection = Connection {
             rtc,
             negotiation,
-            media: MediaSender::new(tracks.video, state, now),
+            video: VideoSender::new(tracks.video, state, now),
             sound: SoundSender::new(tracks.sound),
             channels: DataChannels::default(),
             path: None,
@@ -95,7 +95,7 @@ impl Connection {
         if self.phase == Phase::Connected && self.ufrag() != before {
             self.phase = Phase::Restarting;
             // Nothing of it would arrive, and a keyframe follows.
-            self.media.clear();
+            self.video.clear();
         }
         Ok(answer)
     }
@@ -107,7 +107,7 @@ impl Connection {
         now: Instant,
     ) -> Result<String, PeerError> {
         let agreed = self.negotiation.answer(&mut self.rtc, offer, host, now)?;
-        self.media.set_format(agreed.video);
+        self.video.set_format(agreed.video);
         self.sound.set_payload_type(agreed.sound);
         Ok(agreed.sdp)
     }
@@ -134,7 +134,7 @@ impl Connection {
 
     /// Queues one frame, in RTP payloads that all viewers share. `timestamp` is the RTP timestamp, in 1/90000 s.
     pub fn queue_frame(&mut self, payloads: &[Bytes], timestamp: u32, keyframe: bool) {
-        self.media.queue_frame(payloads, timestamp, keyframe);
+        self.video.queue_frame(payloads, timestamp, keyframe);
     }
 
     /// Sends one packet of sound now. `timestamp` is in 1/48000 s; `begins` if there was silence before it.
@@ -145,33 +145,33 @@ impl Connection {
 
     /// Drops the frames of which nothing has left yet. The viewer needs a keyframe afterwards.
     pub fn drop_unsent_frames(&mut self) {
-        self.media.drop_unsent_frames();
+        self.video.drop_unsent_frames();
     }
 
     /// Drops all that is queued before the newest keyframe, also the rest of a frame that has left in part. `false` if no
     /// keyframe is queued: then everything is dropped.
     pub fn drop_before_keyframe(&mut self) -> bool {
-        self.media.drop_before_keyframe()
+        self.video.drop_before_keyframe()
     }
 
     /// What the viewer sees is late: drops what is queued, and does not count what is in flight any more.
     pub fn skip_to_live(&mut self) {
-        self.media.skip_to_live();
+        self.video.skip_to_live();
     }
 
     /// How long a frame that is queued now waits before it leaves.
     pub fn backlog(&self, now: Instant) -> Duration {
-        self.media.backlog(now)
+        self.video.backlog(now)
     }
 
     /// How long the path takes for what is queued.
     pub fn queue_time(&self) -> Duration {
-        self.media.queue_time()
+        self.video.queue_time()
     }
 
     /// How long the path takes for this many bytes.
     pub fn time_for(&self, bytes: usize) -> Duration {
-        self.media.time_for(bytes)
+        self.video.time_for(bytes)
     }
 
     /// Sends a message on the `control` channel; drops it while that is not open. `Err` when the viewer has stopped taking
@@ -189,7 +189,7 @@ impl Connection {
 
     /// When [`Connection::handle_timeout`] must be called next.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
-        let media = self.is_connected().then(|| self.media.next_timeout(now));
+        let media = self.is_connected().then(|| self.video.next_timeout(now));
         let rtc = self.rtc.poll_timeout();
         rtc.into_iter().chain(media.flatten()).min()
     }
@@ -197,7 +197,7 @@ impl Connection {
     /// Takes everything that has come of the calls before.
     pub fn poll(&mut self, now: Instant, mut put: impl FnMut(Output)) {
         if self.is_connected() {
-            self.media.send_due(&mut self.rtc, now);
+            self.video.send_due(&mut self.rtc, now);
         }
         loop {
             let mut idle = true;
@@ -227,7 +227,7 @@ impl Connection {
                 break;
             }
         }
-        self.media
+        self.video
             .poll_events(now, |event| put(Output::Event(event)));
     }
 
@@ -245,7 +245,7 @@ impl Connection {
         }
         let before = self.path.replace(path);
         if before.is_some() {
-            self.media.on_path_change(datagram.now);
+            self.video.on_path_change(datagram.now);
         }
         let has_other_protocol = before.map(|before| before.protocol) != Some(path.protocol);
         if has_other_protocol && self.is_connected() {

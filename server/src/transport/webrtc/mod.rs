@@ -8,12 +8,12 @@ pub mod packetize;
 // Parts of a connection.
 mod candidates;
 mod data_channels;
-mod media_sender;
 mod negotiation;
 mod pli_filter;
 mod send_queue;
 mod setup;
 mod sound_sender;
+mod video_sender;
 
 // Interceptors, and what they share with the connection; from the media sender to the wire.
 mod rtcp;

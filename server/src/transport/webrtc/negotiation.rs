@@ -13,9 +13,9 @@ use rtc::shared::error::Error;
 
 use crate::transport::PeerError;
 use crate::transport::webrtc::candidates::{host_candidates, with_public_candidates};
-use crate::transport::webrtc::media_sender::RtpFormat;
 use crate::transport::webrtc::offer::{Offer, Origin};
 use crate::transport::webrtc::setup::PLAYOUT_DELAY_URI;
+use crate::transport::webrtc::video_sender::RtpFormat;
 
 /// What stays the same in all answers of one connection.
 pub struct Negotiation {

@@ -32,7 +32,7 @@ pub struct RtpFormat {
 }
 
 /// Sends the one video track.
-pub struct MediaSender {
+pub struct VideoSender {
     track: SentTrack,
     format: RtpFormat,
     next_sequence_number: u16,
@@ -41,10 +41,10 @@ pub struct MediaSender {
     state: SharedState,
 }
 
-impl MediaSender {
-    /// Nothing may be sent before [`MediaSender::set_format`].
-    pub fn new(track: SentTrack, state: SharedState, now: Instant) -> MediaSender {
-        MediaSender {
+impl VideoSender {
+    /// Nothing may be sent before [`VideoSender::set_format`].
+    pub fn new(track: SentTrack, state: SharedState, now: Instant) -> VideoSender {
+        VideoSender {
             format: RtpFormat::default(),
             // RFC 3550 §5.1: unpredictable, as the lower bits of a random SSRC are.
             next_sequence_number: (track.ssrc & 0x7fff) as u16,
@@ -111,7 +111,7 @@ impl MediaSender {
         lock(&self.state).sender.on_path_change(now);
     }
 
-    /// When [`MediaSender::send_due`] must be called next.
+    /// When [`VideoSender::send_due`] must be called next.
     pub fn next_timeout(&self, now: Instant) -> Option<Instant> {
         let state = lock(&self.state);
         let budget = state.sender.send_budget(now);
